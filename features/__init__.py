@@ -1,0 +1,1 @@
+"""What was known about a lead, when, and what became of it."""

@@ -1,0 +1,192 @@
+"""What one raw value means, the same for a CSV cell, a Parquet value and a JSON value.
+
+A *cell* is the canonical form of a raw value: text, a number that was typed as one, or
+None for missing. Everything downstream starts from cells, so a lead scores the same bit for
+bit whichever door it came in by.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Collection
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from functools import lru_cache
+from typing import Generic, TypeVar
+
+from dateutil import parser as dateparser
+
+Cell = str | float | None
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+# Beyond this a float no longer holds every integer, and an id would change on its way through.
+_EXACT_INTEGER = 2**53
+_TRAILING_ZEROS = re.compile(r"-?(?:0|[1-9]\d*)\.0+")
+_DATE_LIKE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(\D.*)?", re.DOTALL)
+_MONTH_NAME = re.compile(
+    r"(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b.*\d|"
+    r"\d.*\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b"
+)
+_CURRENCY = " \u00a0\u202f'’€$£¥₹%"
+_STRIP_CURRENCY = str.maketrans("", "", _CURRENCY)
+
+
+class Memo(dict[K, V], Generic[K, V]):
+    """A function's results by argument; how a scalar definition serves a whole column."""
+
+    def __init__(self, function: Callable[[K], V]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, key: K) -> V:
+        value = self[key] = self._function(key)
+        return value
+
+
+def cell(value: object) -> Cell:
+    """Return the canonical form of a raw value: stripped text, a float, or None for missing.
+
+    Raises:
+        ValueError: for a nested value, which has no single meaning in a table.
+
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float | Decimal):
+        return _number_cell(value)
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return ";".join(text_of(cell(item)) for item in value) or None
+    raise ValueError(f"a {type(value).__name__} is not a single value; send text or a number")
+
+
+def _number_cell(value: int | float | Decimal) -> Cell:
+    if isinstance(value, int) and abs(value) > _EXACT_INTEGER:
+        return str(value)
+    number = float(value)
+    return None if math.isnan(number) else number
+
+
+def missing_as_none(words: Collection[str]) -> Callable[[Cell], Cell]:
+    """Return the function that turns the agreed placeholders (`Select`, `N/A`) into None."""
+    missing = {key_of(word) for word in words}
+
+    def reading(value: Cell) -> Cell:
+        return None if isinstance(value, str) and key_of(value) in missing else value
+
+    return reading
+
+
+def text_of(value: Cell) -> str:
+    """Return the text a human would write for a cell; whole numbers without `.0`."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        whole = value.is_integer() and abs(value) <= _EXACT_INTEGER
+        return str(int(value)) if whole else repr(value)
+    return value[: value.index(".")] if _TRAILING_ZEROS.fullmatch(value) else value
+
+
+def key_of(value: Cell) -> str:
+    """Return what decides whether two categories are the same: case and spacing do not."""
+    return " ".join(text_of(value).split()).casefold()
+
+
+@lru_cache(maxsize=8)
+def _number_pattern(decimal: str) -> re.Pattern[str]:
+    group, point = ("[.]", ",") if decimal == "," else ("[,]", r"\.")
+    return re.compile(
+        rf"[-+]?(?:\d{{1,3}}(?:{group}\d{{3}})+|\d+)?(?:{point}\d*)?(?:[eE][-+]?\d+)?"
+    )
+
+
+def number(value: Cell, decimal: str = ".") -> float:
+    """Read a cell as a number; NaN for missing.
+
+    Args:
+        value: the cell; a typed number passes through untouched by the file's marks.
+        decimal: the decimal mark of text, `.` or `,`; the other one groups thousands.
+
+    Raises:
+        ValueError: when the text is not a number.
+
+    Example:
+        >>> number("€ 1.250,5", decimal=",")
+        1250.5
+
+    """
+    if value is None:
+        return math.nan
+    if isinstance(value, float):
+        return value
+    plain = value.translate(_STRIP_CURRENCY)
+    if not _number_pattern(decimal).fullmatch(plain) or not any(c.isdigit() for c in plain):
+        raise ValueError(f"{value!r} is not a number")
+    other = "." if decimal == "," else ","
+    read = float(plain.replace(other, "").replace(decimal, "."))
+    if math.isinf(read):
+        raise ValueError(f"{value!r} is too large for a number")
+    return read
+
+
+def moment(value: Cell, day_first: bool = False) -> datetime:
+    """Read a cell as a point in time, in UTC without a zone mark.
+
+    Args:
+        value: ISO 8601 text, a common date text, or seconds or milliseconds since 1970.
+        day_first: whether `03/04/2026` is the third of April.
+
+    Raises:
+        ValueError: when it is no time, or none between 1900 and 2200.
+
+    """
+    when = _from_number(value) if isinstance(value, float) else _from_text(value or "", day_first)
+    if when.tzinfo is not None:
+        when = when.astimezone(UTC).replace(tzinfo=None)
+    if not 1900 <= when.year < 2200:
+        raise ValueError(f"{text_of(value)!r} is not a time between 1900 and 2200")
+    return when
+
+
+def _from_number(value: float) -> datetime:
+    if 1e8 <= value < 7.3e9:
+        return datetime(1970, 1, 1) + timedelta(seconds=value)
+    if 1e11 <= value < 7.3e12:
+        return datetime(1970, 1, 1) + timedelta(milliseconds=value)
+    raise ValueError(f"{text_of(value)!r} is not a time")
+
+
+def _from_text(value: str, day_first: bool) -> datetime:
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        pass
+    if value.isdigit():
+        return _from_number(float(value))
+    if not (_DATE_LIKE.fullmatch(value) or _MONTH_NAME.search(value)):
+        raise ValueError(f"{value!r} is not a time")
+    year_first = value[:4].isdigit()
+    try:
+        found: datetime = dateparser.parse(
+            value,
+            dayfirst=day_first and not year_first,
+            yearfirst=year_first,
+            default=datetime(1900, 1, 1),
+            tzinfos=_zone,
+        )
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{value!r} is not a time") from error
+    return found
+
+
+def _zone(_name: str, offset: int | None) -> timezone:
+    # An abbreviation such as CET names no offset; a wrong hour is better than a lost lead.
+    return UTC if offset is None else timezone(timedelta(seconds=offset))

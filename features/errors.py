@@ -1,0 +1,34 @@
+"""The errors a user meets, each with what was wrong, where, the value and the cure.
+
+LeadqError            exit code 1: the work failed
+└── UsageError        exit code 2: the caller must change something first
+    ├── FileError         a file or folder cannot be read as a table of leads
+    ├── AgreementError    agreement.toml is wrong, or does not fit the export
+    └── ModelError        no model, or one that cannot be trusted
+"""
+
+from __future__ import annotations
+
+
+class LeadqError(Exception):
+    """The work failed although the call was right."""
+
+    exit_code = 1
+
+
+class UsageError(LeadqError):
+    """The caller must change something first: an option, a file, an agreement."""
+
+    exit_code = 2
+
+
+class FileError(UsageError):
+    """A file or folder cannot be read as a table of leads."""
+
+
+class AgreementError(UsageError):
+    """The agreement is wrong, or does not fit the export it is held against."""
+
+
+class ModelError(UsageError):
+    """There is no model to use, or the one found cannot be trusted."""

@@ -1,0 +1,338 @@
+"""Files and folders of leads as chunks of columns, with the line of every row.
+
+The seam between the formats and the rest: whoever reads leads sees a `Table`, whether a CSV file,
+a Parquet file or a folder of them lies below. Rows that cannot be split into fields are set aside
+as rejects; a file that is no table at all ends with a `FileError`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, Protocol, TextIO
+
+from features.agreement import Export
+from features.cells import Cell, cell
+from features.errors import FileError
+
+CHUNK_ROWS = 20_000
+_LINE_LIMIT = 1_000_000
+_SNIFF_LINES = 200
+_DELIMITERS = ",;\t|"
+_PACKED = {
+    b"PK\x03\x04": "a zip archive (or a spreadsheet)",
+    b"\x1f\x8b": "a gzip archive",
+    b"\x28\xb5\x2f\xfd": "a zstd archive",
+    b"BZh": "a bzip2 archive",
+    b"\xfd7zXZ\x00": "an xz archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet",
+    b"%PDF": "a PDF",
+}
+
+
+class Reject(NamedTuple):
+    """A row that was set aside: where it stands, which field, what it held, and why."""
+
+    file: str
+    line: int
+    field: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of one file: their line numbers and their cells by column."""
+
+    file: str
+    lines: list[int]
+    columns: dict[str, list[Cell]]
+
+
+class Table(Protocol):
+    """A table of leads on disk."""
+
+    columns: tuple[str, ...]
+
+    def chunks(self, reject: Callable[[Reject], None]) -> Iterator[Chunk]:
+        """Yield the rows in order; rows that cannot be read go to `reject`."""
+
+
+def open_table(path: Path, export: Export | None = None) -> Table:
+    """Open a CSV or Parquet file, or a folder of such files, as one table.
+
+    Args:
+        path: the file or folder.
+        export: how the file writes its values; what it does not say is found out.
+
+    Raises:
+        FileError: when it is not there, cannot be read, is empty or is no table.
+
+    """
+    try:
+        if path.is_dir():
+            return _Folder(path, export or Export())
+        return _open_file(path, export or Export())
+    except OSError as error:
+        raise FileError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _open_file(path: Path, export: Export) -> Table:
+    with path.open("rb") as file:
+        head = file.read(8)
+    if not head:
+        raise FileError(f"{path}: the file is empty")
+    if head.startswith(b"PAR1"):
+        return _Parquet(path)
+    for magic, what in _PACKED.items():
+        if head.startswith(magic):
+            raise FileError(
+                f"{path}: is {what}, not a table; unpack or export it as CSV or Parquet"
+            )
+    return _Csv(path, export)
+
+
+class _Folder:
+    """All `.csv` and `.parquet` files of a folder, by name, as one table."""
+
+    def __init__(self, path: Path, export: Export) -> None:
+        files = sorted(p for p in path.iterdir() if p.suffix.lower() in (".csv", ".parquet"))
+        if not files:
+            raise FileError(f"{path}: the folder holds no .csv and no .parquet file")
+        self._parts = [_open_file(file, export) for file in files]
+        self.columns = self._parts[0].columns
+        for file, part in zip(files, self._parts, strict=True):
+            _same_columns(file, part.columns, files[0], self.columns)
+
+    def chunks(self, reject: Callable[[Reject], None]) -> Iterator[Chunk]:
+        for part in self._parts:
+            yield from part.chunks(reject)
+
+
+def _same_columns(
+    file: Path, columns: tuple[str, ...], first: Path, wanted: tuple[str, ...]
+) -> None:
+    odd = sorted(set(columns) ^ set(wanted))
+    if odd:
+        raise FileError(
+            f"{file}: its columns differ from those of {first.name} in {', '.join(odd)}; "
+            "files of one folder must have the same columns"
+        )
+
+
+class _Parquet:
+    """A Parquet file; its row numbers count from 1."""
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        self._path = path
+        try:
+            self._file = pyarrow.parquet.ParquetFile(path)
+        except (pyarrow.ArrowException, ValueError) as error:
+            raise FileError(f"{path}: is a broken Parquet file: {error}") from error
+        self.columns = _checked_header(path, self._file.schema_arrow.names)
+
+    def chunks(self, reject: Callable[[Reject], None]) -> Iterator[Chunk]:
+        import pyarrow
+
+        line = 1
+        try:
+            for batch in self._file.iter_batches(batch_size=CHUNK_ROWS):
+                columns = {
+                    name: self._cells(name, column.to_pylist())
+                    for name, column in zip(self.columns, batch.columns, strict=True)
+                }
+                yield Chunk(self._path.name, list(range(line, line + batch.num_rows)), columns)
+                line += batch.num_rows
+        except (pyarrow.ArrowException, OSError) as error:
+            raise FileError(f"{self._path}: breaks off near row {line}: {error}") from error
+
+    def _cells(self, name: str, values: list[object]) -> list[Cell]:
+        try:
+            return [cell(value) for value in values]
+        except ValueError as error:
+            raise FileError(f"{self._path}: column {name!r}: {error}") from error
+
+
+class _Csv:
+    """A delimited text file; a row may span lines inside quotes."""
+
+    def __init__(self, path: Path, export: Export) -> None:
+        self._path = path
+        self._encoding = export.encoding or _find_encoding(path)
+        with self._open() as file:
+            sample = list(islice(_lines(file, path), _SNIFF_LINES))
+        self._delimiter = export.delimiter or find_delimiter(sample)
+        records = _Records(iter(sample), self._delimiter)
+        first = next(records.read(), None)
+        if first is None:
+            raise FileError(f"{path}: the file holds no rows")
+        self.columns = _checked_header(path, first[1])
+
+    def _open(self) -> TextIO:
+        try:
+            return self._path.open(encoding=self._encoding, errors="surrogateescape", newline="")
+        except LookupError as error:
+            raise FileError(f"{self._path}: {error}; mend export.encoding") from error
+
+    def chunks(self, reject: Callable[[Reject], None]) -> Iterator[Chunk]:
+        with self._open() as file:
+            rows = self._good_rows(file, reject)
+            next(rows, None)  # the header
+            while block := list(islice(rows, CHUNK_ROWS)):
+                lines = [line for line, _ in block]
+                by_column = zip(*(fields for _, fields in block), strict=True)
+                columns = {
+                    name: [value.strip() or None for value in values]
+                    for name, values in zip(self.columns, by_column, strict=True)
+                }
+                yield Chunk(self._path.name, lines, columns)
+
+    def _good_rows(
+        self, file: TextIO, reject: Callable[[Reject], None]
+    ) -> Iterator[tuple[int, list[str]]]:
+        width = len(self.columns)
+        for line, fields in _Records(_lines(file, self._path), self._delimiter, width).read():
+            fault = _fault(fields, width)
+            if fault:
+                reject(Reject(self._path.name, line, "", self._delimiter.join(fields)[:200], fault))
+            else:
+                yield line, fields
+
+
+def _fault(fields: list[str], width: int) -> str:
+    if len(fields) != width:
+        return f"{len(fields)} fields instead of {width}; look for a stray delimiter or quote"
+    if any(not f.isascii() and any("\udc80" <= c <= "\udcff" for c in f) for f in fields):
+        return "holds bytes that are not text in this file's encoding"
+    return ""
+
+
+class _Records:
+    """Splits lines into records, and recovers when a stray quote would swallow the lines below."""
+
+    def __init__(self, lines: Iterator[str], delimiter: str, width: int | None = None) -> None:
+        self._lines = lines
+        self._delimiter = delimiter
+        self._width = width
+        self._taken: list[str] = []
+        self._pushed: list[str] = []
+
+    def _reader(self) -> Iterator[list[str]]:
+        return csv.reader(self._next_lines(), delimiter=self._delimiter, strict=True)
+
+    def _next_lines(self) -> Iterator[str]:
+        while (line := self._pushed.pop() if self._pushed else next(self._lines, None)) is not None:
+            self._taken.append(line)
+            yield line
+
+    def read(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield (number of its first line, fields) for every record that is not blank."""
+        line = 1
+        reader = self._reader()
+        while True:
+            self._taken.clear()
+            try:
+                fields = next(reader, None)
+                swallowed = bool(fields and len(self._taken) > 1 and self._misfits(fields))
+            except csv.Error:
+                fields, swallowed = [], True
+            if fields is None:
+                return
+            if swallowed:
+                fields = self._give_up_first_line()
+                reader = self._reader()
+            if fields:
+                yield line, fields
+            line += len(self._taken)
+
+    def _misfits(self, fields: list[str]) -> bool:
+        return self._width is not None and len(fields) != self._width
+
+    def _give_up_first_line(self) -> list[str]:
+        """An unclosed quote costs its own line; those below are read again."""
+        first, *below = self._taken
+        self._pushed.extend(reversed(below))
+        self._taken[:] = [first]
+        return [first.rstrip("\r\n")]
+
+
+def _lines(file: TextIO, path: Path) -> Iterator[str]:
+    number = 0
+    try:
+        while line := file.readline(_LINE_LIMIT):
+            number += 1
+            if len(line) == _LINE_LIMIT or "\0" in line:
+                raise FileError(
+                    f"{path}: line {number} is not text (binary, or longer than a million "
+                    "characters): not a table"
+                )
+            if number == 1 and line.startswith("sep="):
+                line = "\n"  # Excel's note to itself
+            yield line
+    except UnicodeError as error:
+        raise FileError(f"{path}: near line {number + 1}: {error}; mend export.encoding") from error
+
+
+def _find_encoding(path: Path) -> str:
+    """Return the encoding by byte order mark, else UTF-8, else the Windows code page.
+
+    A few broken lines in a UTF-8 file are rows to reject; a file full of them is in another code.
+    """
+    with path.open("rb") as file:
+        head = file.read(2)
+        if head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return "utf-16"
+        file.seek(0)
+        special = (
+            line for line in iter(lambda: file.readline(_LINE_LIMIT), b"") if not line.isascii()
+        )
+        broken, good = 0, 0
+        for line in special:
+            if _is_utf8(line):
+                good += 1
+            else:
+                broken += 1
+    return "cp1252" if broken > good else "utf-8-sig"
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def find_delimiter(sample: list[str]) -> str:
+    """Return the delimiter that splits most sample lines into the same, largest count of fields."""
+
+    def consistency(delimiter: str) -> tuple[float, int]:
+        widths = [len(fields) for _, fields in _Records(iter(sample), delimiter).read()]
+        header = widths[0] if widths else 1
+        agree = sum(width == header for width in widths) / max(len(widths), 1)
+        return (agree if header > 1 else 0.0, header)
+
+    return max(_DELIMITERS, key=consistency)
+
+
+def _checked_header(path: Path, names: list[str]) -> tuple[str, ...]:
+    columns = tuple(name.strip() or f"column_{i}" for i, name in enumerate(names, 1))
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise FileError(
+            f"{path}: columns stand twice in the header: {', '.join(twice)}; rename one"
+        )
+    if len(columns) < 2:
+        raise FileError(
+            f"{path}: only one column found ({columns[0][:60]!r}); "
+            "is it a table? if so, say export.delimiter in the agreement"
+        )
+    return columns

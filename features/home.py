@@ -1,0 +1,52 @@
+"""Where a home keeps its state, and the settings that come from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class MlflowSettings(BaseModel):
+    """Where experiments and models are kept."""
+
+    uri: str = Field("", description="Address of an MLflow server; empty: a database in the home.")
+
+
+class Settings(BaseSettings):
+    """The settings, read once from the environment at the top and passed down."""
+
+    model_config = SettingsConfigDict(env_prefix="LEADQ_", env_nested_delimiter="__")
+
+    home: Path = Field(Path(".leadq"), description="The folder that holds all state.")
+    mlflow: MlflowSettings = MlflowSettings()
+
+
+class Home:
+    """The folders under `LEADQ_HOME`; two homes never meet."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.root = settings.home.absolute()
+        self._uri = settings.mlflow.uri
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's tracking and registry address."""
+        return self._uri or f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether a server elsewhere keeps the experiments and their artefacts."""
+        return bool(self._uri)
+
+    @property
+    def artefacts(self) -> Path:
+        """Where MLflow keeps artefacts when no remote server does."""
+        return self.root / "artefacts"
+
+    def folder(self, name: str) -> Path:
+        """Return the folder `name` of the home, made when it is first asked for."""
+        path = self.root / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path

@@ -1,0 +1,303 @@
+"""From a table to leads: the agreement is applied, and what cannot be used is set aside.
+
+`admit` is the one definition of which rows are leads; files go through `read_history` and
+`read_nightly`, REST bodies call it directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypeVar
+
+from features.agreement import Agreement, Disposition
+from features.cells import Cell, Memo, key_of, missing_as_none, moment, number, text_of
+from features.errors import AgreementError
+from features.files import Chunk, Reject, Table
+
+T = TypeVar("T")
+
+ROW_NUMBER = "#row"
+"""The id column of an export that has none: the number of the row stands in."""
+
+
+class Fault(NamedTuple):
+    """Why a row is no lead: the field, the value found, the reason with the cure."""
+
+    field: str
+    value: Cell
+    reason: str
+
+
+Faults = dict[int, Fault]
+"""Faults by position in the batch; the first one found for a row counts."""
+
+
+@dataclass(frozen=True)
+class Leads:
+    """Leads in columns, in the order of the input; what was known, nothing about the outcome."""
+
+    ids: list[str]
+    columns: dict[str, list[Cell]]
+    created: list[datetime | None]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: Sequence[int]) -> Leads:
+        """Return the leads at the given positions."""
+        return Leads(
+            [self.ids[i] for i in rows],
+            {name: [cells[i] for i in rows] for name, cells in self.columns.items()},
+            [self.created[i] for i in rows],
+        )
+
+
+@dataclass(frozen=True)
+class History:
+    """Leads with what became of them, as an export tells it at its time."""
+
+    leads: Leads
+    dispositions: list[Disposition]
+    closed: list[datetime | None]
+    serial: list[float]
+    """The agreed serial number; NaN throughout where none is agreed."""
+
+    def __len__(self) -> int:
+        return len(self.leads)
+
+    def take(self, rows: Sequence[int]) -> History:
+        """Return the rows at the given positions."""
+        return History(
+            self.leads.take(rows),
+            [self.dispositions[i] for i in rows],
+            [self.closed[i] for i in rows],
+            [self.serial[i] for i in rows],
+        )
+
+
+@dataclass
+class Intake:
+    """The account of a reading: every row is accepted or stands among the rejects."""
+
+    read: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+
+    @property
+    def accepted(self) -> int:
+        """Rows that became leads."""
+        return self.read - len(self.rejects)
+
+
+def admit(
+    columns: dict[str, list[Cell]], agreement: Agreement, faults: Faults, need_created: bool
+) -> Leads:
+    """Apply the agreement to a batch of cells.
+
+    Args:
+        columns: cells by column, all of one length; the id and time columns must be there.
+        agreement: says what is what and which words mean missing.
+        faults: filled with the rows that are no leads; their other values are of no use.
+        need_created: whether a lead without its creation time is a fault (it is in training,
+            where a lead must be placed in time).
+
+    """
+    reading = missing_as_none(agreement.export.missing)
+    clean = {name: _through(Memo(reading), cells) for name, cells in columns.items()}
+    names = agreement.columns
+    ids = [text_of(cell) for cell in clean[names.id]]
+    for i, text in enumerate(ids):
+        if not text:
+            faults.setdefault(i, Fault(names.id, None, "the id is missing"))
+    created = _times(clean, names.created, agreement, faults, need_created, len(ids))
+    return Leads(ids, clean, created)
+
+
+def _through(memo: Memo[Cell, T], cells: Iterable[Cell]) -> list[T]:
+    return [memo[cell] for cell in cells]
+
+
+def _times(
+    columns: dict[str, list[Cell]],
+    name: str | None,
+    agreement: Agreement,
+    faults: Faults,
+    needed: bool,
+    rows: int,
+) -> list[datetime | None]:
+    if name is None or name not in columns:
+        return [None] * rows
+    day_first = agreement.export.day_first
+    values = _parsed(columns[name], lambda c: moment(c, day_first), name, faults)
+    if needed:
+        for i, cell in enumerate(columns[name]):
+            if cell is None:
+                faults.setdefault(i, Fault(name, None, "the time is missing"))
+    return values
+
+
+def _parsed(
+    cells: list[Cell], read: Callable[[Cell], T], name: str, faults: Faults
+) -> list[T | None]:
+    def attempt(cell: Cell) -> T | ValueError | None:
+        if cell is None:
+            return None
+        try:
+            return read(cell)
+        except ValueError as error:
+            return error
+
+    values: list[T | None] = []
+    for i, result in enumerate(_through(Memo(attempt), cells)):
+        if isinstance(result, ValueError):
+            faults.setdefault(i, Fault(name, cells[i], str(result)))
+            values.append(None)
+        else:
+            values.append(result)
+    return values
+
+
+def read_history(table: Table, agreement: Agreement, intake: Intake) -> History:
+    """Read an export with outcomes whole; rows set aside go to `intake.rejects`.
+
+    Raises:
+        AgreementError: when columns that the agreement names are not in the table.
+
+    """
+    need_columns(table, agreement, _history_columns(agreement))
+    parts = list(_batches(table, agreement, intake, _admit_history))
+    leads = Leads(
+        [i for part in parts for i in part.leads.ids],
+        {name: [c for p in parts for c in p.leads.columns[name]] for name in table.columns},
+        [c for part in parts for c in part.leads.created],
+    )
+    return History(
+        leads,
+        [d for part in parts for d in part.dispositions],
+        [c for part in parts for c in part.closed],
+        [s for part in parts for s in part.serial],
+    )
+
+
+def read_nightly(table: Table, agreement: Agreement, intake: Intake) -> Iterator[Leads]:
+    """Yield the leads of a file to be scored, a chunk at a time; it needs no outcome column.
+
+    Raises:
+        AgreementError: when the id column, or a used field, is not in the table.
+
+    """
+    need_columns(table, agreement, [agreement.columns.id])
+    yield from _batches(table, agreement, intake, _admit_nightly)
+
+
+def _history_columns(agreement: Agreement) -> list[str]:
+    names = agreement.columns
+    roles = (names.id, names.outcome, names.created, names.serial, names.closed)
+    return [name for name in roles if name]
+
+
+def need_columns(table: Table, agreement: Agreement, names: Iterable[str]) -> None:
+    """Raise an `AgreementError` that names the columns which the table does not have."""
+    absent = [name for name in names if name not in (*table.columns, ROW_NUMBER)]
+    if absent:
+        raise AgreementError(
+            f"the agreement {agreement.name!r} names columns that the file does not have: "
+            f"{', '.join(absent)}; it has: {', '.join(table.columns)}"
+        )
+
+
+B = TypeVar("B", Leads, History)
+
+
+def _batches(
+    table: Table,
+    agreement: Agreement,
+    intake: Intake,
+    admitted: Callable[[Chunk, Agreement, Faults], B],
+) -> Iterator[B]:
+    duplicates = _Duplicates(agreement.columns.id)
+
+    def reject(row: Reject) -> None:
+        intake.read += 1
+        intake.rejects.append(row)
+
+    for chunk in table.chunks(reject):
+        if agreement.columns.id == ROW_NUMBER:
+            chunk.columns[ROW_NUMBER] = [str(line) for line in chunk.lines]
+        faults: Faults = {}
+        batch = admitted(chunk, agreement, faults)
+        duplicates.find(chunk, faults)
+        intake.read += len(chunk.lines)
+        for i in sorted(faults):
+            name, value, reason = faults[i]
+            intake.rejects.append(Reject(chunk.file, chunk.lines[i], name, text_of(value), reason))
+        yield batch.take([i for i in range(len(batch)) if i not in faults])
+
+
+def _admit_nightly(chunk: Chunk, agreement: Agreement, faults: Faults) -> Leads:
+    return admit(chunk.columns, agreement, faults, need_created=False)
+
+
+def _admit_history(chunk: Chunk, agreement: Agreement, faults: Faults) -> History:
+    leads = admit(chunk.columns, agreement, faults, need_created=True)
+    names = agreement.columns
+    dispositions = _dispositions(leads.columns[names.outcome], agreement, faults)
+    closed = _times(leads.columns, names.closed, agreement, faults, False, len(leads))
+    _closed_after_created(leads, closed, names.closed or "", faults)
+    return History(leads, dispositions, closed, _serials(leads, agreement, faults))
+
+
+def _dispositions(cells: list[Cell], agreement: Agreement, faults: Faults) -> list[Disposition]:
+    meaning: dict[str, Disposition] = {key_of(v): d for v, d in agreement.raw_outcomes()}
+    found: list[Disposition] = []
+    for i, cell in enumerate(cells):
+        disposition = "open" if cell is None else meaning.get(key_of(cell))
+        if disposition is None:
+            reason = "unknown outcome; put it under its disposition in [outcomes]"
+            faults.setdefault(i, Fault(agreement.columns.outcome, cell, reason))
+        found.append(disposition or "open")
+    return found
+
+
+def _closed_after_created(
+    leads: Leads, closed: list[datetime | None], name: str, faults: Faults
+) -> None:
+    # A whole day of grace: a closing date without its hour lies before a creation at noon.
+    grace = timedelta(days=1)
+    for i, (start, end) in enumerate(zip(leads.created, closed, strict=True)):
+        if start and end and end < start - grace:
+            reason = f"closed before the lead was created ({start.isoformat()})"
+            faults.setdefault(i, Fault(name, leads.columns[name][i], reason))
+
+
+def _serials(leads: Leads, agreement: Agreement, faults: Faults) -> list[float]:
+    name = agreement.columns.serial
+    if name is None:
+        return [float("nan")] * len(leads)
+    values = _parsed(leads.columns[name], lambda c: number(c, "."), name, faults)
+    for i, value in enumerate(values):
+        if value is None:
+            faults.setdefault(i, Fault(name, leads.columns[name][i], "the serial is missing"))
+    return [float("nan") if value is None else value for value in values]
+
+
+class _Duplicates:
+    """Finds ids that come again; the first row keeps the lead, whatever the later ones say."""
+
+    def __init__(self, id_column: str) -> None:
+        self._id = id_column
+        self._seen: dict[str, tuple[int, int]] = {}
+
+    def find(self, chunk: Chunk, faults: Faults) -> None:
+        """Add the rows of a chunk whose id was seen before to `faults`."""
+        contents = zip(*chunk.columns.values(), strict=True)
+        ids = chunk.columns[self._id]
+        for i, (cell, content) in enumerate(zip(ids, contents, strict=True)):
+            if i in faults:
+                continue
+            line, earlier = self._seen.setdefault(text_of(cell), (chunk.lines[i], hash(content)))
+            if line == chunk.lines[i]:
+                continue
+            what = "repeats" if earlier == hash(content) else "the same id with other values as"
+            faults[i] = Fault(self._id, cell, f"{what} line {line}")

@@ -1,0 +1,9 @@
+"""A simulated CRM whose true win probabilities are known: for demos, tests and benchmarks."""
+
+from features.simulate.crm import Crm, simulate
+from features.simulate.files import write
+from features.simulate.record import ROLES
+from features.simulate.settings import Option, Settings
+from features.simulate.truth import expected_auc
+
+__all__ = ["ROLES", "Crm", "Option", "Settings", "expected_auc", "simulate", "write"]

@@ -1,0 +1,470 @@
+"""leadq: which leads will buy, and why. The command line, the only file that knows all rooms."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from features.errors import LeadqError, UsageError
+
+if TYPE_CHECKING:
+    from features.agreement import Agreement
+    from features.home import Home
+    from features.leads import Intake
+
+app = typer.Typer(
+    help="leadq predicts which leads will buy, and says why. Start with: leadq init EXPORT",
+    epilog="Example: leadq init crm.csv && leadq train crm.csv && "
+    "leadq score tonight.csv -o scored.csv && leadq serve",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+AgreementFile = Annotated[
+    Path, typer.Option("-a", "--agreement", help="The agreement of sales and marketing.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="End with one JSON object on one line.")]
+Export = Annotated[Path, typer.Argument(help="CSV or Parquet file, or a folder of them.")]
+DEFAULT_AGREEMENT = Path("agreement.toml")
+
+
+def main() -> None:
+    """Run the command line; every error of leadq's own is one clear message and an exit code."""
+    try:
+        app()
+    except LeadqError as error:
+        err.print(f"leadq: {error}", style="red", markup=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("leadq: stopped; nothing half-done was left behind")
+        sys.exit(130)
+
+
+@app.command(epilog="Example: leadq init crm.csv --outcome Status --won 'Closed Won' --yes")
+def init(
+    export: Export,
+    output: Annotated[Path, typer.Option("-o", help="Where to write it.")] = DEFAULT_AGREEMENT,
+    id_: Annotated[str | None, typer.Option("--id", help="The lead's id.")] = None,
+    created: Annotated[str | None, typer.Option(help="Creation time, or a serial.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="What became of the lead.")] = None,
+    closed: Annotated[str | None, typer.Option(help="When the outcome became known.")] = None,
+    won: Annotated[list[str] | None, typer.Option(help="An outcome that means won.")] = None,
+    lost: Annotated[list[str] | None, typer.Option(help="An outcome that means lost.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Never use this field.")] = None,
+    include: Annotated[list[str] | None, typer.Option(help="This field is honest: use it.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an agreement.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing; take the proposals.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read an export and propose an agreement, with the reason for each choice."""
+    from training.propose import propose
+    from training.render import render
+    from training.roles import Told
+
+    if output.exists() and not force:
+        raise UsageError(f"{output} exists; overwrite it with --force, or write elsewhere with -o")
+    told = Told(id_, created, outcome, closed, won or (), lost or (), exclude or (), include or ())
+    with _working("reading the export"):
+        proposal = propose(export, told)
+    if sys.stdin.isatty() and not yes:
+        proposal = _ask(proposal)
+    _write_text(output, render(proposal))
+    _show_proposal(proposal, output)
+    _show_intake(proposal.intake, _rejects(_home(), export, proposal.intake))
+    if as_json:
+        _print_json(
+            {
+                "agreement": str(output),
+                "columns": proposal.agreement.columns.model_dump(),
+                "undecided": proposal.undecided,
+                "fields": {name: f.as_dict() for name, f in proposal.findings.items()},
+            }
+        )
+
+
+def _ask(proposal: Any) -> Any:
+    """Let a human decide at the terminal; Enter leaves a question open."""
+    from training.propose import decide
+
+    for name in proposal.undecided:
+        err.print(f"\n{name}: {proposal.agreement.fields[name].because}", markup=False)
+        answer = typer.prompt(
+            "Is it known at hand-off, and never changed after it? [y]es / [n]o / [l]ater",
+            default="l",
+            err=True,
+        )
+        if answer[:1].lower() in ("y", "n"):
+            proposal = decide(proposal, name, honest=answer[:1].lower() == "y")
+    return proposal
+
+
+def _show_proposal(proposal: Any, output: Path) -> None:
+    agreement = proposal.agreement
+    out.print(f"wrote {output}: {agreement.name}", markup=False)
+    for role, name in agreement.columns.model_dump().items():
+        if name:
+            out.print(f"  {role:<9} {name}", markup=False)
+    won = int(proposal.labelled.labels.sum())
+    total = len(proposal.labelled.labels)
+    out.print(f"  {total:,} leads have a known outcome, {won:,} of them won ({won / total:.1%})")
+    for name, finding in proposal.findings.items():
+        if finding.verdict != "fine":
+            verdict = finding.verdict.replace("_", " ")
+            out.print(f"  {verdict}: {name}: {finding.reason}", markup=False)
+    for value in proposal.roles.undecided:
+        out.print(f"  undecided outcome: {value!r}; put it under a disposition", markup=False)
+    if proposal.undecided:
+        out.print(f"Left out until you decide: {', '.join(proposal.undecided)}", markup=False)
+
+
+@app.command(epilog="Example: leadq check crm.csv --json")
+def check(
+    export: Export, agreement: AgreementFile = DEFAULT_AGREEMENT, as_json: AsJson = False
+) -> None:
+    """Hold an export against an agreement: columns, rows, outcomes, and fields that leak."""
+    from training.check import check as hold
+
+    agreed = _agreement(agreement)
+    with _working("reading the export"):
+        result = hold(export, agreed)
+    for line in result.remarks:
+        out.print(line, markup=False)
+    _show_findings(result.findings)
+    _show_intake(result.intake, _rejects(_home(), export, result.intake))
+    if as_json:
+        _print_json(
+            {
+                "agreement_version": agreed.label,
+                "rows": {"read": result.intake.read, "rejected": len(result.intake.rejects)},
+                "labels": result.labels,
+                "fields": {name: f.as_dict() for name, f in result.findings.items()},
+            }
+        )
+
+
+def _show_findings(findings: dict[str, Any]) -> None:
+    table = Table(
+        "field", "verdict", "alone (AUC)", "filled: won", "not won", "open", "why", box=box.SIMPLE
+    )
+    for name, finding in findings.items():
+        e = finding.evidence
+        opened = "-" if e.filled_open is None else f"{e.filled_open:.0%}"
+        numbers = (f"{e.auc_alone:.2f}", f"{e.filled_won:.0%}", f"{e.filled_lost:.0%}", opened)
+        table.add_row(name, finding.verdict.replace("_", " "), *numbers, finding.reason)
+    out.print(table, markup=False)
+
+
+@app.command(epilog="Example: leadq train crm.csv --name 'with webinar fields' --promote")
+def train(
+    export: Export,
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+    name: Annotated[str | None, typer.Option(help="A name for the run.")] = None,
+    recipe: Annotated[
+        Literal["blend", "trees", "logistic"], typer.Option(help="Which members the model has.")
+    ] = "blend",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
+    promote: Annotated[bool, typer.Option("--promote", help="Make it champion.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on an export, judge it on later leads, and register it."""
+    from training.train import train as run
+
+    home = _home()
+    agreed = _agreement(agreement)
+    with _working("starting") as progress:
+        result = run(export, agreed, home, name, recipe, seed, promote, progress)
+    rejects = _rejects(home, export, result.intake)
+    _show_training(result, agreed)
+    _show_intake(result.intake, rejects)
+    if as_json:
+        _print_json(_training_json(result, agreed))
+
+
+def _show_training(result: Any, agreed: Agreement) -> None:
+    e, registered = result.evaluation, result.registered
+    out.print(f"Judged on {e.rows:,} later leads, {e.won:,} won: {result.split.method}.")
+    out.print(
+        f"  order       ROC AUC {e.roc_auc:.3f} (95 % interval {e.roc_auc_low:.3f} to "
+        f"{e.roc_auc_high:.3f}); the best tenth holds {e.won_in_top_tenth:.0%} of the wins, "
+        f"{e.lift_top_tenth:.1f} times its share"
+    )
+    out.print(
+        f"  honesty     predicted {e.mean_predicted:.1%}, actually won {e.mean_actual:.1%}; "
+        f"off by {e.expected_calibration_error:.1%} on average over ten bands"
+    )
+    out.print(f"  agreement   {agreed.label}; {len(result.fields)} fields used", markup=False)
+    if not agreed.columns.closed and agreed.columns.created:
+        out.print(
+            f"  labels      no closing time: only leads older than {agreed.horizon_days} days count"
+        )
+    for why, count in result.labelled.unlabelled.items():
+        out.print(f"  no label    {count:,} leads: {why}", markup=False)
+    for found in result.left_out:
+        out.print(f"  left out    {_left_out_line(found)}", markup=False)
+    role = "champion" if registered.is_champion else "challenger"
+    out.print(
+        f"Version {registered.version} is {role}; it was fitted anew on all "
+        f"{len(result.labelled.labels):,} labelled leads."
+    )
+    if not registered.is_champion:
+        out.print(f"Make it champion with: leadq promote {registered.version}")
+
+
+def _left_out_line(found: Any) -> str:
+    line = f"{found.field} ({found.verdict.replace('_', ' ')}): {found.reason}"
+    if found.auc_with is None:
+        return line
+    change = f"AUC {found.auc_with:.3f} with it, {found.auc_without:.3f} without (trees alone)"
+    return f"{line}. {change}"
+
+
+def _training_json(result: Any, agreed: Agreement) -> dict[str, Any]:
+    return {
+        "version": result.registered.version,
+        "champion": result.registered.is_champion,
+        "run_id": result.registered.run_id,
+        "digest": result.registered.digest,
+        "agreement_version": agreed.label,
+        "split": result.split.method,
+        "metrics": result.evaluation.as_metrics(),
+        "fields": result.fields,
+        "left_out": [vars(found) for found in result.left_out],
+        "rows": {
+            "read": result.intake.read,
+            "rejected": len(result.intake.rejects),
+            "labelled": len(result.labelled.labels),
+            "unlabelled": dict(result.labelled.unlabelled),
+        },
+    }
+
+
+@app.command(epilog="Example: leadq compare --json")
+def compare(
+    as_json: AsJson = False,
+    page: Annotated[bool, typer.Option("--open", help="Serve MLflow's page as well.")] = False,
+    host: Annotated[str, typer.Option(help="Where the page listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Where the page listens.")] = 5000,
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+) -> None:
+    """Show the runs, best first; only those judged on the same leads are set side by side."""
+    from training.compare import compare as rows
+
+    home = _home()
+    groups = rows(home)
+    if not groups:
+        raise UsageError(f"no run in {home.root} yet; start with: leadq train EXPORT")
+    for group in groups:
+        _show_group(group)
+    if as_json:
+        _print_json({"groups": [[row.as_dict() for row in group] for group in groups]})
+    if page:
+        _serve_mlflow(home, host, port)
+
+
+def _show_group(group: list[Any]) -> None:
+    out.print(f"Judged on the same later leads ({group[0].judged_on[:8]}), best first:")
+    table = Table(
+        "version", "run", "log loss", "ROC AUC", "lift", "predicted", "actual", "", box=box.SIMPLE
+    )
+    for row in group:
+        m = row.metrics
+        numbers = (
+            f"{m['log_loss']:.4f}", f"{m['roc_auc']:.4f}", f"{m['lift_top_tenth']:.2f}",
+            f"{m['mean_predicted']:.1%}", f"{m['mean_actual']:.1%}",
+        )  # fmt: skip
+        table.add_row(row.version or "-", row.run, *numbers, "champion" if row.is_champion else "")
+    out.print(table, markup=False)
+
+
+def _serve_mlflow(home: Home, host: str, port: int) -> NoReturn:
+    """Become MLflow's server, without its job runners: two processes instead of ten."""
+    err.print(f"MLflow's page: http://{host}:{port} (stop with Ctrl-C)")
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
+    command += ["--backend-store-uri", home.tracking_uri, "--workers", "1"]
+    command += ["--default-artifact-root", home.artefacts.as_uri()]
+    os.execv(sys.executable, command)  # noqa: S606  # fixed words and two options
+
+
+@app.command(epilog="Example: leadq promote 3")
+def promote(
+    version: Annotated[str, typer.Argument(help="The version, as train and compare name it.")],
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+    as_json: AsJson = False,
+) -> None:
+    """Make a version the champion: the one that scores."""
+    from training.track import promote as make_champion
+
+    before = make_champion(_home(), version)
+    out.print(f"Version {version} is champion" + (f"; before: {before}" if before else ""))
+    if as_json:
+        _print_json({"champion": version, "before": before})
+
+
+@app.command(epilog="Example: leadq score tonight.csv -o scored.parquet --reasons 3")
+def score(
+    source: Export,
+    output: Annotated[Path, typer.Option("-o", "--output", help="A .csv or .parquet file.")],
+    reasons: Annotated[int, typer.Option(min=0, max=50, help="Reasons for each lead.")] = 5,
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+    as_json: AsJson = False,
+) -> None:
+    """Score a nightly export with the champion, into a file."""
+    from serving.batch import score_file
+    from serving.registry import load_champion
+
+    with _working("loading the champion") as progress:
+        model = load_champion(_home())
+        _warn_of_other_agreement(agreement, model.artefact.scorer.agreement)
+        summary = score_file(
+            model, source, output, reasons, lambda n: progress(f"scored {n:,} leads")
+        )
+    grades = ", ".join(f"{grade} {summary.grades[grade]:,}" for grade in "ABCD")
+    out.print(f"wrote {output}: {summary.scored:,} leads, version {model.version}", markup=False)
+    out.print(f"  grades {grades}; about {summary.expected_wins:.0f} wins to expect")
+    for name in summary.absent_fields:
+        err.print(f"  warning: the file has no {name!r}; it counts as missing", markup=False)
+    _show_intake(summary.intake, summary.rejects_file)
+    if as_json:
+        _print_json(
+            {
+                "output": str(output),
+                "model_version": model.version,
+                "agreement_version": model.artefact.scorer.agreement.label,
+                "read": summary.intake.read,
+                "scored": summary.scored,
+                "rejected": len(summary.intake.rejects),
+                "rejects": None if summary.rejects_file is None else str(summary.rejects_file),
+                "grades": dict(summary.grades),
+                "expected_wins": summary.expected_wins,
+                "absent_fields": summary.absent_fields,
+            }
+        )
+
+
+def _warn_of_other_agreement(path: Path, trained_with: Agreement) -> None:
+    if not path.exists():
+        return
+    agreed = _agreement(path)
+    if agreed.label != trained_with.label:
+        err.print(
+            f"warning: {path} is now {agreed.label}; the champion was trained with, and scores "
+            f"by, {trained_with.label}. Retrain to use the new text.",
+            markup=False,
+        )
+
+
+@app.command(epilog="Example: leadq serve --port 8000")
+def serve(
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Where to listen.")] = 8000,
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+) -> None:
+    """Serve the champion over REST: POST /v1/score."""
+    import uvicorn
+
+    from serving.api import build
+    from serving.logs import configure
+    from serving.registry import load_champion
+
+    home = _home()
+    configure()
+    with _working("loading the champion"):
+        model = load_champion(home)
+    _warn_of_other_agreement(agreement, model.artefact.scorer.agreement)
+    err.print(
+        f"scoring at http://{host}:{port}/v1/score, documentation at http://{host}:{port}/docs"
+    )
+    uvicorn.run(build(lambda: model), host=host, port=port, log_level="warning")
+
+
+@app.command(epilog="Example: leadq simulate -o crm --leads 5000 --seed 3 --set drift=0.5")
+def simulate(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write to.")],
+    leads: Annotated[int, typer.Option(help="Leads in the history.")] = 20_000,
+    months: Annotated[int, typer.Option(help="Months of history.")] = 24,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 7,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE; see docs/simulation.md.")
+    ] = None,
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+    as_json: AsJson = False,
+) -> None:
+    """Write what a CRM would export: history, a nightly file, feedback, spend, and the truth."""
+    from features.simulate import Settings, write
+    from features.simulate import simulate as run
+
+    try:
+        chosen = Settings(leads=leads, months=months, seed=seed).with_overrides(settings or [])
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    with _working("simulating a CRM"):
+        written = write(run(chosen), output)
+    for name, rows in written.items():
+        out.print(f"wrote {output / name}: {rows:,} rows", markup=False)
+    if as_json:
+        _print_json({"files": written})
+
+
+def _home() -> Home:
+    from features.home import Home, Settings
+
+    return Home(Settings())
+
+
+def _agreement(path: Path) -> Agreement:
+    from features.agreement import load
+
+    return load(path)
+
+
+def _write_text(path: Path, text: str) -> None:
+    work = path.with_name(f".{path.name}.new")
+    try:
+        work.write_text(text, encoding="utf-8")
+        work.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _rejects(home: Home, export: Path, intake: Intake) -> Path | None:
+    from serving.batch import write_rejects
+
+    return write_rejects(intake.rejects, home.folder("rejects") / f"{export.stem}.rejects.csv")
+
+
+def _show_intake(intake: Intake, rejects: Path | None) -> None:
+    line = (
+        f"{intake.read:,} rows read, {intake.accepted:,} taken, {len(intake.rejects):,} set aside"
+    )
+    out.print(f"{line} in {rejects}" if rejects else line, markup=False)
+
+
+@contextmanager
+def _working(first: str) -> Iterator[Callable[[str], None]]:
+    """Show on stderr what is being done: one changing line on a terminal, plain lines elsewhere."""
+    if not err.is_terminal:
+        err.print(f"... {first}")
+        yield lambda step: err.print(f"... {step}", markup=False)
+        return
+    with err.status(first) as status:
+        yield status.update
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,1 @@
+"""From a registered model to a decision: score, reasons, batch, API."""

@@ -1,0 +1,169 @@
+"""The REST service: score leads, say which model does it, say whether it is ready."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+import structlog
+from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+
+from features.errors import LeadqError
+from serving.problems import MEDIA_TYPE, Problem, install
+from serving.registry import LoadedModel
+from serving.replies import ModelReply, ScoreReply, Status, openapi_example, score_records
+
+log = structlog.get_logger()
+
+MAX_BYTES = 20_000_000
+MAX_LEADS = 10_000
+Loader = Callable[[], LoadedModel]
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": description}
+    for status, description in {
+        400: "The body is not JSON.",
+        413: "The body is too large, or holds too many leads.",
+        422: "The body or the query does not have the form that is asked for.",
+        503: "No verified model is loaded.",
+    }.items()
+}
+
+
+class Service:
+    """What the routes share: the loaded model, or why there is none."""
+
+    def __init__(self, load: Loader) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self.model: LoadedModel | None = None
+        self.trouble = "the model is being loaded"
+
+    def start(self) -> None:
+        """Load and verify the champion; without one the service is alive and not ready."""
+        with self._lock:
+            try:
+                self.model = self._load()
+                log.info("model loaded", version=self.model.version)
+            except LeadqError as error:
+                self.trouble = str(error)
+                log.error("no model loaded", reason=self.trouble)
+
+    def ready(self) -> LoadedModel:
+        """Return the model, or answer 503."""
+        if self.model is None:
+            raise HTTPException(503, self.trouble)
+        return self.model
+
+
+def build(load: Loader) -> FastAPI:
+    """Build the service.
+
+    Args:
+        load: fetches and verifies the model to serve; called once at start.
+
+    """
+    service = Service(load)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(service.start)
+        _use_example_of(app, service)
+        yield
+
+    app = FastAPI(
+        title="leadq",
+        summary="How likely a lead is to buy, and why.",
+        version="1",
+        lifespan=lifespan,
+    )
+    install(app)
+    _add_routes(app, service)
+    return app
+
+
+def _add_routes(app: FastAPI, service: Service) -> None:
+    @app.post(
+        "/v1/score",
+        response_model=ScoreReply,
+        responses=_PROBLEMS,
+        openapi_extra={"requestBody": {"required": True, "content": _BODY}},
+        summary="Score one lead or many",
+    )
+    async def score(
+        request: Request,
+        reasons: Annotated[int, Query(ge=0, le=50, description="Reasons for each lead.")] = 5,
+    ) -> JSONResponse:
+        """Return probability, grade and reasons of each lead, in the order of the input.
+
+        Send `{"leads": [{...}, ...]}` or one bare lead. A lead that cannot be scored has `error`
+        in its place; the others are scored all the same.
+        """
+        model = service.ready()
+        records = _records(await _body(request))
+        return JSONResponse(await run_in_threadpool(score_records, model, records, reasons))
+
+    @app.get("/healthz", summary="Is the service alive?")
+    async def healthz() -> Status:
+        """Answer as long as the process runs."""
+        return Status(status="alive")
+
+    @app.get("/readyz", responses={503: _PROBLEMS[503]}, summary="Can it score?")
+    async def readyz() -> Status:
+        """Answer 200 once a verified model is loaded, and 503 with the reason until then."""
+        service.ready()
+        return Status(status="ready")
+
+    @app.get("/v1/model", responses={503: _PROBLEMS[503]}, summary="Which model scores?")
+    async def model() -> ModelReply:
+        """Tell the model's version, agreement, fields and how it did on later leads."""
+        return ModelReply.of(service.ready())
+
+
+_BODY: dict[str, Any] = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "description": 'Either {"leads": [lead, ...]} or one lead: its fields by name.',
+            "properties": {"leads": {"type": "array", "items": {"type": "object"}}},
+        }
+    }
+}
+
+
+def _use_example_of(app: FastAPI, service: Service) -> None:
+    """Show a synthetic lead of the loaded model in the documentation, so that it can be pasted."""
+    if service.model is not None:
+        example = {"leads": [openapi_example(service.model)]}
+        schema = app.openapi()
+        body = schema["paths"]["/v1/score"]["post"]["requestBody"]["content"]["application/json"]
+        body["example"] = example
+
+
+async def _body(request: Request) -> Any:
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > MAX_BYTES:
+            raise HTTPException(413, f"the body is over {MAX_BYTES:,} bytes; send fewer leads")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, 'the body is not JSON; send {"leads": [{...}]}') from error
+
+
+def _records(body: Any) -> list[Any]:
+    if not isinstance(body, dict):
+        raise HTTPException(422, 'send {"leads": [{...}, ...]} or one lead as an object')
+    leads = body.get("leads")
+    if "leads" not in body:
+        return [body]
+    if not isinstance(leads, list):
+        raise HTTPException(422, '"leads" must be a list of leads')
+    if len(leads) > MAX_LEADS:
+        raise HTTPException(413, f"{len(leads):,} leads; at most {MAX_LEADS:,} in one call")
+    return leads

@@ -1,0 +1,196 @@
+"""The artefact of a model: text and JSON in one folder, checked before it is used.
+
+No pickle and no code: `read` builds everything with leadq's own classes, and `verify` replays
+the golden rows, so that a model which would score otherwise than in training never becomes ready.
+
+    artefact.json   format, agreement, weights, calibration, what the model was made from
+    encoder.json    categories and tokens by field
+    trees.txt       LightGBM's text (when the blend has trees)
+    additive.json   one table per column (when the blend has a logistic regression)
+    reference.json  how each field was distributed in training
+    golden.json     synthetic leads with the scores they must get
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from features.agreement import from_dict
+from features.cells import cell
+from features.encoder import Encoder
+from features.errors import ModelError
+from features.leads import Faults, Leads, admit
+from serving.members import Additive, Member, Trees
+from serving.scorer import Blend, Scorer
+
+FORMAT = 1
+_FILES = (
+    "additive.json",
+    "artefact.json",
+    "encoder.json",
+    "golden.json",
+    "reference.json",
+    "trees.txt",
+)
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A scorer with what is kept beside it."""
+
+    scorer: Scorer
+    facts: dict[str, Any]
+    """Counts, dates and figures of the training; no lead's data."""
+    reference: dict[str, Any]
+    golden: tuple[Record, ...]
+    """Synthetic leads, as records of raw values."""
+
+
+def leads_of_records(records: list[Record], scorer: Scorer, faults: Faults) -> Leads:
+    """Return records of raw values as leads; positions that are none are added to `faults`."""
+    names = scorer.agreement.columns
+    wanted = [names.id, *(field.field for field in scorer.encoder.fields)]
+    if names.created:
+        wanted.append(names.created)
+    columns = {name: [cell(record.get(name)) for record in records] for name in wanted}
+    return admit(columns, scorer.agreement, faults, need_created=False)
+
+
+def write(artefact: Artefact, folder: Path) -> str:
+    """Write the artefact and return its digest; the folder appears whole or not at all.
+
+    The golden rows are scored as they are written, through the same reading as any lead.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".artefact-"))
+    try:
+        _write_files(artefact, work)
+        written = digest(work)
+        if folder.exists():
+            shutil.rmtree(folder)
+        work.replace(folder)
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    return written
+
+
+def _write_files(artefact: Artefact, folder: Path) -> None:
+    scorer = artefact.scorer
+    members: list[dict[str, Any]] = []
+    for name, weight, member in scorer.blend.members:
+        members.append({"name": name, "weight": weight})
+        if isinstance(member, Trees):
+            (folder / "trees.txt").write_text(member.text, encoding="utf-8")
+        elif isinstance(member, Additive):
+            _dump(folder / "additive.json", member.as_dict())
+    _dump(
+        folder / "artefact.json",
+        {
+            "format": FORMAT,
+            "agreement": scorer.agreement.as_dict(),
+            "members": members,
+            "slope": scorer.blend.slope,
+            "offset": scorer.blend.offset,
+            "facts": artefact.facts,
+        },
+    )
+    _dump(folder / "encoder.json", scorer.encoder.as_dict())
+    _dump(folder / "reference.json", artefact.reference)
+    records = list(artefact.golden)
+    probabilities = scorer.probabilities(leads_of_records(records, scorer, {})).tolist()
+    golden = [{"lead": r, "probability": p} for r, p in zip(records, probabilities, strict=True)]
+    _dump(folder / "golden.json", golden)
+
+
+def _dump(path: Path, content: object) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def digest(folder: Path) -> str:
+    """Return the SHA-256 of the artefact's files, names and contents, in hex."""
+    total = hashlib.sha256()
+    for name in _FILES:
+        path = folder / name
+        if path.is_file():
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            total.update(f"{name} {content}\n".encode())
+    return total.hexdigest()
+
+
+def read(folder: Path, expected_digest: str | None = None) -> Artefact:
+    """Read, check and replay an artefact.
+
+    Args:
+        folder: where its files lie.
+        expected_digest: the digest under which it was registered; None does not check it.
+
+    Raises:
+        ModelError: when it is damaged, changed, of a newer format, or scores otherwise.
+
+    """
+    if expected_digest is not None and digest(folder) != expected_digest:
+        raise ModelError(
+            f"{folder}: the model's files are not those that were registered (digest "
+            f"{digest(folder)[:12]} instead of {expected_digest[:12]}); promote another version"
+        )
+    try:
+        artefact, expected = _read_files(folder)
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        raise ModelError(f"{folder}: is no readable model: {error!r}") from error
+    _replay(artefact, expected, folder)
+    return artefact
+
+
+def _read_files(folder: Path) -> tuple[Artefact, list[float]]:
+    main = _load(folder / "artefact.json")
+    if main["format"] != FORMAT:
+        raise ModelError(
+            f"{folder}: artefact format {main['format']}, this leadq reads {FORMAT}; retrain"
+        )
+    members = tuple((m["name"], m["weight"], _member(folder, m["name"])) for m in main["members"])
+    scorer = Scorer(
+        from_dict(main["agreement"], "artefact.json"),
+        Encoder.from_dict(_load(folder / "encoder.json")),
+        Blend(members, main["slope"], main["offset"]),
+    )
+    golden = _load(folder / "golden.json")
+    artefact = Artefact(
+        scorer,
+        main["facts"],
+        _load(folder / "reference.json"),
+        tuple(row["lead"] for row in golden),
+    )
+    return artefact, [row["probability"] for row in golden]
+
+
+def _member(folder: Path, name: str) -> Member:
+    if name == "trees":
+        return Trees((folder / "trees.txt").read_text(encoding="utf-8"))
+    if name == "additive":
+        return Additive.from_dict(_load(folder / "additive.json"))
+    raise ValueError(f"unknown member {name!r}")
+
+
+def _load(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _replay(artefact: Artefact, expected: list[float], folder: Path) -> None:
+    leads = leads_of_records(list(artefact.golden), artefact.scorer, {})
+    found = artefact.scorer.probabilities(leads).tolist()
+    # Another processor may round an exponential otherwise; more than that is another model.
+    for row, (got, wanted) in enumerate(zip(found, expected, strict=True)):
+        if not math.isclose(got, wanted, rel_tol=0, abs_tol=1e-9):
+            raise ModelError(
+                f"{folder}: golden row {row} scores {got!r} instead of {wanted!r}; this machine "
+                "or its libraries do not reproduce the model: retrain here"
+            )

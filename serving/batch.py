@@ -1,0 +1,190 @@
+"""`leadq score`: a nightly export in, a scored file out, the same numbers as over REST.
+
+Read and written a chunk at a time; the output appears under its name when it is whole, and rows
+that are no leads stand in a rejects file beside it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from features.errors import FileError, UsageError
+from features.files import Reject, open_table
+from features.leads import Intake, read_nightly
+from serving.registry import LoadedModel
+from serving.scorer import Score
+
+_OWN_COLUMNS = ("probability", "grade", "reasons", "model_version", "agreement_version")
+
+
+@dataclass
+class Summary:
+    """The account of a scoring: rows read = scored + rejected."""
+
+    intake: Intake
+    scored: int = 0
+    grades: Counter[str] = field(default_factory=Counter)
+    expected_wins: float = 0.0
+    absent_fields: list[str] = field(default_factory=list)
+    rejects_file: Path | None = None
+
+
+class _Writer(Protocol):
+    def write(self, scores: Sequence[Score]) -> None: ...
+    def close(self) -> None: ...
+
+
+def score_file(
+    model: LoadedModel,
+    source: Path,
+    target: Path,
+    reasons: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Summary:
+    """Score a file or folder into a CSV or Parquet file, by the target's ending.
+
+    Args:
+        model: the verified model.
+        source: what to score; it needs no outcome column.
+        target: ends in .csv or .parquet; replaced when the new one is whole.
+        reasons: reasons for each lead at most.
+        progress: told how many leads are scored so far.
+
+    Raises:
+        UsageError: for another ending, or when a column that the model needs is missing.
+        FileError: when source cannot be read or target not be written.
+
+    """
+    scorer = model.artefact.scorer
+    if target.suffix.lower() not in _WRITERS:
+        raise UsageError(f"{target}: the output must end in {' or '.join(_WRITERS)}")
+    table = open_table(source, scorer.agreement.export)
+    summary = Summary(Intake())
+    wanted = [f.field for f in scorer.encoder.fields]
+    summary.absent_fields = [name for name in wanted if name not in table.columns]
+    if len(summary.absent_fields) == len(wanted):
+        raise UsageError(f"{source}: has none of the fields that the model reads: {wanted}")
+    with _whole_or_not(target) as work:
+        writer = _WRITERS[target.suffix.lower()](work, scorer.agreement.columns.id, model)
+        for leads in read_nightly(table, scorer.agreement, summary.intake):
+            scores = scorer.score(leads, reasons)
+            writer.write(scores)
+            summary.scored += len(scores)
+            summary.grades.update(score.grade for score in scores)
+            summary.expected_wins += sum(score.probability for score in scores)
+            progress(summary.scored)
+        writer.close()
+    summary.rejects_file = write_rejects(summary.intake.rejects, rejects_path(target))
+    return summary
+
+
+@contextmanager
+def _whole_or_not(target: Path) -> Iterator[Path]:
+    """Give a file to write that takes the target's place once all went well."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+    except OSError as error:
+        raise FileError(f"{target}: cannot be written: {error.strerror}") from error
+    os.close(handle)
+    work = Path(name)
+    try:
+        yield work
+        work.chmod(0o644)
+        work.replace(target)
+    except OSError as error:
+        raise FileError(f"{target}: cannot be written: {error.strerror or error}") from error
+    finally:
+        work.unlink(missing_ok=True)
+
+
+def rejects_path(target: Path) -> Path:
+    """Return where the rejects of an output go: beside it."""
+    return target.with_name(f"{target.stem}.rejects.csv")
+
+
+def write_rejects(rejects: list[Reject], path: Path) -> Path | None:
+    """Write rejects as CSV and return the path; without any, remove an older file."""
+    if not rejects:
+        path.unlink(missing_ok=True)
+        return None
+    with _whole_or_not(path) as work, work.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(Reject._fields)
+        writer.writerows([_printable(str(value)) for value in reject] for reject in rejects)
+    return path
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+class _CsvWriter:
+    def __init__(self, path: Path, id_column: str, model: LoadedModel) -> None:
+        self._file = path.open("w", newline="", encoding="utf-8")
+        self._rows = csv.writer(self._file)
+        self._rows.writerow([id_column, *_OWN_COLUMNS])
+        self._names = [model.version, model.artefact.scorer.agreement.label]
+
+    def write(self, scores: Sequence[Score]) -> None:
+        self._rows.writerows(
+            [s.id, repr(s.probability), s.grade, _json_reasons(s), *self._names] for s in scores
+        )
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _json_reasons(score: Score) -> str:
+    return json.dumps([reason._asdict() for reason in score.reasons], ensure_ascii=False)
+
+
+class _ParquetWriter:
+    def __init__(self, path: Path, id_column: str, model: LoadedModel) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet
+
+        reason = pa.struct(
+            [
+                ("field", pa.string()),
+                ("value", pa.string()),
+                ("direction", pa.string()),
+                ("log_odds", pa.float64()),
+                ("text", pa.string()),
+            ]
+        )
+        kinds = (pa.float64(), pa.string(), pa.list_(reason), pa.string(), pa.string())
+        self._schema = pa.schema([(id_column, pa.string()), *zip(_OWN_COLUMNS, kinds, strict=True)])
+        self._writer = pyarrow.parquet.ParquetWriter(path, self._schema)
+        self._names = (model.version, model.artefact.scorer.agreement.label)
+
+    def write(self, scores: Sequence[Score]) -> None:
+        import pyarrow as pa
+
+        columns: list[list[Any]] = [
+            [s.id for s in scores],
+            [s.probability for s in scores],
+            [s.grade for s in scores],
+            [[reason._asdict() for reason in s.reasons] for s in scores],
+            *([name] * len(scores) for name in self._names),
+        ]
+        arrays = [pa.array(c, f.type) for c, f in zip(columns, self._schema, strict=True)]
+        self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+_WRITERS: dict[str, Callable[[Path, str, LoadedModel], _Writer]] = {
+    ".csv": _CsvWriter,
+    ".parquet": _ParquetWriter,
+}

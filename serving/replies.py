@@ -1,0 +1,180 @@
+"""What the API says: scores, errors in their place, warnings, and facts of the model."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from features.cells import Cell, cell
+from features.leads import Fault, Faults
+from serving.artefact import leads_of_records
+from serving.problems import Problem, problem
+from serving.registry import LoadedModel
+from serving.scorer import Score, Scorer
+
+_MATTERS = 0.1
+"""Log-odds from which on a missing field is worth a warning."""
+
+
+class ReasonReply(BaseModel):
+    """What one field does to the odds of this lead, against the average lead."""
+
+    field: str
+    value: str | None
+    direction: Literal["up", "down"]
+    log_odds: float
+    text: str
+
+
+class ResultReply(BaseModel):
+    """The score of one lead, or the error in its place."""
+
+    id: str | None
+    probability: float | None = Field(None, ge=0, le=1)
+    grade: Literal["A", "B", "C", "D"] | None = None
+    reasons: list[ReasonReply] = []
+    base_log_odds: float | None = Field(None, description="Where an average lead starts.")
+    rest_log_odds: float | None = Field(None, description="The sum of all other fields.")
+    warnings: list[str] = []
+    error: Problem | None = None
+
+
+class ScoreReply(BaseModel):
+    """The results, in the order of the input."""
+
+    model_version: str
+    agreement_version: str
+    results: list[ResultReply]
+
+
+class Status(BaseModel):
+    """How the service is."""
+
+    status: Literal["alive", "ready"]
+
+
+class ModelReply(BaseModel):
+    """The model that scores."""
+
+    model_version: str
+    digest: str
+    agreement_version: str
+    horizon_days: int
+    fields: list[str]
+    facts: dict[str, Any]
+
+    @classmethod
+    def of(cls, model: LoadedModel) -> ModelReply:
+        """Describe a loaded model."""
+        scorer = model.artefact.scorer
+        return cls(
+            model_version=model.version,
+            digest=model.digest,
+            agreement_version=scorer.agreement.label,
+            horizon_days=scorer.agreement.horizon_days,
+            fields=[field.field for field in scorer.encoder.fields],
+            facts=model.artefact.facts,
+        )
+
+
+def openapi_example(model: LoadedModel) -> dict[str, Any]:
+    """Return a synthetic lead that the model scores without an error."""
+    return {k: v for k, v in model.artefact.golden[0].items() if v is not None}
+
+
+def score_records(model: LoadedModel, records: list[Any], reasons: int) -> dict[str, Any]:
+    """Score raw records; what cannot be scored gets an error in its place."""
+    scorer = model.artefact.scorer
+    faults: Faults = {}
+    usable = [_usable(scorer, i, record, faults) for i, record in enumerate(records)]
+    batch = leads_of_records(usable, scorer, faults)
+    good = [i for i in range(len(records)) if i not in faults]
+    scores = iter(scorer.score(batch.take(good), reasons))
+    results = [
+        _error(usable[i], faults[i], scorer)
+        if i in faults
+        else _result(next(scores), usable[i], scorer)
+        for i in range(len(records))
+    ]
+    return {
+        "model_version": model.version,
+        "agreement_version": scorer.agreement.label,
+        "results": results,
+    }
+
+
+def _usable(scorer: Scorer, position: int, record: Any, faults: Faults) -> dict[str, Any]:
+    """Return the record if it is an object of single values, else note the fault."""
+    if not isinstance(record, dict):
+        faults[position] = Fault("", None, "a lead must be an object: its fields by name")
+        return {}
+    wanted = {scorer.agreement.columns.id, scorer.agreement.columns.created}
+    wanted |= {field.field for field in scorer.encoder.fields}
+    clean = {}
+    for name, value in record.items():
+        try:
+            clean[name] = cell(value)
+        except (ValueError, OverflowError) as error:
+            if name in wanted:
+                faults[position] = Fault(name, None, str(error))
+    return clean
+
+
+def _error(record: dict[str, Any], fault: Fault, scorer: Scorer) -> dict[str, Any]:
+    # The reason is our own sentence; the value itself stays out of the reply.
+    found = problem(422, _without_value(fault), fault.field or None)
+    return {
+        "id": _id(record, scorer),
+        "error": found.model_dump(exclude_none=True),
+        "warnings": [],
+    }
+
+
+def _without_value(fault: Fault) -> str:
+    if fault.value is None:
+        return fault.reason
+    return f"{fault.field}: the value cannot be read; send ISO 8601 for times"
+
+
+def _id(record: dict[str, Any], scorer: Scorer) -> str | None:
+    found = record.get(scorer.agreement.columns.id)
+    return None if found is None else str(found)
+
+
+def _result(score: Score, record: dict[str, Any], scorer: Scorer) -> dict[str, Any]:
+    return {
+        "id": score.id,
+        "probability": score.probability,
+        "grade": score.grade,
+        "reasons": [reason._asdict() for reason in score.reasons],
+        "base_log_odds": score.base_log_odds,
+        "rest_log_odds": score.rest_log_odds,
+        "warnings": warnings(score, record, scorer),
+    }
+
+
+def warnings(score: Score, record: dict[str, Cell], scorer: Scorer) -> list[str]:
+    """Name unknown fields, odd values, and missing fields that mattered."""
+    known = {field.field: field for field in scorer.encoder.fields}
+    agreed = {*scorer.agreement.fields, *_roles(scorer)}
+    found = [
+        f"{name}: is not in the agreement and was ignored" for name in record if name not in agreed
+    ]
+    found += [
+        f"{name}: {remark}"
+        for name, value in record.items()
+        if name in known and (remark := known[name].remark(scorer.reading(value)))
+    ]
+    found += [
+        f"{reason.field}: is missing and would have mattered"
+        for reason in score.reasons
+        if reason.value is None
+        and record.get(reason.field) is None
+        and abs(reason.log_odds) >= _MATTERS
+    ]
+    return found
+
+
+def _roles(scorer: Scorer) -> list[str]:
+    return [name for name in scorer.agreement.columns.model_dump().values() if name]

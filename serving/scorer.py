@@ -1,0 +1,120 @@
+"""From leads to probabilities, grades and reasons: the one definition of a score.
+
+REST, the nightly batch, MLflow's pyfunc and the evaluation in training all call `Scorer`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import repeat
+
+import numpy as np
+
+from features.agreement import Agreement, Grade
+from features.cells import Cell, missing_as_none
+from features.encoder import Encoder, Matrix
+from features.leads import Leads
+from serving.members import Member, Vector
+from serving.reasons import Reason, explain
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Members added on the log-odds scale, then calibrated by a straight line.
+
+    log-odds = slope × Σ weight × member + offset. Being affine throughout, it keeps the members'
+    contributions exact.
+    """
+
+    members: tuple[tuple[str, float, Member], ...]
+    """Name, weight and model of each member; the weights sum to one."""
+    slope: float = 1.0
+    offset: float = 0.0
+
+    def log_odds(self, matrix: Matrix) -> Vector:
+        """Return the calibrated log-odds, shape (rows,)."""
+        total = np.zeros(len(matrix))
+        for _, weight, member in self.members:
+            total += weight * member.log_odds(matrix)
+        return self.slope * total + self.offset
+
+    def contributions(self, matrix: Matrix) -> Matrix:
+        """Return shape (rows, columns + 1): each column's part of the log-odds, the base last."""
+        total = np.zeros((len(matrix), matrix.shape[1] + 1))
+        for _, weight, member in self.members:
+            total += weight * member.contributions(matrix)
+        total *= self.slope
+        total[:, -1] += self.offset
+        return total
+
+
+@dataclass(frozen=True)
+class Score:
+    """What leadq says of one lead."""
+
+    id: str
+    probability: float
+    grade: Grade
+    reasons: tuple[Reason, ...]
+    base_log_odds: float | None
+    """Where an average lead starts; None when no reasons were asked for."""
+    rest_log_odds: float | None
+    """What the fields beyond the reasons add up to."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A fitted encoder and blend under the agreement they were trained with."""
+
+    agreement: Agreement
+    encoder: Encoder
+    blend: Blend
+
+    @cached_property
+    def reading(self) -> Callable[[Cell], Cell]:
+        """What turns the agreed placeholders into missing."""
+        return missing_as_none(self.agreement.export.missing)
+
+    def probabilities(self, leads: Leads) -> Vector:
+        """Return the probability of each lead to be won within the horizon, shape (leads,)."""
+        return np.array([sigmoid(z) for z in self.blend.log_odds(self.encoder.encode(leads))])
+
+    def score(self, leads: Leads, reasons: int = 5) -> list[Score]:
+        """Score leads, in their order, each with its `reasons` strongest reasons."""
+        if not len(leads):
+            return []
+        matrix = self.encoder.encode(leads)
+        log_odds = self.blend.log_odds(matrix).tolist()
+        explained: Iterable[tuple[tuple[Reason, ...], float | None, float | None]]
+        if reasons:
+            parts = self.blend.contributions(matrix)
+            explained = explain(self.encoder, leads, parts, log_odds, reasons)
+        else:
+            explained = repeat(((), None, None), len(leads))
+        return [
+            self._score(lead, z, *why)
+            for lead, z, why in zip(leads.ids, log_odds, explained, strict=True)
+        ]
+
+    def _score(
+        self,
+        lead: str,
+        log_odds: float,
+        reasons: tuple[Reason, ...],
+        base: float | None,
+        rest: float | None,
+    ) -> Score:
+        probability = sigmoid(log_odds)
+        grade = self.agreement.grades.of(probability)
+        return Score(lead, probability, grade, reasons, base, rest)
+
+
+def sigmoid(log_odds: float) -> float:
+    """Return the probability of a log-odds; by `math`, so that one lead and a million agree."""
+    if log_odds >= 0:
+        return 1.0 / (1.0 + math.exp(-log_odds))
+    odds = math.exp(log_odds)
+    return odds / (1.0 + odds)

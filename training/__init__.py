@@ -1,0 +1,1 @@
+"""From outcomes to a registered model: labels, splits, fit, evaluate, compare, promote."""

@@ -1,0 +1,82 @@
+"""Labels: what a lead's history teaches, as of a date.
+
+One convention everywhere: an outcome counts in `created <= t < created + horizon`.
+
+Example, with a horizon of 90 days and an export that ends on 2026-06-30:
+
+    created 2026-01-10, won  2026-03-01  ->  1, won after 50 days
+    created 2026-01-10, won  2026-04-10  ->  0, day 90 lies outside the half-open window
+    created 2026-01-10, lost 2026-02-01  ->  0
+    created 2026-01-10, still open       ->  no label: nobody decided
+    created 2026-01-10, not ready        ->  no label: not yet is not never
+    created 2026-04-01, won  2026-04-20  ->  1: the window closed on 2026-06-30, all is known
+    created 2026-04-02, won  2026-04-20  ->  no label: of its neighbours only the quick ones
+                                             are decided, and they are not like the slow ones
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from features.agreement import Agreement, Disposition
+from features.leads import History
+
+Labels = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The rows of a history that teach something, and the account of those that do not."""
+
+    history: History
+    labels: Labels
+    """1 won within the horizon, 0 not; shape (rows,)."""
+    unlabelled: Counter[str]
+    """Rows without a label by reason, in words."""
+    as_of: datetime | None
+    """The moment up to which outcomes are known; None where leads have no creation time."""
+
+
+def label(history: History, agreement: Agreement) -> Labelled:
+    """Give every lead whose outcome is known its label. See the module for the rules."""
+    as_of = last_moment(history) if agreement.columns.created else None
+    horizon = timedelta(days=agreement.horizon_days)
+    rows: list[int] = []
+    labels: list[int] = []
+    unlabelled: Counter[str] = Counter()
+    for i, disposition in enumerate(history.dispositions):
+        learning = getattr(agreement.learning, disposition)
+        created = history.leads.created[i]
+        if learning == "censored":
+            unlabelled[_censored(disposition)] += 1
+        elif as_of and created and created + horizon > as_of:
+            unlabelled["too young: its horizon is not over"] += 1
+        else:
+            in_time = _in_time(created, history.closed[i], horizon)
+            rows.append(i)
+            labels.append(int(learning == "positive" and in_time))
+    return Labelled(history.take(rows), np.array(labels, dtype=np.int8), unlabelled, as_of)
+
+
+def _censored(disposition: Disposition) -> str:
+    return "open: not decided yet" if disposition == "open" else f"{disposition}: not yet"
+
+
+def _in_time(created: datetime | None, closed: datetime | None, horizon: timedelta) -> bool:
+    # Without a closing time the win itself is all that is known.
+    return created is None or closed is None or closed < created + horizon
+
+
+def last_moment(history: History) -> datetime | None:
+    """Return the latest time in the export: up to it, outcomes are known."""
+    return max(_known([*history.leads.created, *history.closed]), default=None)
+
+
+def _known(moments: Sequence[datetime | None]) -> list[datetime]:
+    return [moment for moment in moments if moment is not None]

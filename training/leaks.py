@@ -1,0 +1,222 @@
+"""Fields that give the future away: the evidence, and a verdict with its reason.
+
+A leak is a field that is filled in, or changed, once the outcome is known or nearly so. It makes
+a model look brilliant and be useless. The rules, measured on real exports with known leaks:
+
+    blocked   alone it nearly tells the outcome, or it is filled for one outcome only, or whether
+              it is filled tells the outcome: nothing honest does that
+    suspect   its name says that people write it while they work the lead, and it carries signal;
+              or a good part of its values are all but certain
+    cannot_tell   it is the score of another system: only when it is written decides
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import roc_auc_score
+
+from features.agreement import Agreement, FieldUse
+from features.cells import Cell
+from features.encoder import Encoder
+from features.leads import History, Leads
+from training.labels import Labelled, Labels
+
+Verdict = Literal["blocked", "suspect", "fine", "cannot_tell"]
+
+BECAUSE: dict[Verdict, str] = {
+    "blocked": "leak",
+    "suspect": "suspected leak",
+    "cannot_tell": "possible leak",
+}
+"""How the agreement names a verdict, before its reason."""
+_BINS = 20
+_FOLDS = 5
+_CERTAIN = 3.0
+"""Log-odds from the average at which a value is all but certain."""
+_WRITTEN_LATER = re.compile(
+    r"(?i)(^|[\W_])("
+    r"tags?|labels?|stage|status|close|closed|closing|reason|remarks?|comments?|notes?"
+    r"|outcome|result|disposition|quality|profile|rating|rated|temperature|qualified|qualification"
+    r"|last\W?(notable\W?)?(activity|contact|modified|action|touch|call|update|interaction)\w*"
+    r"|(call|talk|meeting)\W?(s|duration|minutes|seconds|length|time|count)?|duration|demo"
+    r"|quote|quotation|proposal|offer|contract|invoice|payment|deposit|paid|won|lost"
+    r"|opportunit(y|ies)|deal|enrol(l?)ed|enrol(l?)ment|follow\W?ups?|next\W?step|converted|conversions?"
+    r"|abschluss|angebot|grund|ergebnis|bemerkung|notiz|phase|etapa|motivo|raison|statut"
+    r")($|[\W_])"
+)
+# A person's standing, or what happened before this lead, is known at hand-off.
+_KNOWN_BEFORE = re.compile(
+    r"(?i)marital|civil|family|employ|occupation|housing|home|citizen|residen|credit"
+    r"|(^|[\W_])(prev(ious)?|prior|past|earlier)([\W_]|$)"
+)
+_OTHER_SCORE = re.compile(
+    r"(?i)(^|[\W_])(score|scoring|index|grade|rank|probability|propensity)($|[\W_])"
+)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the export shows of one field; shares and AUCs between 0 and 1."""
+
+    auc_alone: float
+    """ROC AUC of the field on its own, out of fold."""
+    auc_missing: float
+    """ROC AUC of knowing only whether it is filled."""
+    filled_won: float
+    filled_lost: float
+    filled_open: float | None
+    """None where no lead is open."""
+    fill_log_ratio: float
+    """abs ln(share filled when won / share filled when not)."""
+    certain_share: float
+    """Share of leads with a value under which the outcome is all but certain."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The verdict on one field."""
+
+    verdict: Verdict
+    evidence: Evidence
+    reason: str
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it as JSON values."""
+        evidence = {
+            key: value if value is None else round(value, 4)
+            for key, value in asdict(self.evidence).items()
+        }
+        return {"verdict": self.verdict, "evidence": evidence, "reason": self.reason}
+
+
+def find_leaks(
+    labelled: Labelled, history: History, agreement: Agreement, fields: dict[str, FieldUse]
+) -> dict[str, Finding]:
+    """Judge every field of `fields`.
+
+    Args:
+        labelled: the rows with labels.
+        history: all rows, for the open ones among them.
+        agreement: says how values are read.
+        fields: the fields to judge, and their kinds.
+
+    """
+    opened = [i for i, d in enumerate(history.dispositions) if d == "open"]
+    open_leads = history.leads.take(opened)
+    return {
+        name: _finding(name, _evidence(name, use, labelled, open_leads, agreement))
+        for name, use in fields.items()
+    }
+
+
+def _evidence(
+    name: str, use: FieldUse, labelled: Labelled, open_leads: Leads, agreement: Agreement
+) -> Evidence:
+    y = labelled.labels
+    cells = labelled.history.leads.columns[name]
+    filled = np.array([cell is not None for cell in cells])
+    won, lost = _share(filled[y == 1]), _share(filled[y == 0])
+    groups = _groups(name, use, labelled.history.leads, agreement)
+    return Evidence(
+        auc_alone=_auc_alone(groups, y),
+        auc_missing=max(auc := _auc(y, filled.astype(float)), 1 - auc),
+        filled_won=won,
+        filled_lost=lost,
+        filled_open=_open_fill(open_leads.columns[name]),
+        fill_log_ratio=abs(math.log(won / lost)),
+        certain_share=_certain_share(groups, y),
+    )
+
+
+def _share(filled: npt.NDArray[np.bool_]) -> float:
+    """Return the share that is filled; half a row more either way, so that none is zero."""
+    return float((filled.sum() + 0.5) / (len(filled) + 1))
+
+
+def _open_fill(cells: list[Cell]) -> float | None:
+    return sum(cell is not None for cell in cells) / len(cells) if cells else None
+
+
+def _groups(name: str, use: FieldUse, leads: Leads, agreement: Agreement) -> npt.NDArray[np.intp]:
+    """Return a group for each lead: its category, its bin of twenty, or missing."""
+    encoder = Encoder.fit(leads, agreement, {name: use})
+    matrix = encoder.encode(leads)
+    column = matrix[:, -1]
+    if encoder.columns[0].levels is None and not np.isnan(column).all():
+        inner = np.linspace(0, 1, _BINS + 1)[1:-1]
+        edges = np.unique(np.quantile(column[~np.isnan(column)], inner))
+        binned = np.searchsorted(edges, column, side="left").astype(float)
+        column = np.where(np.isnan(column), -1, binned)
+    _, groups = np.unique(np.nan_to_num(column, nan=-1), return_inverse=True)
+    return np.asarray(groups)
+
+
+def _auc(y: Labels, score: npt.NDArray[np.float64]) -> float:
+    return float(roc_auc_score(y, score))
+
+
+def _auc_alone(groups: npt.NDArray[np.intp], y: Labels) -> float:
+    """Score each lead by how often its group won in the other folds, shrunk to the average."""
+    fold = np.arange(len(y)) % _FOLDS
+    size = int(groups.max()) + 1
+    score = np.empty(len(y))
+    for k in range(_FOLDS):
+        rest = fold != k
+        base = float(y[rest].mean())
+        won = np.bincount(groups[rest], weights=y[rest], minlength=size)
+        count = np.bincount(groups[rest], minlength=size)
+        rate = (won + 5 * base) / (count + 5)
+        score[~rest] = rate[groups[~rest]]
+    return max(_auc(y, score), 0.5)
+
+
+def _certain_share(groups: npt.NDArray[np.intp], y: Labels) -> float:
+    base = math.log(y.mean() / (1 - y.mean()))
+    count = np.bincount(groups)
+    won = np.bincount(groups, weights=y)
+    odds = np.log((won + 1) / (count - won + 1)) - base
+    certain = (np.abs(odds) >= _CERTAIN) & (count >= 20)
+    return float(count[certain].sum() / len(y))
+
+
+def _finding(name: str, evidence: Evidence) -> Finding:
+    verdict, reason = _judge(name, evidence)
+    return Finding(verdict, evidence, reason)
+
+
+def _judge(name: str, e: Evidence) -> tuple[Verdict, str]:
+    spoken = _CAMEL.sub(" ", name).replace("_", " ")
+    fills = f"filled for {e.filled_won:.0%} of the won leads and {e.filled_lost:.0%} of the others"
+    enough = max(e.filled_won, e.filled_lost) >= 0.02
+    if e.auc_alone >= 0.85:
+        return "blocked", f"alone it tells won from lost with an AUC of {e.auc_alone:.2f}"
+    if (e.fill_log_ratio >= 3 and enough) or e.auc_missing >= 0.8:
+        return "blocked", f"it is {fills}: whether it is filled gives the outcome away"
+    if _OTHER_SCORE.search(spoken):
+        return (
+            "cannot_tell",
+            "it looks like the score of another system: if that is written or renewed after the "
+            "hand-off it knows the outcome, and no statistic of one export shows when",
+        )
+    signal = e.auc_alone >= 0.55 or (e.fill_log_ratio >= 0.5 and enough) or e.auc_missing >= 0.55
+    telling = _WRITTEN_LATER.search(spoken) and not _KNOWN_BEFORE.search(spoken)
+    if telling and signal:
+        return "suspect", (
+            "its name says that it may be written while a lead is worked, and it carries signal: "
+            f"AUC {e.auc_alone:.2f} alone, {fills}"
+        )
+    if e.certain_share >= 0.1 and e.auc_alone >= 0.7:
+        return "suspect", (
+            f"{e.certain_share:.0%} of the leads hold a value under which the outcome is all but "
+            f"certain (AUC {e.auc_alone:.2f} alone)"
+        )
+    if e.fill_log_ratio >= 1.5 and enough:
+        return "suspect", f"it is {fills}: it may be filled in once the outcome shows"
+    return "fine", f"AUC {e.auc_alone:.2f} alone, {fills}"

@@ -1,0 +1,135 @@
+"""An agreement as commented TOML: what was found, why, and what a human must decide."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from features.agreement import Agreement
+from features.leads import ROW_NUMBER
+from training.propose import Proposal
+from training.roles import Roles
+
+
+def render(proposal: Proposal) -> str:
+    """Return the agreement as commented TOML."""
+    return "\n".join(_lines(proposal)) + "\n"
+
+
+def _lines(proposal: Proposal) -> Iterator[str]:
+    a = proposal.agreement
+    yield "# What sales and marketing agree on. leadq proposed it from an export; it is yours to"
+    yield "# change. Lines marked DECIDE wait for a human. Raise `version` with every change."
+    yield ""
+    yield f"format = {a.format}"
+    yield f"version = {a.version}"
+    yield f"name = {_text(a.name)}"
+    yield ""
+    yield "# A lead counts as won when it is won within so many days;"
+    yield f"# {proposal.notes['horizon_days']}."
+    yield f"horizon_days = {a.horizon_days}"
+    yield from _column_lines(a)
+    yield from _export_lines(a, proposal.notes["day_first"])
+    yield from _outcome_lines(a, proposal.roles)
+    yield from _rule_lines(a, float(proposal.labelled.labels.mean()))
+    yield from _field_lines(a)
+
+
+def _column_lines(a: Agreement) -> Iterator[str]:
+    yield "\n[columns]"
+    for name, value in a.columns.model_dump().items():
+        if value is not None:
+            yield f"{name} = {_text(value)}"
+    if a.columns.id == ROW_NUMBER:
+        yield "# DECIDE: no column has a value of its own for each lead: the row number stands in;"
+        yield "# scores can then be joined to leads by position only. Add an id to the export."
+    if a.columns.serial:
+        yield "# No creation time was found; this serial stands in for it: later leads have more."
+    if a.order_column is None:
+        yield "# Neither a creation time nor a serial was found: models are judged on a random"
+        yield "# part, so drift cannot be seen. If a column tells the order, add: created = ..."
+    if a.columns.created and not a.columns.closed:
+        yield "# No column says when the outcome became known: only leads older than the horizon"
+        yield "# are learned from. If there is one, add: closed = ..."
+
+
+def _export_lines(a: Agreement, day_note: str) -> Iterator[str]:
+    yield "\n[export]"
+    yield "# Delimiter and encoding are found out for each file, unless said here."
+    yield f"decimal = {_text(a.export.decimal)}"
+    yield f"day_first = {str(a.export.day_first).lower()}" + (f"  # {day_note}" if day_note else "")
+    yield "# Values that mean: nothing was chosen."
+    yield f"missing = {_texts(a.export.missing)}"
+
+
+def _outcome_lines(a: Agreement, roles: Roles) -> Iterator[str]:
+    yield "\n# Which values of the outcome mean what. An empty outcome is open."
+    yield "[outcomes]"
+    for name, values in a.outcomes.model_dump().items():
+        if values or name in ("won", "lost"):
+            yield f"{name} = {_texts(values)}"
+    for value in roles.undecided:
+        yield f"# DECIDE: {_text(value)} fits no disposition; put it under one of the above, or"
+        yield "# unqualified, not_ready, in_contract, unreachable, open. Until then its rows"
+        yield "# are set aside."
+
+
+def _rule_lines(a: Agreement, base: float) -> Iterator[str]:
+    yield "\n# What a disposition teaches: positive, negative, or censored (not yet, so neither)."
+    yield "[learning]"
+    yield from _pairs(a.learning.model_dump())
+    yield "\n# When a lead that is not ready yet comes back."
+    yield "[recycle]"
+    yield from _pairs(a.recycle.model_dump())
+    yield f"\n# The lowest probability of each grade; {base:.1%} of the leads here were won."
+    yield "# Below C: D."
+    yield "[grades]"
+    yield from _pairs(a.grades.model_dump())
+    yield "\n# DECIDE together: what counts as an MQL, and from which grade on sales gets a lead."
+    yield "[bar]"
+    yield f"mql_probability = {a.bar.mql_probability}"
+    yield f"handoff_grade = {_text(a.bar.handoff_grade)}"
+    yield "\n# DECIDE together: what sales can work, and what each side promises."
+    yield "[capacity]"
+    yield from _pairs(a.capacity.model_dump())
+    yield "\n[sla.marketing]"
+    yield from _pairs(a.sla.marketing.model_dump())
+    yield "\n[sla.sales]"
+    yield from _pairs(a.sla.sales.model_dump())
+    yield "\n# Personas and routes are rules over fields, for example:"
+    yield '# [[personas]]\n# name = "Large manufacturer"'
+    yield '# all = [{ field = "employees", at_least = 250 }]'
+    yield '# [[routes]]\n# owner = "inside-sales"'
+
+
+def _field_lines(a: Agreement) -> Iterator[str]:
+    yield "\n# Which fields may be used to predict, and how each is read."
+    yield '# "decide" is left out until someone decides. To use a field that leadq doubts, write'
+    yield '# use = "yes" and the reason: why = "written by the form, before anybody called".'
+    yield "[fields]"
+    for name, use in a.fields.items():
+        if use.use == "decide":
+            yield "# DECIDE: is this written before the hand-off, and never changed after it?"
+        shown: dict[str, str] = {"use": use.use, "kind": use.kind}
+        if use.kind == "options":
+            shown["separator"] = use.separator
+        if use.because:
+            shown["because"] = use.because
+        if use.why:
+            shown["why"] = use.why
+        inner = ", ".join(f"{key} = {_text(value)}" for key, value in shown.items())
+        yield f"{_text(name)} = {{ {inner} }}"
+
+
+def _pairs(values: dict[str, object]) -> Iterator[str]:
+    for key, value in values.items():
+        yield f"{key} = {_text(value) if isinstance(value, str) else value}"
+
+
+def _text(value: str) -> str:
+    # A JSON string is a TOML basic string but for one character that TOML wants escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _texts(values: list[str]) -> str:
+    return "[" + ", ".join(_text(value) for value in values) + "]"

@@ -1,0 +1,202 @@
+"""Which column of an export is what: proposed from names and values, overruled by the user."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from features.agreement import DISPOSITIONS, Columns, Disposition
+from features.cells import Cell, key_of, text_of
+from features.errors import AgreementError
+from features.leads import ROW_NUMBER
+from features.profile import Profile
+from training.outcome_words import (
+    CAMPAIGN_NAMES,
+    CLOSED_NAMES,
+    CREATED_NAMES,
+    ID_NAMES,
+    OUTCOME_NAMES,
+    SERIAL_NAMES,
+    SOURCE_NAMES,
+    VALUE_NAMES,
+    meaning_of,
+    name_rank,
+)
+
+_MOST_OUTCOMES = 25
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the user said; it is neither guessed nor doubted."""
+
+    id: str | None = None
+    created: str | None = None
+    outcome: str | None = None
+    closed: str | None = None
+    won: Sequence[str] = ()
+    lost: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    include: Sequence[str] = ()
+
+    def named_columns(self) -> list[str]:
+        """Every column the user named."""
+        single = (self.id, self.created, self.outcome, self.closed)
+        return [*(name for name in single if name), *self.exclude, *self.include]
+
+
+@dataclass
+class Roles:
+    """The proposed roles, and what a human should look at."""
+
+    columns: Columns
+    outcomes: dict[Disposition, list[str]]
+    undecided: list[str] = field(default_factory=list)
+    """Outcome values that nobody could map."""
+
+
+def find_roles(profiles: dict[str, Profile], cells: dict[str, list[Cell]], told: Told) -> Roles:
+    """Propose the role of every column.
+
+    Raises:
+        AgreementError: when the id or the outcome can be found neither by name nor by value.
+
+    """
+    outcome = told.outcome or _find_outcome(profiles, cells, told)
+    outcomes, undecided = map_outcomes(cells[outcome], told)
+    free = {n: p for n, p in profiles.items() if n not in {outcome, *told.exclude}}
+    created = told.created if _is_time(profiles, told.created) else None
+    closed = told.closed
+    if told.created is None:
+        created = _find_created(free, closed)
+    if closed is None and created:
+        closed = _find_closed({n: p for n, p in free.items() if n != created})
+    if closed and not created:
+        raise AgreementError(
+            f"--closed {closed!r} needs a creation time, and none was found: name it with --created"
+        )
+    found_id = told.id or _find_id(free)
+    columns = Columns(
+        id=found_id,
+        outcome=outcome,
+        created=created,
+        serial=None if created else _find_serial(free, told),
+        closed=closed,
+        campaign=_by_name(_of_kind(free, "category"), CAMPAIGN_NAMES),
+        source=_by_name(_of_kind(free, "category"), SOURCE_NAMES),
+        value=_by_name(_of_kind(free, "number"), VALUE_NAMES),
+    )
+    return Roles(columns, outcomes, undecided)
+
+
+def _is_time(profiles: dict[str, Profile], name: str | None) -> bool:
+    """A `--created` column of bare numbers is a serial; anything else is a time."""
+    return name is not None and not (profiles[name].kind == "number" and not _epoch(name))
+
+
+def _epoch(name: str) -> bool:
+    return any(word in name.casefold() for word in ("time", "date", "epoch"))
+
+
+def _find_outcome(profiles: dict[str, Profile], cells: dict[str, list[Cell]], told: Told) -> str:
+    ranked: list[tuple[int, int, str]] = []
+    for position, (name, p) in enumerate(profiles.items()):
+        if name in told.named_columns() or not 1 <= p.distinct <= _MOST_OUTCOMES:
+            continue
+        rank = name_rank(name, OUTCOME_NAMES)
+        if rank is not None and _tells_won_from_lost(cells[name], told):
+            ranked.append((rank, -position, name))
+    if ranked:
+        return min(ranked)[2]
+    raise AgreementError(
+        "no column looks like the outcome of a lead (won, lost, converted ...); name it with "
+        f"--outcome COL, and its values with --won VALUE; columns: {', '.join(profiles)}"
+    )
+
+
+def _tells_won_from_lost(cells: list[Cell], told: Told) -> bool:
+    mapped, _ = map_outcomes(cells, told)
+    return bool(mapped.get("won")) and len(mapped) > 1
+
+
+def map_outcomes(cells: list[Cell], told: Told) -> tuple[dict[Disposition, list[str]], list[str]]:
+    """Map the values of the outcome column to dispositions; what cannot be mapped comes apart."""
+    counts = Counter(text_of(cell) for cell in cells if cell is not None)
+    spellings = sorted(counts, key=lambda value: (-counts[value], value))
+    won = {key_of(v) for v in told.won}
+    lost = {key_of(v) for v in told.lost}
+    values: dict[str, str] = {}
+    for value in [*told.won, *told.lost, *spellings]:
+        values.setdefault(key_of(value), value)
+    mapped: dict[Disposition, list[str]] = {}
+    undecided: list[str] = []
+    for key, value in values.items():
+        meaning: Disposition | None
+        if key in won:
+            meaning = "won"
+        elif key in lost:
+            meaning = "lost"
+        else:
+            meaning = meaning_of(value)
+            if meaning == "won" and won:
+                meaning = None
+        if meaning is None:
+            undecided.append(value)
+        else:
+            mapped.setdefault(meaning, []).append(value)
+    if len(values) == 2 and len(undecided) == 1 and len(mapped) == 1 and "won" in mapped:
+        mapped["lost"], undecided = undecided, []
+    return {d: mapped[d] for d in DISPOSITIONS if d in mapped}, undecided
+
+
+def _of_kind(profiles: dict[str, Profile], kind: str) -> dict[str, Profile]:
+    return {name: p for name, p in profiles.items() if p.kind == kind}
+
+
+def _find_created(free: dict[str, Profile], closed: str | None) -> str | None:
+    dates = {n: p for n, p in free.items() if p.kind == "date" and p.fill > 0.9 and n != closed}
+    named = _by_name(dates, CREATED_NAMES)
+    if named:
+        return named
+    # One date that every lead has, and that is not the end of the story, is its beginning.
+    rest = [n for n in dates if name_rank(n, CLOSED_NAMES) is None and not _is_last(n)]
+    return rest[0] if len(rest) == 1 else None
+
+
+def _is_last(name: str) -> bool:
+    return any(word in name.casefold() for word in ("last", "modif", "updat", "birth", "next"))
+
+
+def _find_closed(free: dict[str, Profile]) -> str | None:
+    return _by_name(_of_kind(free, "date"), CLOSED_NAMES)
+
+
+def _find_id(free: dict[str, Profile]) -> str:
+    unique = {n: p for n, p in free.items() if p.is_unique and p.kind in ("category", "number")}
+    named = _by_name(unique, ID_NAMES)
+    if named:
+        return named
+    texts = [n for n, p in unique.items() if p.kind == "category" and p.words < 1.5]
+    # Without an id the row's number is all there is to tell leads apart.
+    return texts[0] if texts else ROW_NUMBER
+
+
+def _find_serial(free: dict[str, Profile], told: Told) -> str | None:
+    if told.created:
+        return told.created
+    numbers = {n: p for n, p in free.items() if p.is_integer and p.is_unique}
+    for name, p in numbers.items():
+        in_order = max(p.increasing, 1 - p.increasing) > 0.9
+        if name_rank(name, SERIAL_NAMES) is not None or (in_order and not p.is_counter):
+            return name
+    return None
+
+
+def _by_name(profiles: dict[str, Profile], patterns: tuple[str, ...]) -> str | None:
+    ranked = [
+        (rank, position, name)
+        for position, name in enumerate(profiles)
+        if (rank := name_rank(name, patterns)) is not None
+    ]
+    return min(ranked)[2] if ranked else None

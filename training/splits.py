@@ -1,0 +1,72 @@
+"""The split that figures come from: fit on earlier leads, judge on later ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.model_selection import train_test_split
+
+from features.agreement import Agreement
+from features.leads import History
+from training.labels import Labels
+
+LATER_SHARE = 0.3
+Rows = npt.NDArray[np.intp]
+_EPOCH = datetime(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Positions of the earlier and the later rows, and how they were told apart."""
+
+    earlier: Rows
+    later: Rows
+    method: str
+    """One sentence for the summary and the run."""
+
+
+def order(history: History, agreement: Agreement) -> npt.NDArray[np.float64] | None:
+    """Return each lead's place in time (days, or its serial), or None where there is none."""
+    if agreement.columns.created:
+        days = [(t - _EPOCH) / timedelta(days=1) if t else np.nan for t in history.leads.created]
+        return np.array(days)
+    return np.array(history.serial) if agreement.columns.serial else None
+
+
+def split(history: History, labels: Labels, agreement: Agreement, seed: int) -> Split:
+    """Split labelled rows into earlier and later ones.
+
+    With creation times a gap of one horizon lies between: at the moment when the first later
+    lead came in, the outcomes of leads younger than the horizon were not known, so nothing may
+    be learned from them. Example with a horizon of 90 days and a boundary on 2026-01-01: earlier
+    leads were created before 2025-10-03 + 0:00 (day 90 before the boundary included), later ones
+    from 2026-01-01 on. Leads created at the same time stay on one side.
+    """
+    place = order(history, agreement)
+    if place is None:
+        return _stratified(labels, seed)
+    boundary = float(np.quantile(place, 1 - LATER_SHARE, method="higher"))
+    later = np.flatnonzero(place >= boundary)
+    before = np.flatnonzero(place < boundary)
+    if not agreement.columns.created:
+        column = agreement.columns.serial
+        return Split(before, later, f"the last {len(later):,} leads by {column!r} judge the rest")
+    known = np.flatnonzero(place <= boundary - agreement.horizon_days)
+    date = (_EPOCH + timedelta(days=boundary)).date()
+    if len(known) < len(before) / 3:
+        # A short history would lose most of its rows to the gap.
+        why = "too short a history for a gap of one horizon: figures are a little hopeful"
+        return Split(before, later, f"leads from {date} on judge the earlier ones ({why})")
+    method = f"leads from {date} on judge those at least {agreement.horizon_days} days older"
+    return Split(known, later, method)
+
+
+def _stratified(labels: Labels, seed: int) -> Split:
+    earlier, later = train_test_split(
+        np.arange(len(labels)), test_size=LATER_SHARE, stratify=labels, random_state=seed
+    )
+    method = "no time and no serial: a random 30 % judge the rest, so drift cannot be seen"
+    return Split(np.sort(earlier), np.sort(later), method)

@@ -1,0 +1,182 @@
+"""Every training as a run in MLflow, and its model as a version in the registry."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version as package_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import serving.pyfunc as pyfunc_file
+from features.cells import cell, text_of
+from features.errors import ModelError
+from features.home import Home
+from serving.artefact import Artefact, write
+from serving.registry import (
+    CHALLENGER,
+    CHAMPION,
+    DIGEST_TAG,
+    MODEL,
+    champion_version,
+    connect,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from mlflow import MlflowClient
+
+EXPERIMENT = "leadq"
+_REQUIREMENTS = ("lightgbm", "mlflow", "numpy", "pandas", "phonenumbers", "pydantic", "tldextract")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run keeps of a training: never a row, never a value of a person."""
+
+    name: str
+    parameters: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    figures: Mapping[str, Figure]
+    tables: Mapping[str, Any]
+    """File name to JSON values."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A model version as registered."""
+
+    version: str
+    run_id: str
+    digest: str
+    is_champion: bool
+
+
+def register(home: Home, artefact: Artefact, record: Record, promote: bool) -> Registered:
+    """Log a run with its model, register the model, and give it its alias.
+
+    The first model ever becomes champion, since there is none to challenge; a later one is
+    challenger until somebody promotes it.
+    """
+    client = connect(home)
+    import mlflow
+
+    mlflow.set_experiment(experiment_id=_experiment(client, home))
+    with tempfile.TemporaryDirectory() as work, mlflow.start_run(run_name=record.name) as run:
+        folder = Path(work) / MODEL
+        written = write(artefact, folder)
+        mlflow.log_params(dict(record.parameters))
+        mlflow.log_metrics(dict(record.metrics))
+        mlflow.set_tags({**record.tags, DIGEST_TAG: written, "code": code_version()})
+        for name, figure in record.figures.items():
+            mlflow.log_figure(figure, name)
+        for name, table in record.tables.items():
+            mlflow.log_dict(table, name)
+        model = _log_model(folder, artefact)
+    first = champion_version(client) is None
+    tags = {DIGEST_TAG: written, "agreement": artefact.scorer.agreement.label}
+    number = _new_version(client, model, run.info.run_id, tags)
+    client.set_registered_model_alias(MODEL, CHAMPION if first or promote else CHALLENGER, number)
+    return Registered(number, run.info.run_id, written, first or promote)
+
+
+def _new_version(client: MlflowClient, model: Any, run_id: str, tags: dict[str, str]) -> str:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(MODEL)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    entry = client.create_model_version(
+        MODEL, model.model_uri, run_id, tags=tags, model_id=model.model_id
+    )
+    return str(entry.version)
+
+
+def _experiment(client: MlflowClient, home: Home) -> str:
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is not None:
+        return str(found.experiment_id)
+    location = None if home.is_remote else home.artefacts.as_uri()
+    return str(client.create_experiment(EXPERIMENT, artifact_location=location))
+
+
+def _log_model(folder: Path, artefact: Artefact) -> Any:
+    import mlflow
+
+    return mlflow.pyfunc.log_model(
+        name="model",
+        python_model=pyfunc_file.__file__,
+        artifacts={MODEL: str(folder)},
+        signature=_signature(artefact),
+        pip_requirements=[f"{name}=={package_version(name)}" for name in _REQUIREMENTS],
+        input_example=_example(artefact),
+    )
+
+
+def _signature(artefact: Artefact) -> Any:
+    """Every field is text and may be absent, so that no caller has to guess a type."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+
+    scorer = artefact.scorer
+    names = [scorer.agreement.columns.id, *(field.field for field in scorer.encoder.fields)]
+    if scorer.agreement.columns.created:
+        names.append(scorer.agreement.columns.created)
+    inputs = Schema([ColSpec("string", name, required=False) for name in dict.fromkeys(names)])
+    outputs = Schema([ColSpec("double", "probability"), ColSpec("string", "grade")])
+    return ModelSignature(inputs, outputs)
+
+
+def _example(artefact: Artefact) -> Any:
+    """A synthetic lead, so that the model's page shows a call that works."""
+    import pandas as pd
+
+    lead = {k: None if v is None else text_of(cell(v)) for k, v in artefact.golden[0].items()}
+    return pd.DataFrame([lead], dtype="str")
+
+
+def code_version() -> str:
+    """Return leadq's version, with the commit where it runs from a repository."""
+    try:
+        commit = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],  # noqa: S607  # git by the user's path
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=5,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return package_version("leadq")
+    return f"{package_version('leadq')}+{commit}"
+
+
+def promote(home: Home, version: str) -> str | None:
+    """Make a version the champion; return the version it takes over from.
+
+    Raises:
+        ModelError: when there is no such version.
+
+    """
+    from mlflow.exceptions import MlflowException
+
+    client = connect(home)
+    before = champion_version(client)
+    try:
+        client.get_model_version(MODEL, version)
+        client.set_registered_model_alias(MODEL, CHAMPION, version)
+    except MlflowException as error:
+        known = ", ".join(str(v.version) for v in reversed(_versions(client)))
+        raise ModelError(
+            f"no version {version!r} of the model; there are: {known or 'none'}"
+        ) from error
+    return str(before.version) if before is not None else None
+
+
+def _versions(client: MlflowClient) -> list[Any]:
+    return list(client.search_model_versions(f"name = '{MODEL}'"))
