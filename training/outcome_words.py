@@ -29,13 +29,14 @@ _MEANINGS: tuple[tuple[Disposition, str], ...] = (
     (
         "not_ready",
         r"not (yet )?(ready|now)|nurtur|later|postpone|on hold|recycle|future|no budget|delayed"
-        r"|follow|bad timing|call back|callback|spater|später|zuruckgestellt|pas encore|plus tard|aplazad",
+        r"|follow|bad timing|call back|callback|spater|später|zuruckgestellt"
+        r"|pas encore|plus tard|aplazad",
     ),
     (
         "unqualified",
         r"disqual|unqual|not qual|not (a )?(fit|relevant|interested)|no (fit|interest)|spam"
-        r"|junk|duplicate|fake|invalid|rejected lead|unqualifiziert|ungeeignet|kein interesse|non qualifi"
-        r"|no cualificad",
+        r"|junk|duplicate|fake|invalid|rejected lead|unqualifiziert|ungeeignet"
+        r"|kein interesse|non qualifi|no cualificad",
     ),
     (
         "lost",
