@@ -1,6 +1,7 @@
 # One place for every chore; a person and CI run the same lines.
 PYTHON ?= python3
 BIN := .venv/bin
+LEADQ := LEADQ_HOME=demo/.leadq $(BIN)/leadq
 SERVE ?= 1
 .DEFAULT_GOAL := help
 
@@ -20,7 +21,31 @@ help:  ## list these targets
 setup: .venv/.installed  ## build the virtual environment from the locked dependencies
 
 demo: setup  ## run the main job on a simulated CRM and serve it (SERVE=0: do not serve)
-	@SERVE=$(SERVE) BIN=$(BIN) sh demo.sh
+	rm -rf demo && mkdir demo
+	@echo "1. A simulated CRM writes 24 months of leads with outcomes"
+	$(LEADQ) simulate -o demo/crm --leads 20000 --months 24
+	@echo "2. An agreement is proposed from its export"
+	$(LEADQ) init demo/crm/export.csv -o demo/agreement.toml --yes
+	@echo "3. Three experiments are trained and compared"
+	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --recipe logistic --name logistic
+	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --recipe trees --name trees
+	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --recipe blend --name blend
+	$(LEADQ) compare --json | tee demo/compare.txt | sed '$$d'
+	@echo "4. The best becomes champion"
+	$(LEADQ) promote $$(tail -n 1 demo/compare.txt | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["best"])')
+	@echo "5. A nightly export is scored"
+	$(LEADQ) score demo/crm/nightly.csv -o demo/scored.csv -a demo/agreement.toml
+	@echo "done: the scores are in demo/scored.csv"
+	@if [ "$(SERVE)" != 0 ]; then $(MAKE) --no-print-directory demo-serve; fi
+
+demo-serve:  ## serve the demo: the API on port 8000, MLflow's page on port 5000
+	@echo "6. The API and the MLflow page start; stop both with Ctrl-C"
+	@echo "   score a lead:    curl -s http://127.0.0.1:8000/v1/score -H 'content-type: application/json' \\"
+	@echo "                      -d '{\"id\": \"web-1\", \"industry\": \"Software\", \"form_type\": \"Demo request\", \"visits\": 7}'"
+	@echo "   API, described:  http://127.0.0.1:8000/docs"
+	@echo "   MLflow:          http://127.0.0.1:5000"
+	@trap 'kill 0' INT TERM EXIT; $(LEADQ) compare --open > demo/mlflow.log 2>&1 & \
+	  $(LEADQ) serve -a demo/agreement.toml
 
 check: setup  ## formatting, lint, types and import rules
 	$(BIN)/ruff format --check .
@@ -42,4 +67,4 @@ lock: setup  ## renew requirements.lock (needs uv)
 clean:  ## remove the environment, the caches and the demo
 	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo check test format lock clean
+.PHONY: help setup demo demo-serve check test format lock clean

@@ -31,7 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out = Console(highlight=False, soft_wrap=True)
+# A file or a pipe has no width of its own; tables must not be squeezed into a terminal's 80.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 AgreementFile = Annotated[
@@ -270,7 +271,10 @@ def compare(
     for group in groups:
         _show_group(group)
     if as_json:
-        _print_json({"groups": [[row.as_dict() for row in group] for group in groups]})
+        best = groups[0][0].version
+        _print_json(
+            {"best": best, "groups": [[row.as_dict() for row in group] for group in groups]}
+        )
     if page:
         _serve_mlflow(home, host, port)
 

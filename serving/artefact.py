@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lightgbm.basic import LightGBMError
+
 from features.agreement import from_dict
 from features.cells import cell
 from features.encoder import Encoder
@@ -39,6 +41,8 @@ _FILES = (
     "reference.json",
     "trees.txt",
 )
+# What reading and scoring can raise when a file is not what it was.
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, LightGBMError)
 Record = dict[str, Any]
 
 
@@ -144,9 +148,11 @@ def read(folder: Path, expected_digest: str | None = None) -> Artefact:
         )
     try:
         artefact, expected = _read_files(folder)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        leads = leads_of_records(list(artefact.golden), artefact.scorer, {})
+        found = artefact.scorer.probabilities(leads).tolist()
+    except _DAMAGE as error:
         raise ModelError(f"{folder}: is no readable model: {error!r}") from error
-    _replay(artefact, expected, folder)
+    _compare(found, expected, folder)
     return artefact
 
 
@@ -184,9 +190,9 @@ def _load(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _replay(artefact: Artefact, expected: list[float], folder: Path) -> None:
-    leads = leads_of_records(list(artefact.golden), artefact.scorer, {})
-    found = artefact.scorer.probabilities(leads).tolist()
+def _compare(found: list[float], expected: list[float], folder: Path) -> None:
+    if not expected:
+        raise ModelError(f"{folder}: holds no golden rows, so it cannot be verified; retrain")
     # Another processor may round an exponential otherwise; more than that is another model.
     for row, (got, wanted) in enumerate(zip(found, expected, strict=True)):
         if not math.isclose(got, wanted, rel_tol=0, abs_tol=1e-9):

@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,6 +36,12 @@ class Summary:
     expected_wins: float = 0.0
     absent_fields: list[str] = field(default_factory=list)
     rejects_file: Path | None = None
+
+    def add(self, scores: Sequence[Score]) -> None:
+        """Count a chunk of scores."""
+        self.scored += len(scores)
+        self.grades.update(score.grade for score in scores)
+        self.expected_wins += sum(score.probability for score in scores)
 
 
 class _Writer(Protocol):
@@ -74,15 +80,13 @@ def score_file(
     if len(summary.absent_fields) == len(wanted):
         raise UsageError(f"{source}: has none of the fields that the model reads: {wanted}")
     with _whole_or_not(target) as work:
-        writer = _WRITERS[target.suffix.lower()](work, scorer.agreement.columns.id, model)
-        for leads in read_nightly(table, scorer.agreement, summary.intake):
-            scores = scorer.score(leads, reasons)
-            writer.write(scores)
-            summary.scored += len(scores)
-            summary.grades.update(score.grade for score in scores)
-            summary.expected_wins += sum(score.probability for score in scores)
-            progress(summary.scored)
-        writer.close()
+        open_writer = _WRITERS[target.suffix.lower()]
+        with closing(open_writer(work, scorer.agreement.columns.id, model)) as writer:
+            for leads in read_nightly(table, scorer.agreement, summary.intake):
+                scores = scorer.score(leads, reasons)
+                writer.write(scores)
+                summary.add(scores)
+                progress(summary.scored)
     summary.rejects_file = write_rejects(summary.intake.rejects, rejects_path(target))
     return summary
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import traceback
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.responses import Response
+
+log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -39,7 +46,7 @@ def install(app: FastAPI) -> None:
     """Make every error of the app a problem document."""
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_middleware(BaseHTTPMiddleware, dispatch=_unexpected)
 
 
 def _reply(status: int, detail: str, headers: Any = None) -> JSONResponse:
@@ -58,5 +65,12 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     return _reply(422, "; ".join(faults))
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    return _reply(500, "leadq failed on this request; its log says where")
+async def _unexpected(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Answer 500 and log where it failed; the exception's own words could hold a lead's data."""
+    try:
+        return await call_next(request)
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
+        log.error("request failed", reason=where)
+        return _reply(500, "leadq failed on this request; its log says where")

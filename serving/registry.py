@@ -90,7 +90,7 @@ def _load(home: Home, entry: Any) -> LoadedModel:
     folder = home.folder("models") / f"{entry.version}-{expected[:16]}"
     if not folder.exists() or digest(folder) != expected:
         _fetch(entry, folder)
-    return LoadedModel(entry.version, expected, read(folder, expected))
+    return LoadedModel(str(entry.version), expected, read(folder, expected))
 
 
 def _fetch(entry: Any, folder: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from features.cells import Cell, cell
+from features.cells import Cell, cell, text_of
 from features.leads import Fault, Faults
 from serving.artefact import leads_of_records
 from serving.problems import Problem, problem
@@ -139,7 +139,7 @@ def _without_value(fault: Fault) -> str:
 
 def _id(record: dict[str, Any], scorer: Scorer) -> str | None:
     found = record.get(scorer.agreement.columns.id)
-    return None if found is None else str(found)
+    return text_of(found) or None
 
 
 def _result(score: Score, record: dict[str, Any], scorer: Scorer) -> dict[str, Any]:

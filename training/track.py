@@ -10,7 +10,7 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import serving.pyfunc as pyfunc_file
+import serving
 from features.cells import cell, text_of
 from features.errors import ModelError
 from features.home import Home
@@ -110,7 +110,8 @@ def _log_model(folder: Path, artefact: Artefact) -> Any:
 
     return mlflow.pyfunc.log_model(
         name="model",
-        python_model=pyfunc_file.__file__,
+        # By its path: MLflow runs the file when it loads the model, and nobody imports it here.
+        python_model=str(Path(serving.__file__).with_name("pyfunc.py")),
         artifacts={MODEL: str(folder)},
         signature=_signature(artefact),
         pip_requirements=[f"{name}=={package_version(name)}" for name in _REQUIREMENTS],
