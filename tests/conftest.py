@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,10 +48,10 @@ def home_at(folder: Path) -> Home:
 @pytest.fixture(scope="session")
 def trained(
     crm: Path, agreement: Agreement, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Home, Training]]:
+) -> tuple[Home, Training]:
     """A home with one champion, trained on the simulated CRM."""
     home = home_at(tmp_path_factory.mktemp("home"))
-    yield home, train(crm / "export.csv", agreement, home)
+    return home, train(crm / "export.csv", agreement, home)
 
 
 @pytest.fixture(scope="session")

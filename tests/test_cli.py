@@ -1,0 +1,186 @@
+"""The command line as its users meet it: real processes, exit codes, one line of JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import features
+import leadq
+import serving
+import training
+
+ROOT = Path(leadq.__file__).parent
+COMMANDS = ("init", "check", "train", "compare", "promote", "score", "serve", "simulate")
+
+
+def run(*words: str | Path, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run `leadq` as a process with its home in `cwd`."""
+    environment = {**os.environ, "LEADQ_HOME": str(cwd / ".leadq"), "MLFLOW_TRACKING_URI": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", "import leadq; leadq.main()", *map(str, words)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def last_json(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
+    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("package", [features, serving, training])
+def test_the_packages_are_those_of_this_repository(package) -> None:
+    assert Path(package.__file__).parent.parent == ROOT
+
+
+def test_help_names_every_command() -> None:
+    shown = CliRunner().invoke(leadq.app, ["--help"]).output
+
+    assert all(command in shown for command in COMMANDS)
+    assert set(COMMANDS) == {command.callback.__name__ for command in leadq.app.registered_commands}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_each_command_has_an_example_and_names_the_agreement(command: str) -> None:
+    shown = CliRunner().invoke(leadq.app, [command, "--help"]).output
+
+    assert f"Example: leadq {command}" in " ".join(shown.split())
+    assert command == "init" or "--agreement" in shown
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which a user has simulated, agreed and trained."""
+    folder = tmp_path_factory.mktemp("work")
+    run("simulate", "-o", "crm", "--leads", "2500", "--seed", "11", cwd=folder)
+    run("init", "crm/export.csv", "--yes", cwd=folder)
+    run("train", "crm/export.csv", "--recipe", "logistic", "--name", "plain", cwd=folder)
+    return folder
+
+
+def test_init_keeps_an_agreement_unless_forced(work: Path) -> None:
+    before = (work / "agreement.toml").read_text()
+
+    refused = run("init", "crm/export.csv", "--yes", cwd=work, code=2)
+
+    assert "overwrite it with --force" in refused.stderr
+    assert (work / "agreement.toml").read_text() == before
+
+
+def test_init_takes_what_it_is_told(work: Path) -> None:
+    done = run(
+        "init", "crm/export.csv", "-o", "told.toml", "--yes", "--json", "--include", "call_minutes",
+        "--exclude", "country", "--closed", "closed_at", cwd=work,
+    )  # fmt: skip
+
+    text = (work / "told.toml").read_text()
+    assert '"call_minutes" = { use = "yes"' in text
+    assert '"country" = { use = "no"' in text
+    assert "call_minutes" not in last_json(done)["undecided"]
+
+
+def test_a_question_is_asked_only_at_a_terminal(work: Path) -> None:
+    done = run("init", "crm/export.csv", "-o", "asked.toml", cwd=work)
+
+    assert "[y]es" not in done.stdout + done.stderr
+
+
+def test_train_tells_the_same_in_words_and_in_json(work: Path) -> None:
+    done = run("train", "crm/export.csv", "--name", "second", "--json", cwd=work)
+
+    told = last_json(done)
+    assert f"Version {told['version']} is challenger" in done.stdout
+    assert {found["field"] for found in told["left_out"]} >= {"tag", "call_minutes"}
+    assert told["rows"]["read"] == told["rows"]["labelled"] + sum(
+        told["rows"]["unlabelled"].values()
+    )
+
+
+def test_compare_shows_runs_and_promote_changes_the_champion(work: Path) -> None:
+    before = last_json(run("compare", "--json", cwd=work))
+    champion = [r["version"] for g in before["groups"] for r in g if r["is_champion"]]
+    other = next(r["version"] for g in before["groups"] for r in g if r["version"] not in champion)
+
+    run("promote", other, cwd=work)
+
+    after = last_json(run("compare", "--json", cwd=work))
+    assert [r["version"] for g in after["groups"] for r in g if r["is_champion"]] == [other]
+
+
+def test_promoting_what_is_not_there_names_what_is(work: Path) -> None:
+    refused = run("promote", "99", cwd=work, code=2)
+
+    assert "no version '99' of the model; there are: 1" in refused.stderr
+
+
+def test_score_writes_a_file_and_its_account(work: Path) -> None:
+    done = run("score", "crm/nightly.csv", "-o", "scored.csv", "--json", cwd=work)
+
+    told = last_json(done)
+    with (work / "scored.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == told["scored"] == told["read"]
+
+
+def test_check_prints_a_verdict_for_every_field(work: Path) -> None:
+    fields = last_json(run("check", "crm/export.csv", "--json", cwd=work))["fields"]
+
+    verdicts = {name: field["verdict"] for name, field in fields.items()}
+    assert verdicts["close_reason"] == "blocked"
+    assert verdicts["industry"] == "fine"
+    assert set(verdicts.values()) <= {"blocked", "suspect", "fine", "cannot_tell"}
+
+
+def test_two_homes_never_meet(work: Path, tmp_path: Path) -> None:
+    refused = run("score", work / "crm/nightly.csv", "-o", "scored.csv", cwd=tmp_path, code=2)
+
+    assert "no model is champion" in refused.stderr
+    assert not (tmp_path / "scored.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("empty.csv", b"", "the file is empty"),
+        ("bomb.csv", b"PK\x03\x04" + b"\0" * 100, "is a zip archive"),
+        ("noise.csv", bytes(range(256)) * 10, "not a table"),
+        ("one.csv", b"just text\nmore text\n", "only one column"),
+        ("other.csv", b"colour,shape\nred,round\n", "no column looks like the outcome"),
+    ],
+)
+def test_a_wrong_file_is_one_clear_line_and_exit_code_2(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    refused = run("init", name, "--yes", cwd=tmp_path, code=2)
+
+    assert message in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_missing_file_and_a_missing_agreement_say_so(tmp_path: Path) -> None:
+    assert "no such file" in run("init", "none.csv", "--yes", cwd=tmp_path, code=2).stderr
+    assert "leadq init" in run("train", "none.csv", cwd=tmp_path, code=2).stderr
+
+
+def test_a_wrong_setting_of_the_simulation_names_key_and_range(tmp_path: Path) -> None:
+    refused = run("simulate", "-o", "crm", "--set", "drift=7", cwd=tmp_path, code=2)
+
+    assert "drift" in refused.stderr
+
+
+def test_an_unknown_option_is_bad_usage(tmp_path: Path) -> None:
+    assert "--colour" in run("train", "x.csv", "--colour", cwd=tmp_path, code=2).stderr
