@@ -300,7 +300,7 @@ def _serve_mlflow(home: Home, host: str, port: int) -> NoReturn:
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
     command += ["--backend-store-uri", home.tracking_uri, "--workers", "1"]
-    command += ["--default-artifact-root", home.artefacts.as_uri()]
+    command += ["--default-artifact-root", home.folder("artefacts").as_uri()]
     os.execv(sys.executable, command)  # noqa: S606  # fixed words and two options
 
 

@@ -15,8 +15,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from features.cells import key_of
 from features.errors import AgreementError
 
 FORMAT = 1
@@ -46,6 +54,24 @@ class Export(_Section):
     decimal: Literal[".", ","] = "."
     day_first: bool = False
     missing: list[str] = []
+
+    @field_validator("delimiter")
+    @classmethod
+    def _delimits(cls, value: str | None) -> str | None:
+        if value and value in '"\r\n':
+            raise ValueError('a quote or a line end cannot delimit; say ",", ";", "\\t" or "|"')
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _encodes(cls, value: str | None) -> str | None:
+        try:
+            "".encode(value or "utf-8")
+        except (LookupError, ValueError):
+            raise ValueError(
+                "is no text encoding; say one such as utf-8, utf-16 or cp1252"
+            ) from None
+        return value
 
 
 class Columns(_Section):
@@ -85,7 +111,12 @@ class Outcomes(_Section):
         seen: dict[str, str] = {}
         for disposition in DISPOSITIONS:
             for value in getattr(self, disposition):
-                key = " ".join(value.split()).casefold()
+                key = key_of(value.strip())
+                if not key:
+                    raise ValueError(
+                        f"{value!r} stands under {disposition}, but an empty outcome is always "
+                        "open; remove it"
+                    )
                 if key in seen:
                     raise ValueError(
                         f"{value!r} stands under {seen[key]} and {disposition}: keep one"
@@ -300,7 +331,8 @@ def load(path: Path) -> Agreement:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        # Windows editors begin UTF-8 with a byte order mark, which is no TOML.
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise AgreementError(
             f"{path}: no such agreement; write one with: leadq init EXPORT -o {path}"
@@ -347,4 +379,8 @@ def _cure(kind: str, message: str) -> str:
         return "is missing; add it"
     if kind == "extra_forbidden":
         return "is not a key of the agreement; remove it or mend its spelling"
+    if kind == "list_type":
+        return 'must be a list; write it in brackets: ["…"]'
+    if kind in ("model_type", "dict_type"):
+        return "must be a section of keys; write them under its name in brackets"
     return message.removeprefix("Value error, ")

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.agreement import Agreement, FieldUse
-from features.cells import Cell, Memo, key_of, moment, number, text_of
+from features.cells import LIST_MARK, Cell, Memo, key_of, moment, number, text_of
 from features.contact import email_kind, phone_region
 from features.leads import Leads
 
@@ -156,7 +156,7 @@ class CategoryEncoder:
         """Learn the categories that at least `MIN_COUNT` leads have, most frequent first."""
         derived: Derivation = use.kind if use.kind in ("email", "phone") else ""
         derive = Memo(_DERIVE[derived])
-        counts = Counter(derive[c] for c in leads.columns[field] if c is not None)
+        counts = Counter(derive[c] for c in leads.column(field) if c is not None)
         return cls(field, tuple(_frequent(counts, MAX_LEVELS)), derived)
 
 
@@ -264,7 +264,7 @@ class TokensEncoder:
         separator = use.separator if use.kind == "options" else ""
         counts = Counter(
             token
-            for cell in leads.columns[field]
+            for cell in leads.column(field)
             if cell is not None
             for token in split_tokens(cell, separator)
         )
@@ -274,7 +274,7 @@ class TokensEncoder:
 def split_tokens(cell: Cell, separator: str) -> frozenset[str]:
     """Return the distinct options (or, without a separator, words) of a cell, in small letters."""
     text = text_of(cell)
-    parts = text.split(separator) if separator else _words(text)
+    parts = text.replace(LIST_MARK, separator).split(separator) if separator else _words(text)
     return frozenset(key for part in parts if (key := key_of(part)))
 
 
@@ -320,8 +320,8 @@ class Encoder:
         at = 0
         for field in self.fields:
             width = len(field.columns)
-            cells = leads.columns.get(field.field, [None] * len(leads))
-            matrix[:, at : at + width] = _encoded(field, cells, leads.created)
+            codes = _encoded(field, leads.column(field.field), leads.created)
+            matrix[:, at : at + width] = np.array(codes).reshape(len(leads), width)
             at += width
         return matrix
 

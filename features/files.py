@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -23,6 +24,7 @@ CHUNK_ROWS = 20_000
 _LINE_LIMIT = 1_000_000
 _SNIFF_LINES = 200
 _DELIMITERS = ",;\t|"
+_EXCEL_NOTE = re.compile(r'"?sep=.?"?\s*')
 _PACKED = {
     b"PK\x03\x04": "a zip archive (or a spreadsheet)",
     b"\x1f\x8b": "a gzip archive",
@@ -58,6 +60,8 @@ class Table(Protocol):
     """A table of leads on disk."""
 
     columns: tuple[str, ...]
+    files: tuple[str, ...]
+    """The names of the files that it is made of."""
 
     def chunks(self, reject: Callable[[Reject], None]) -> Iterator[Chunk]:
         """Yield the rows in order; rows that cannot be read go to `reject`."""
@@ -79,7 +83,8 @@ def open_table(path: Path, export: Export | None = None) -> Table:
             return _Folder(path, export or Export())
         return _open_file(path, export or Export())
     except OSError as error:
-        raise FileError(f"{path}: {(error.strerror or str(error)).lower()}") from error
+        reason = (error.strerror or str(error)).lower()
+        raise FileError(f"{error.filename or path}: {reason}") from error
 
 
 def _open_file(path: Path, export: Export) -> Table:
@@ -101,17 +106,24 @@ class _Folder:
     """All `.csv` and `.parquet` files of a folder, by name, as one table."""
 
     def __init__(self, path: Path, export: Export) -> None:
-        files = sorted(p for p in path.iterdir() if p.suffix.lower() in (".csv", ".parquet"))
+        files = sorted(p for p in path.iterdir() if _is_part(p))
         if not files:
             raise FileError(f"{path}: the folder holds no .csv and no .parquet file")
         self._parts = [_open_file(file, export) for file in files]
         self.columns = self._parts[0].columns
+        self.files = tuple(file.name for file in files)
         for file, part in zip(files, self._parts, strict=True):
             _same_columns(file, part.columns, files[0], self.columns)
 
     def chunks(self, reject: Callable[[Reject], None]) -> Iterator[Chunk]:
         for part in self._parts:
             yield from part.chunks(reject)
+
+
+def _is_part(path: Path) -> bool:
+    # Hidden files are what other programs leave beside the data, such as `._leads.csv`.
+    hidden = path.name.startswith(".")
+    return path.suffix.lower() in (".csv", ".parquet") and path.is_file() and not hidden
 
 
 def _same_columns(
@@ -138,6 +150,7 @@ class _Parquet:
         except (pyarrow.ArrowException, ValueError) as error:
             raise FileError(f"{path}: is a broken Parquet file: {error}") from error
         self.columns = _checked_header(path, self._file.schema_arrow.names)
+        self.files: tuple[str, ...] = (path.name,)
 
     def chunks(self, reject: Callable[[Reject], None]) -> Iterator[Chunk]:
         import pyarrow
@@ -151,8 +164,8 @@ class _Parquet:
                 }
                 yield Chunk(self._path.name, list(range(line, line + batch.num_rows)), columns)
                 line += batch.num_rows
-        except (pyarrow.ArrowException, OSError) as error:
-            raise FileError(f"{self._path}: breaks off near row {line}: {error}") from error
+        except (pyarrow.ArrowException, OSError, OverflowError, ValueError) as error:
+            raise FileError(f"{self._path}: unreadable near row {line}: {error}") from error
 
     def _cells(self, name: str, values: list[object]) -> list[Cell]:
         try:
@@ -174,13 +187,16 @@ class _Csv:
         first = next(records.read(), None)
         if first is None:
             raise FileError(f"{path}: the file holds no rows")
+        if not _is_text(first[1]):
+            raise FileError(
+                f"{path}: the header is not text in {self._encoding}: not a table, or one in "
+                "another encoding; then say export.encoding in the agreement"
+            )
         self.columns = _checked_header(path, first[1])
+        self.files: tuple[str, ...] = (path.name,)
 
     def _open(self) -> TextIO:
-        try:
-            return self._path.open(encoding=self._encoding, errors="surrogateescape", newline="")
-        except LookupError as error:
-            raise FileError(f"{self._path}: {error}; mend export.encoding") from error
+        return self._path.open(encoding=self._encoding, errors="surrogateescape", newline="")
 
     def chunks(self, reject: Callable[[Reject], None]) -> Iterator[Chunk]:
         with self._open() as file:
@@ -210,9 +226,16 @@ class _Csv:
 def _fault(fields: list[str], width: int) -> str:
     if len(fields) != width:
         return f"{len(fields)} fields instead of {width}; look for a stray delimiter or quote"
-    if any(not f.isascii() and any("\udc80" <= c <= "\udcff" for c in f) for f in fields):
-        return "holds bytes that are not text in this file's encoding"
-    return ""
+    return "" if _is_text(fields) else "holds bytes that are not text in this file's encoding"
+
+
+def _is_text(fields: list[str]) -> bool:
+    text = "".join(fields)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # holds the surrogates that stand for undecodable bytes
+        return False
+    return "\0" not in text
 
 
 class _Records:
@@ -269,16 +292,20 @@ def _lines(file: TextIO, path: Path) -> Iterator[str]:
     try:
         while line := file.readline(_LINE_LIMIT):
             number += 1
-            if len(line) == _LINE_LIMIT or "\0" in line:
+            if len(line) == _LINE_LIMIT:
                 raise FileError(
-                    f"{path}: line {number} is not text (binary, or longer than a million "
-                    "characters): not a table"
+                    f"{path}: line {number} is longer than a million characters: not a table"
                 )
-            if number == 1 and line.startswith("sep="):
-                line = "\n"  # Excel's note to itself
-            yield line
+            yield _first_line(line) if number == 1 else line
     except UnicodeError as error:
         raise FileError(f"{path}: near line {number + 1}: {error}; mend export.encoding") from error
+
+
+def _first_line(line: str) -> str:
+    # A byte order mark is left over where the agreement names the encoding; `sep=;` is Excel's
+    # note to itself, and stays as a blank line so that the count of lines is right.
+    line = line.removeprefix("\ufeff")
+    return "\n" if _EXCEL_NOTE.fullmatch(line) else line
 
 
 def _find_encoding(path: Path) -> str:
@@ -332,7 +359,7 @@ def _checked_header(path: Path, names: list[str]) -> tuple[str, ...]:
         )
     if len(columns) < 2:
         raise FileError(
-            f"{path}: only one column found ({columns[0][:60]!r}); "
+            f"{path}: only one column found ({''.join(columns)[:60]!r}); "
             "is it a table? if so, say export.delimiter in the agreement"
         )
     return columns

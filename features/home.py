@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from features.errors import UsageError
+
 
 class MlflowSettings(BaseModel):
     """Where experiments and models are kept."""
@@ -17,7 +19,9 @@ class MlflowSettings(BaseModel):
 class Settings(BaseSettings):
     """The settings, read once from the environment at the top and passed down."""
 
-    model_config = SettingsConfigDict(env_prefix="LEADQ_", env_nested_delimiter="__")
+    model_config = SettingsConfigDict(
+        env_prefix="LEADQ_", env_nested_delimiter="__", env_ignore_empty=True
+    )
 
     home: Path = Field(Path(".leadq"), description="The folder that holds all state.")
     mlflow: MlflowSettings = MlflowSettings()
@@ -27,7 +31,7 @@ class Home:
     """The folders under `LEADQ_HOME`; two homes never meet."""
 
     def __init__(self, settings: Settings) -> None:
-        self.root = settings.home.absolute()
+        self.root = settings.home.expanduser().absolute()
         self._uri = settings.mlflow.uri
 
     @property
@@ -48,5 +52,11 @@ class Home:
     def folder(self, name: str) -> Path:
         """Return the folder `name` of the home, made when it is first asked for."""
         path = self.root / name
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"{path}: the home cannot be made: {error.strerror}; set LEADQ_HOME to a folder "
+                "that can be written to"
+            ) from error
         return path

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from features.agreement import Agreement, Disposition
@@ -44,6 +45,10 @@ class Leads:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def column(self, name: str) -> list[Cell]:
+        """Return the cells of a field; a field that is not there is missing in every lead."""
+        return self.columns[name] if name in self.columns else [None] * len(self)
 
     def take(self, rows: Sequence[int]) -> Leads:
         """Return the leads at the given positions."""
@@ -104,7 +109,7 @@ def admit(
 
     """
     reading = missing_as_none(agreement.export.missing)
-    clean = {name: _through(Memo(reading), cells) for name, cells in columns.items()}
+    clean = {name: _without_placeholders(cells, reading) for name, cells in columns.items()}
     names = agreement.columns
     ids = [text_of(cell) for cell in clean[names.id]]
     for i, text in enumerate(ids):
@@ -112,6 +117,11 @@ def admit(
             faults.setdefault(i, Fault(names.id, None, "the id is missing"))
     created = _times(clean, names.created, agreement, faults, need_created, len(ids))
     return Leads(ids, clean, created)
+
+
+def _without_placeholders(cells: list[Cell], reading: Callable[[Cell], Cell]) -> list[Cell]:
+    placeholders = {cell for cell in set(cells) if reading(cell) is not cell}
+    return [None if cell in placeholders else cell for cell in cells] if placeholders else cells
 
 
 def _through(memo: Memo[Cell, T], cells: Iterable[Cell]) -> list[T]:
@@ -168,23 +178,27 @@ def read_history(table: Table, agreement: Agreement, intake: Intake) -> History:
     need_columns(table, agreement, _history_columns(agreement))
     parts = list(_batches(table, agreement, intake, _admit_history))
     leads = Leads(
-        [i for part in parts for i in part.leads.ids],
-        {name: [c for p in parts for c in p.leads.columns[name]] for name in table.columns},
-        [c for part in parts for c in part.leads.created],
+        _joined(part.leads.ids for part in parts),
+        {name: _joined(part.leads.columns[name] for part in parts) for name in table.columns},
+        _joined(part.leads.created for part in parts),
     )
     return History(
         leads,
-        [d for part in parts for d in part.dispositions],
-        [c for part in parts for c in part.closed],
-        [s for part in parts for s in part.serial],
+        _joined(part.dispositions for part in parts),
+        _joined(part.closed for part in parts),
+        _joined(part.serial for part in parts),
     )
+
+
+def _joined(parts: Iterable[list[T]]) -> list[T]:
+    return list(chain.from_iterable(parts))
 
 
 def read_nightly(table: Table, agreement: Agreement, intake: Intake) -> Iterator[Leads]:
     """Yield the leads of a file to be scored, a chunk at a time; it needs no outcome column.
 
     Raises:
-        AgreementError: when the id column, or a used field, is not in the table.
+        AgreementError: when the id column is not in the table; other fields may be missing.
 
     """
     need_columns(table, agreement, [agreement.columns.id])
@@ -217,14 +231,15 @@ def _batches(
     admitted: Callable[[Chunk, Agreement, Faults], B],
 ) -> Iterator[B]:
     duplicates = _Duplicates(agreement.columns.id)
+    numbered = agreement.columns.id == ROW_NUMBER
 
     def reject(row: Reject) -> None:
         intake.read += 1
         intake.rejects.append(row)
 
     for chunk in table.chunks(reject):
-        if agreement.columns.id == ROW_NUMBER:
-            chunk.columns[ROW_NUMBER] = [str(line) for line in chunk.lines]
+        if numbered:
+            chunk.columns[ROW_NUMBER] = _row_ids(chunk, table)
         faults: Faults = {}
         batch = admitted(chunk, agreement, faults)
         duplicates.find(chunk, faults)
@@ -232,7 +247,13 @@ def _batches(
         for i in sorted(faults):
             name, value, reason = faults[i]
             intake.rejects.append(Reject(chunk.file, chunk.lines[i], name, text_of(value), reason))
-        yield batch.take([i for i in range(len(batch)) if i not in faults])
+        yield batch.take([i for i in range(len(batch)) if i not in faults]) if faults else batch
+
+
+def _row_ids(chunk: Chunk, table: Table) -> list[Cell]:
+    # In a folder every file has a row 2.
+    before = f"{chunk.file}:" if len(table.files) > 1 else ""
+    return [f"{before}{line}" for line in chunk.lines]
 
 
 def _admit_nightly(chunk: Chunk, agreement: Agreement, faults: Faults) -> Leads:
@@ -242,14 +263,16 @@ def _admit_nightly(chunk: Chunk, agreement: Agreement, faults: Faults) -> Leads:
 def _admit_history(chunk: Chunk, agreement: Agreement, faults: Faults) -> History:
     leads = admit(chunk.columns, agreement, faults, need_created=True)
     names = agreement.columns
-    dispositions = _dispositions(leads.columns[names.outcome], agreement, faults)
+    dispositions = _dispositions(chunk.columns[names.outcome], agreement, faults)
     closed = _times(leads.columns, names.closed, agreement, faults, False, len(leads))
     _closed_after_created(leads, closed, names.closed or "", faults)
     return History(leads, dispositions, closed, _serials(leads, agreement, faults))
 
 
 def _dispositions(cells: list[Cell], agreement: Agreement, faults: Faults) -> list[Disposition]:
-    meaning: dict[str, Disposition] = {key_of(v): d for v, d in agreement.raw_outcomes()}
+    # A placeholder is an empty outcome, unless the agreement gives it a meaning of its own.
+    meaning: dict[str, Disposition] = {key_of(word): "open" for word in agreement.export.missing}
+    meaning |= {key_of(value): disposition for value, disposition in agreement.raw_outcomes()}
     found: list[Disposition] = []
     for i, cell in enumerate(cells):
         disposition = "open" if cell is None else meaning.get(key_of(cell))
@@ -275,7 +298,9 @@ def _serials(leads: Leads, agreement: Agreement, faults: Faults) -> list[float]:
     name = agreement.columns.serial
     if name is None:
         return [float("nan")] * len(leads)
-    values = _parsed(leads.columns[name], lambda c: number(c, "."), name, faults)
+    values = _parsed(
+        leads.columns[name], lambda c: number(c, agreement.export.decimal), name, faults
+    )
     for i, value in enumerate(values):
         if value is None:
             faults.setdefault(i, Fault(name, leads.columns[name][i], "the serial is missing"))
@@ -287,17 +312,23 @@ class _Duplicates:
 
     def __init__(self, id_column: str) -> None:
         self._id = id_column
-        self._seen: dict[str, tuple[int, int]] = {}
+        self._seen: dict[str, tuple[str, int, int]] = {}
 
     def find(self, chunk: Chunk, faults: Faults) -> None:
         """Add the rows of a chunk whose id was seen before to `faults`."""
-        contents = zip(*chunk.columns.values(), strict=True)
+        # By name, because the files of a folder may have the same columns in another order.
+        contents = zip(*(chunk.columns[name] for name in sorted(chunk.columns)), strict=True)
         ids = chunk.columns[self._id]
         for i, (cell, content) in enumerate(zip(ids, contents, strict=True)):
             if i in faults:
                 continue
-            line, earlier = self._seen.setdefault(text_of(cell), (chunk.lines[i], hash(content)))
-            if line == chunk.lines[i]:
-                continue
-            what = "repeats" if earlier == hash(content) else "the same id with other values as"
-            faults[i] = Fault(self._id, cell, f"{what} line {line}")
+            this = (chunk.file, chunk.lines[i], hash(content))
+            first = self._seen.setdefault(text_of(cell), this)
+            if first is not this:
+                faults[i] = Fault(self._id, cell, _comes_again(first, this))
+
+
+def _comes_again(first: tuple[str, int, int], this: tuple[str, int, int]) -> str:
+    what = "repeats" if first[2] == this[2] else "the same id with other values as"
+    where = "" if first[0] == this[0] else f" of {first[0]}"
+    return f"{what} line {first[1]}{where}"

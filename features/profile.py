@@ -125,14 +125,13 @@ def _kind(
         return "category", ""
     if share(lambda c: "@" in text_of(c)) > 0.9:
         return "email", ""
-    if _PHONE_NAME.search(name) and share(_is_phone) > 0.8:
+    # Before numbers: without its spaces +49 30 123456 is one.
+    if share(_is_phone if _PHONE_NAME.search(name) else _is_international_phone) > 0.8:
         return "phone", ""
     if is_number:
         return ("category" if _CODE_NAME.search(name) else "number"), ""
     if share(lambda c: is_time(c, day_first)) > 0.95:
         return "date", ""
-    if share(lambda c: text_of(c).startswith("+") and _is_phone(c)) > 0.8:
-        return "phone", ""
     separator = _separator(counts, filled)
     if separator:
         return "options", separator
@@ -143,6 +142,10 @@ def _kind(
 
 def _is_phone(cell: Cell) -> bool:
     return bool(_PHONE.fullmatch(text_of(cell)))
+
+
+def _is_international_phone(cell: Cell) -> bool:
+    return text_of(cell).startswith("+") and _is_phone(cell)
 
 
 def is_time(cell: Cell, day_first: bool) -> bool:

@@ -6,6 +6,8 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +39,7 @@ def connect(home: Home) -> MlflowClient:
     quiet_mlflow()
     import mlflow
 
-    home.folder("artefacts")
+    home.folder(".")
     mlflow.set_tracking_uri(home.tracking_uri)
     mlflow.set_registry_uri(home.tracking_uri)
     return mlflow.MlflowClient()
@@ -47,26 +49,38 @@ def quiet_mlflow() -> None:
     """Switch off MLflow's telemetry and chatter; to be called before MLflow is imported."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+    logging.getLogger("alembic").setLevel(logging.ERROR)
 
 
 def champion_version(client: MlflowClient) -> Any | None:
     """Return the registry's entry of the champion, or None where there is none."""
-    return _by_alias(client, CHAMPION)
-
-
-def _by_alias(client: MlflowClient, alias: str) -> Any | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        return client.get_model_version_by_alias(MODEL, alias)
+        return client.get_model_version_by_alias(MODEL, CHAMPION)
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
-        raise ModelError(f"the model registry does not answer: {error}") from error
+        raise
 
 
+@contextmanager
+def registry_errors() -> Iterator[None]:
+    """Turn a failure of MLflow into an error that says so, in one line."""
+    quiet_mlflow()
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"MLflow does not do what is asked of it: {reason}; look at LEADQ_MLFLOW__URI"
+        ) from error
+
+
+@registry_errors()
 def load_champion(home: Home) -> LoadedModel:
     """Fetch, check and replay the champion.
 

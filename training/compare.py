@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from features.home import Home
-from serving.registry import MODEL, champion_version, connect
+from serving.registry import MODEL, champion_version, connect, registry_errors
 from training.track import EXPERIMENT
 
 METRICS = (
@@ -39,6 +39,7 @@ class Row:
         return asdict(self)
 
 
+@registry_errors()
 def compare(home: Home) -> list[list[Row]]:
     """Return finished runs in groups measured on the same leads, the newest group first.
 

@@ -14,12 +14,15 @@ import numpy.typing as npt
 from scipy.sparse import csr_array, hstack
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from features.encoder import Column, Matrix
 from serving.members import Additive, ColumnTable, Member, Trees, Vector
 
-THREADS = 2
+# A second thread gains little at this size, grows the same trees, and waits five times as long as
+# it works where another process shares the cores.
+THREADS = 1
 
 
 class _MemberEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped bases
@@ -33,14 +36,24 @@ class _MemberEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
         tags.input_tags.allow_nan = True
         return tags
 
-    def _checked(self, X: Matrix, y: Any) -> tuple[Matrix, npt.NDArray[np.int8]]:
+    def _checked(
+        self, X: Matrix, y: Any, sample_weight: Vector | None
+    ) -> tuple[Matrix, npt.NDArray[np.int8], Vector]:
         X, y = validate_data(self, X, y, dtype=np.float64, ensure_all_finite="allow-nan")
+        check_classification_targets(y)
+        weight = _check_sample_weight(
+            sample_weight,
+            X,
+            dtype=np.float64,
+            ensure_non_negative=True,
+            allow_all_zero_weights=False,
+        )
         self.classes_ = np.unique(y)
         if len(self.classes_) != 2:
             raise ValueError(
                 f"Only binary classification is supported; found {len(self.classes_)} class(es)"
             )
-        return X, (y == self.classes_[1]).astype(np.int8)
+        return X, (y == self.classes_[1]).astype(np.int8), weight
 
     def decision_function(self, X: Matrix) -> Vector:
         """Return log-odds, shape (rows,)."""
@@ -55,7 +68,8 @@ class _MemberEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  #
 
     def predict(self, X: Matrix) -> npt.NDArray[Any]:
         """Return the likelier class."""
-        return np.asarray(self.classes_[(self.decision_function(X) > 0).astype(int)])
+        likelier = (self.decision_function(X) > 0).astype(int)
+        return np.asarray(self.classes_[likelier])
 
 
 class TreesEstimator(_MemberEstimator):
@@ -75,8 +89,8 @@ class TreesEstimator(_MemberEstimator):
 
     def fit(self, X: Matrix, y: Any, sample_weight: Vector | None = None) -> Self:
         """Grow `trees` trees."""
-        X, y = self._checked(X, y)
-        data = self._dataset(X, y, sample_weight)
+        X, y, weight = self._checked(X, y, sample_weight)
+        data = self._dataset(X, y, weight)
         booster = lightgbm.train(self._parameters(len(y)), data, num_boost_round=self.trees)
         self.member_ = _trees(booster)
         return self
@@ -85,7 +99,7 @@ class TreesEstimator(_MemberEstimator):
         self, X: Matrix, y: Any, weight: Vector, judge: tuple[Matrix, Any, Vector]
     ) -> Self:
         """Grow trees until the log loss on `judge` (matrix, labels, weights) stops falling."""
-        X, y = self._checked(X, y)
+        X, y, weight = self._checked(X, y, weight)
         data = self._dataset(X, y, weight)
         judged = data.create_valid(judge[0], judge[1], weight=judge[2])
         booster = lightgbm.train(
@@ -99,7 +113,7 @@ class TreesEstimator(_MemberEstimator):
         self.member_ = _trees(booster)
         return self
 
-    def _dataset(self, X: Matrix, y: Any, weight: Vector | None) -> lightgbm.Dataset:
+    def _dataset(self, X: Matrix, y: Any, weight: Vector) -> lightgbm.Dataset:
         codes = [i for i, column in enumerate(self.columns) if column.levels is not None]
         return lightgbm.Dataset(
             X, y, weight=weight, categorical_feature=codes, params={"verbosity": -1}
@@ -149,17 +163,17 @@ class LogisticEstimator(_MemberEstimator):
 
     def fit(self, X: Matrix, y: Any, sample_weight: Vector | None = None) -> Self:
         """Fit, and collapse to tables."""
-        X, y = self._checked(X, y)
+        X, y, weight = self._checked(X, y, sample_weight)
         columns = self.columns or tuple(Column(str(i), str(i), None) for i in range(X.shape[1]))
         bases = [_basis(X[:, i], column) for i, column in enumerate(columns)]
         # Most of the design is zero, and a Newton step on it is some times cheaper for it.
         design = hstack([csr_array(b.design(X[:, i])) for i, b in enumerate(bases)], format="csr")
         model = LogisticRegression(C=self.C, solver="newton-cg", tol=1e-4, max_iter=500)
-        model.fit(design, y, sample_weight=sample_weight)
+        model.fit(design, y, sample_weight=weight)
         weights = model.coef_[0]
         tables, at = [], 0
         for i, basis in enumerate(bases):
-            tables.append(basis.table(weights[at : at + basis.width], X[:, i], sample_weight))
+            tables.append(basis.table(weights[at : at + basis.width], X[:, i], weight))
             at += basis.width
         self.member_ = Additive(float(model.intercept_[0]), tuple(tables))
         return self
@@ -190,7 +204,7 @@ class _Basis:
         rank = np.interp(filled, self.knots, np.linspace(-1, 1, len(self.knots)))
         return np.column_stack([*hats, rank])
 
-    def table(self, weights: Vector, cells: Vector, sample_weight: Vector | None) -> ColumnTable:
+    def table(self, weights: Vector, cells: Vector, sample_weight: Vector) -> ColumnTable:
         """Collapse the weights of this column into its table."""
         values = weights[:-1]
         if not self.by_code:

@@ -28,6 +28,7 @@ from features.agreement import Agreement, Disposition
 from features.leads import History
 
 Labels = npt.NDArray[np.int8]
+DECIDED: tuple[Disposition, ...] = ("won", "lost", "unqualified")
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,13 @@ def _in_time(created: datetime | None, closed: datetime | None, horizon: timedel
 
 
 def last_moment(history: History) -> datetime | None:
-    """Return the latest time in the export: up to it, outcomes are known."""
-    return max(_known([*history.leads.created, *history.closed]), default=None)
+    """Return the latest time in the export: up to it, outcomes are known.
+
+    CRMs fill in the closing date that they expect of an open lead; it says nothing of today.
+    """
+    pairs = zip(history.closed, history.dispositions, strict=True)
+    closed = [moment for moment, disposition in pairs if disposition in DECIDED]
+    return max(_known([*history.leads.created, *closed]), default=None)
 
 
 def _known(moments: Sequence[datetime | None]) -> list[datetime]:

@@ -6,7 +6,8 @@ a model look brilliant and be useless. The rules, measured on real exports with 
     blocked   alone it nearly tells the outcome, or it is filled for one outcome only, or whether
               it is filled tells the outcome: nothing honest does that
     suspect   its name says that people write it while they work the lead, and it carries signal;
-              or a good part of its values are all but certain
+              or a good part of its values are all but certain; or it is a date that mostly lies
+              after the creation of the lead
     cannot_tell   it is the score of another system: only when it is written decides
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 import numpy as np
@@ -22,10 +24,11 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from features.agreement import Agreement, FieldUse
-from features.cells import Cell
+from features.cells import Cell, moment
 from features.encoder import Encoder
 from features.leads import History, Leads
 from training.labels import Labelled, Labels
+from training.outcome_words import spoken
 
 Verdict = Literal["blocked", "suspect", "fine", "cannot_tell"]
 
@@ -58,7 +61,9 @@ _KNOWN_BEFORE = re.compile(
 _OTHER_SCORE = re.compile(
     r"(?i)(^|[\W_])(score|scoring|index|grade|rank|probability|propensity)($|[\W_])"
 )
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+# Some CRMs put the object before the field: in `Deal - Channel` the deal tells nothing.
+_OBJECT = re.compile(r"(?i)^(deal|lead|person|organi[sz]ation|contact|company|account) - ")
+_A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,8 @@ class Evidence:
     """abs ln(share filled when won / share filled when not)."""
     certain_share: float
     """Share of leads with a value under which the outcome is all but certain."""
+    after_created: float | None = None
+    """Of a date: share of its values a day or more after the creation; None where unknown."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +139,27 @@ def _evidence(
         filled_open=_open_fill(open_leads.columns[name]),
         fill_log_ratio=abs(math.log(won / lost)),
         certain_share=_certain_share(groups, y),
+        after_created=_after_created(name, use, labelled.history.leads, agreement),
     )
+
+
+def _after_created(name: str, use: FieldUse, leads: Leads, agreement: Agreement) -> float | None:
+    if use.kind != "date":
+        return None
+    pairs = zip(leads.columns[name], leads.created, strict=True)
+    late = [
+        read - start >= _A_DAY
+        for cell, start in pairs
+        if cell is not None and start and (read := _moment(cell, agreement.export.day_first))
+    ]
+    return sum(late) / len(late) if late else None
+
+
+def _moment(cell: Cell, day_first: bool) -> datetime | None:
+    try:
+        return moment(cell, day_first)
+    except ValueError:
+        return None
 
 
 def _share(filled: npt.NDArray[np.bool_]) -> float:
@@ -192,21 +219,26 @@ def _finding(name: str, evidence: Evidence) -> Finding:
 
 
 def _judge(name: str, e: Evidence) -> tuple[Verdict, str]:
-    spoken = _CAMEL.sub(" ", name).replace("_", " ")
+    said = spoken(_OBJECT.sub("", name))
     fills = f"filled for {e.filled_won:.0%} of the won leads and {e.filled_lost:.0%} of the others"
     enough = max(e.filled_won, e.filled_lost) >= 0.02
     if e.auc_alone >= 0.85:
         return "blocked", f"alone it tells won from lost with an AUC of {e.auc_alone:.2f}"
     if (e.fill_log_ratio >= 3 and enough) or e.auc_missing >= 0.8:
         return "blocked", f"it is {fills}: whether it is filled gives the outcome away"
-    if _OTHER_SCORE.search(spoken):
+    if _OTHER_SCORE.search(said):
         return (
             "cannot_tell",
             "it looks like the score of another system: if that is written or renewed after the "
             "hand-off it knows the outcome, and no statistic of one export shows when",
         )
+    if e.after_created is not None and e.after_created >= 0.5:
+        return "suspect", (
+            f"in {e.after_created:.0%} of the leads it lies after the creation: unless it is a "
+            "date that the lead planned, it was written later"
+        )
     signal = e.auc_alone >= 0.55 or (e.fill_log_ratio >= 0.5 and enough) or e.auc_missing >= 0.55
-    telling = _WRITTEN_LATER.search(spoken) and not _KNOWN_BEFORE.search(spoken)
+    telling = _WRITTEN_LATER.search(said) and not _KNOWN_BEFORE.search(said)
     if telling and signal:
         return "suspect", (
             "its name says that it may be written while a lead is worked, and it carries signal: "

@@ -17,7 +17,7 @@ from features.leads import History, Intake, read_history
 from features.profile import Profile, find_day_first, find_decimal, profile
 from training.labels import Labelled, label, last_moment
 from training.leaks import BECAUSE, Finding, find_leaks
-from training.outcome_words import PERSONAL_NAMES, PROTECTED_NAMES
+from training.outcome_words import PERSONAL_NAMES, PROTECTED_NAMES, SERIAL_NAMES, name_rank, spoken
 from training.roles import Roles, Told, find_roles
 
 # What forms and CRMs write for "nothing was chosen".
@@ -125,20 +125,24 @@ def _use(p: Profile, told: Told) -> FieldUse:
 
 
 def _why_not(p: Profile) -> str:
-    name = p.name.replace("_", " ")
+    name = spoken(p.name)
     if p.filled == 0:
         return "empty"
     if p.kind in ("email", "phone"):
         return ""  # read by the kind of its domain or by its region, never raw
-    if PERSONAL_NAMES.match(name) and p.kind != "number":
+    if PERSONAL_NAMES.fullmatch(name) and p.kind != "number":
         return "personal: never used raw"
     if PROTECTED_NAMES.search(name):
         return "protected: a person must not be judged by it"
     if p.is_near_constant:
         return "nearly the same in every lead"
-    if p.is_identifier:
+    if p.is_identifier or _is_serial(p):
         return "marks single leads, not kinds of leads"
     return ""
+
+
+def _is_serial(p: Profile) -> bool:
+    return p.is_integer and p.is_unique and name_rank(p.name, SERIAL_NAMES) is not None
 
 
 def _draft(path: Path, roles: Roles, export: Export, uses: dict[str, FieldUse]) -> Agreement:
@@ -146,7 +150,7 @@ def _draft(path: Path, roles: Roles, export: Export, uses: dict[str, FieldUse]) 
         {
             "format": 1,
             "version": 1,
-            "name": path.stem,
+            "name": path.resolve().stem or "leads",
             "columns": roles.columns.model_dump(),
             "export": export.model_dump(),
             "outcomes": {**roles.outcomes} if roles.outcomes.get("won") else {"won": []},

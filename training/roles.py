@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from features.agreement import DISPOSITIONS, Columns, Disposition
-from features.cells import Cell, key_of, text_of
+from features.cells import Cell, key_of, moment, text_of
 from features.errors import AgreementError
 from features.leads import ROW_NUMBER
 from features.profile import Profile
@@ -16,15 +16,21 @@ from training.outcome_words import (
     CLOSED_NAMES,
     CREATED_NAMES,
     ID_NAMES,
+    OTHER_DATES,
     OUTCOME_NAMES,
     SERIAL_NAMES,
     SOURCE_NAMES,
     VALUE_NAMES,
+    is_plain_yes_or_no,
+    is_won_beside_lost,
     meaning_of,
     name_rank,
+    spoken,
 )
 
 _MOST_OUTCOMES = 25
+_FIRST_YEAR = 1990
+"""Numbers that would be earlier times are other numbers."""
 
 
 @dataclass(frozen=True)
@@ -60,34 +66,41 @@ def find_roles(profiles: dict[str, Profile], cells: dict[str, list[Cell]], told:
     """Propose the role of every column.
 
     Raises:
-        AgreementError: when the id or the outcome can be found neither by name nor by value.
+        AgreementError: when the outcome can be found neither by name nor by value.
 
     """
     outcome = told.outcome or _find_outcome(profiles, cells, told)
     outcomes, undecided = map_outcomes(cells[outcome], told)
-    free = {n: p for n, p in profiles.items() if n not in {outcome, *told.exclude}}
+    known = {n: p for n, p in profiles.items() if n not in {outcome, *told.exclude}}
+    # A field declared honest is one to predict from; it cannot be id, order or end of the story.
+    free = {n: p for n, p in known.items() if n not in told.include}
     created = told.created if _is_time(profiles, told.created) else None
-    closed = told.closed
     if told.created is None:
-        created = _find_created(free, closed)
+        created = _find_created(free, cells, told.closed)
+    closed = told.closed
     if closed is None and created:
-        closed = _find_closed({n: p for n, p in free.items() if n != created})
+        closed = _find_closed({n: p for n, p in free.items() if n != created}, cells)
     if closed and not created:
-        raise AgreementError(
-            f"--closed {closed!r} needs a creation time, and none was found: name it with --created"
-        )
-    found_id = told.id or _find_id(free)
+        raise AgreementError(_no_start(closed, told))
     columns = Columns(
-        id=found_id,
+        id=told.id or _find_id(free),
         outcome=outcome,
         created=created,
         serial=None if created else _find_serial(free, told),
         closed=closed,
-        campaign=_by_name(_of_kind(free, "category"), CAMPAIGN_NAMES),
-        source=_by_name(_of_kind(free, "category"), SOURCE_NAMES),
-        value=_by_name(_of_kind(free, "number"), VALUE_NAMES),
+        campaign=_by_name(_of_kind(known, "category"), CAMPAIGN_NAMES),
+        source=_by_name(_of_kind(known, "category"), SOURCE_NAMES),
+        value=_by_name(_of_kind(known, "number"), VALUE_NAMES),
     )
     return Roles(columns, outcomes, undecided)
+
+
+def _no_start(closed: str, told: Told) -> str:
+    if told.created:
+        found = f"{told.created!r} holds bare numbers, which are a serial and no time"
+    else:
+        found = "none was found: name it with --created"
+    return f"--closed {closed!r} needs a creation time; {found}"
 
 
 def _is_time(profiles: dict[str, Profile], name: str | None) -> bool:
@@ -105,6 +118,8 @@ def _find_outcome(profiles: dict[str, Profile], cells: dict[str, list[Cell]], to
         if name in told.named_columns() or not 1 <= p.distinct <= _MOST_OUTCOMES:
             continue
         rank = name_rank(name, OUTCOME_NAMES)
+        if rank is None and _speaks_of_outcomes(cells[name]):
+            rank = len(OUTCOME_NAMES)
         if rank is not None and _tells_won_from_lost(cells[name], told):
             ranked.append((rank, -position, name))
     if ranked:
@@ -113,6 +128,14 @@ def _find_outcome(profiles: dict[str, Profile], cells: dict[str, list[Cell]], to
         "no column looks like the outcome of a lead (won, lost, converted ...); name it with "
         f"--outcome COL, and its values with --won VALUE; columns: {', '.join(profiles)}"
     )
+
+
+def _speaks_of_outcomes(cells: list[Cell]) -> bool:
+    """Whether most values are words for won, lost or the way there, whatever the column's name."""
+    values = {text_of(cell) for cell in cells if cell is not None}
+    meanings = [meaning_of(value) for value in values if not is_plain_yes_or_no(value)]
+    known = [meaning for meaning in meanings if meaning]
+    return {"won", "lost"} <= set(known) and len(known) > 0.7 * len(values)
 
 
 def _tells_won_from_lost(cells: list[Cell], told: Told) -> bool:
@@ -145,36 +168,69 @@ def map_outcomes(cells: list[Cell], told: Told) -> tuple[dict[Disposition, list[
             undecided.append(value)
         else:
             mapped.setdefault(meaning, []).append(value)
+    if not mapped.get("won") and ("lost" in mapped or "unqualified" in mapped):
+        _settle(mapped, undecided)
     if len(values) == 2 and len(undecided) == 1 and len(mapped) == 1 and "won" in mapped:
         mapped["lost"], undecided = undecided, []
     return {d: mapped[d] for d in DISPOSITIONS if d in mapped}, undecided
+
+
+def _settle(mapped: dict[Disposition, list[str]], undecided: list[str]) -> None:
+    """Where nothing else is won, `Closed` or `Qualified` beside a word for lost is."""
+    for values in (undecided, mapped.get("open", [])):
+        for value in filter(is_won_beside_lost, list(values)):
+            values.remove(value)
+            mapped.setdefault("won", []).append(value)
 
 
 def _of_kind(profiles: dict[str, Profile], kind: str) -> dict[str, Profile]:
     return {name: p for name, p in profiles.items() if p.kind == kind}
 
 
-def _find_created(free: dict[str, Profile], closed: str | None) -> str | None:
-    dates = {n: p for n, p in free.items() if p.kind == "date" and p.fill > 0.9 and n != closed}
-    named = _by_name(dates, CREATED_NAMES)
-    if named:
-        return named
+def _find_created(
+    free: dict[str, Profile], cells: dict[str, list[Cell]], closed: str | None
+) -> str | None:
+    times = {
+        n: p
+        for n, p in _times(free, cells, CREATED_NAMES).items()
+        if p.fill > 0.9 and n != closed and not _is_another_date(n)
+    }
     # One date that every lead has, and that is not the end of the story, is its beginning.
-    rest = [n for n in dates if name_rank(n, CLOSED_NAMES) is None and not _is_last(n)]
-    return rest[0] if len(rest) == 1 else None
+    return _by_name(times, CREATED_NAMES) or (next(iter(times)) if len(times) == 1 else None)
 
 
-def _is_last(name: str) -> bool:
-    return any(word in name.casefold() for word in ("last", "modif", "updat", "birth", "next"))
+def _times(
+    free: dict[str, Profile], cells: dict[str, list[Cell]], names: tuple[str, ...]
+) -> dict[str, Profile]:
+    """Return the dates, and the numbers that by name and value are seconds since 1970."""
+    return {
+        n: p
+        for n, p in free.items()
+        if p.kind == "date"
+        or (p.kind == "number" and name_rank(n, names) is not None and _all_times(cells[n]))
+    }
 
 
-def _find_closed(free: dict[str, Profile]) -> str | None:
-    return _by_name(_of_kind(free, "date"), CLOSED_NAMES)
+def _all_times(cells: list[Cell]) -> bool:
+    try:
+        return all(moment(cell).year >= _FIRST_YEAR for cell in set(cells) if cell is not None)
+    except ValueError:
+        return False
+
+
+def _is_another_date(name: str) -> bool:
+    return name_rank(name, CLOSED_NAMES) is not None or OTHER_DATES.search(spoken(name)) is not None
+
+
+def _find_closed(free: dict[str, Profile], cells: dict[str, list[Cell]]) -> str | None:
+    return _by_name(_times(free, cells, CLOSED_NAMES), CLOSED_NAMES)
 
 
 def _find_id(free: dict[str, Profile]) -> str:
     unique = {n: p for n, p in free.items() if p.is_unique and p.kind in ("category", "number")}
-    named = _by_name(unique, ID_NAMES)
+    named = _by_name(
+        {n: p for n, p in unique.items() if p.kind == "category" or p.is_integer}, ID_NAMES
+    )
     if named:
         return named
     texts = [n for n, p in unique.items() if p.kind == "category" and p.words < 1.5]
@@ -185,7 +241,7 @@ def _find_id(free: dict[str, Profile]) -> str:
 def _find_serial(free: dict[str, Profile], told: Told) -> str | None:
     if told.created:
         return told.created
-    numbers = {n: p for n, p in free.items() if p.is_integer and p.is_unique}
+    numbers = {n: p for n, p in free.items() if p.is_integer and p.is_unique and p.kind != "phone"}
     for name, p in numbers.items():
         in_order = max(p.increasing, 1 - p.increasing) > 0.9
         if name_rank(name, SERIAL_NAMES) is not None or (in_order and not p.is_counter):

@@ -22,6 +22,7 @@ from serving.registry import (
     MODEL,
     champion_version,
     connect,
+    registry_errors,
 )
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Registered:
     is_champion: bool
 
 
+@registry_errors()
 def register(home: Home, artefact: Artefact, record: Record, promote: bool) -> Registered:
     """Log a run with its model, register the model, and give it its alias.
 
@@ -101,7 +103,7 @@ def _experiment(client: MlflowClient, home: Home) -> str:
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is not None:
         return str(found.experiment_id)
-    location = None if home.is_remote else home.artefacts.as_uri()
+    location = None if home.is_remote else home.folder("artefacts").as_uri()
     return str(client.create_experiment(EXPERIMENT, artifact_location=location))
 
 
@@ -157,6 +159,7 @@ def code_version() -> str:
     return f"{package_version('leadq')}+{commit}"
 
 
+@registry_errors()
 def promote(home: Home, version: str) -> str | None:
     """Make a version the champion; return the version it takes over from.
 
