@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from features.agreement import Agreement
     from features.home import Home
     from features.leads import Intake
+    from training.propose import Proposal
+    from training.roles import Told
 
 app = typer.Typer(
     help="leadq predicts which leads will buy, and says why. Start with: leadq init EXPORT",
@@ -75,6 +78,7 @@ def init(
     from training.propose import propose
     from training.render import render
     from training.roles import Told
+    from training.summary import proposal_lines
 
     if output.exists() and not force:
         raise UsageError(f"{output} exists; overwrite it with --force, or write elsewhere with -o")
@@ -82,9 +86,11 @@ def init(
     with _working("reading the export"):
         proposal = propose(export, told)
     if sys.stdin.isatty() and not yes:
-        proposal = _ask(proposal)
+        if proposal.roles.undecided:
+            proposal = propose(export, _ask_outcomes(proposal, told))
+        proposal = _ask_fields(proposal)
     _write_text(output, render(proposal))
-    _show_proposal(proposal, output)
+    _say(f"wrote {output}: {proposal.agreement.name}", *proposal_lines(proposal))
     _show_intake(proposal.intake, _rejects(_home(), export, proposal.intake))
     if as_json:
         _print_json(
@@ -97,39 +103,30 @@ def init(
         )
 
 
-def _ask(proposal: Any) -> Any:
+def _ask_outcomes(proposal: Proposal, told: Told) -> Told:
+    """Let a human say at the terminal what the outcomes mean that nobody could map."""
+    from features.agreement import DISPOSITIONS
+
+    meanings: dict[str, Any] = {}
+    for value in proposal.roles.undecided:
+        question = f"What does the outcome {value!r} mean? {', '.join(DISPOSITIONS)}, or later"
+        answer = typer.prompt(question, default="later", err=True)
+        if answer in DISPOSITIONS:
+            meanings[value] = answer
+    return replace(told, meanings=meanings)
+
+
+def _ask_fields(proposal: Proposal) -> Proposal:
     """Let a human decide at the terminal; Enter leaves a question open."""
     from training.propose import decide
 
     for name in proposal.undecided:
         err.print(f"\n{name}: {proposal.agreement.fields[name].because}", markup=False)
-        answer = typer.prompt(
-            "Is it known at hand-off, and never changed after it? [y]es / [n]o / [l]ater",
-            default="l",
-            err=True,
-        )
-        if answer[:1].lower() in ("y", "n"):
-            proposal = decide(proposal, name, honest=answer[:1].lower() == "y")
+        question = "Is it known at hand-off, and never changed after it? [y]es / [n]o / [l]ater"
+        answer = typer.prompt(question, default="l", err=True)[:1].lower()
+        if answer in ("y", "n"):
+            proposal = decide(proposal, name, honest=answer == "y")
     return proposal
-
-
-def _show_proposal(proposal: Any, output: Path) -> None:
-    agreement = proposal.agreement
-    out.print(f"wrote {output}: {agreement.name}", markup=False)
-    for role, name in agreement.columns.model_dump().items():
-        if name:
-            out.print(f"  {role:<9} {name}", markup=False)
-    won = int(proposal.labelled.labels.sum())
-    total = len(proposal.labelled.labels)
-    out.print(f"  {total:,} leads have a known outcome, {won:,} of them won ({won / total:.1%})")
-    for name, finding in proposal.findings.items():
-        if finding.verdict != "fine":
-            verdict = finding.verdict.replace("_", " ")
-            out.print(f"  {verdict}: {name}: {finding.reason}", markup=False)
-    for value in proposal.roles.undecided:
-        out.print(f"  undecided outcome: {value!r}; put it under a disposition", markup=False)
-    if proposal.undecided:
-        out.print(f"Left out until you decide: {', '.join(proposal.undecided)}", markup=False)
 
 
 @app.command(epilog="Example: leadq check crm.csv --json")
@@ -142,8 +139,7 @@ def check(
     agreed = _agreement(agreement)
     with _working("reading the export"):
         result = hold(export, agreed)
-    for line in result.remarks:
-        out.print(line, markup=False)
+    _say(*result.remarks)
     _show_findings(result.findings)
     _show_intake(result.intake, _rejects(_home(), export, result.intake))
     if as_json:
@@ -182,6 +178,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a model on an export, judge it on later leads, and register it."""
+    from training.summary import training_json, training_lines
     from training.train import train as run
 
     home = _home()
@@ -189,68 +186,10 @@ def train(
     with _working("starting") as progress:
         result = run(export, agreed, home, name, recipe, seed, promote, progress)
     rejects = _rejects(home, export, result.intake)
-    _show_training(result, agreed)
+    _say(*training_lines(result, agreed))
     _show_intake(result.intake, rejects)
     if as_json:
-        _print_json(_training_json(result, agreed))
-
-
-def _show_training(result: Any, agreed: Agreement) -> None:
-    e, registered = result.evaluation, result.registered
-    out.print(f"Judged on {e.rows:,} later leads, {e.won:,} won: {result.split.method}.")
-    out.print(
-        f"  order       ROC AUC {e.roc_auc:.3f} (95 % interval {e.roc_auc_low:.3f} to "
-        f"{e.roc_auc_high:.3f}); the best tenth holds {e.won_in_top_tenth:.0%} of the wins, "
-        f"{e.lift_top_tenth:.1f} times its share"
-    )
-    out.print(
-        f"  honesty     predicted {e.mean_predicted:.1%}, actually won {e.mean_actual:.1%}; "
-        f"off by {e.expected_calibration_error:.1%} on average over ten bands"
-    )
-    out.print(f"  agreement   {agreed.label}; {len(result.fields)} fields used", markup=False)
-    if not agreed.columns.closed and agreed.columns.created:
-        out.print(
-            f"  labels      no closing time: only leads older than {agreed.horizon_days} days count"
-        )
-    for why, count in result.labelled.unlabelled.items():
-        out.print(f"  no label    {count:,} leads: {why}", markup=False)
-    for found in result.left_out:
-        out.print(f"  left out    {_left_out_line(found)}", markup=False)
-    role = "champion" if registered.is_champion else "challenger"
-    out.print(
-        f"Version {registered.version} is {role}; it was fitted anew on all "
-        f"{len(result.labelled.labels):,} labelled leads."
-    )
-    if not registered.is_champion:
-        out.print(f"Make it champion with: leadq promote {registered.version}")
-
-
-def _left_out_line(found: Any) -> str:
-    line = f"{found.field} ({found.verdict.replace('_', ' ')}): {found.reason}"
-    if found.auc_with is None:
-        return line
-    change = f"AUC {found.auc_with:.3f} with it, {found.auc_without:.3f} without (trees alone)"
-    return f"{line}. {change}"
-
-
-def _training_json(result: Any, agreed: Agreement) -> dict[str, Any]:
-    return {
-        "version": result.registered.version,
-        "champion": result.registered.is_champion,
-        "run_id": result.registered.run_id,
-        "digest": result.registered.digest,
-        "agreement_version": agreed.label,
-        "split": result.split.method,
-        "metrics": result.evaluation.as_metrics(),
-        "fields": result.fields,
-        "left_out": [vars(found) for found in result.left_out],
-        "rows": {
-            "read": result.intake.read,
-            "rejected": len(result.intake.rejects),
-            "labelled": len(result.labelled.labels),
-            "unlabelled": dict(result.labelled.unlabelled),
-        },
-    }
+        _print_json(training_json(result, agreed))
 
 
 @app.command(epilog="Example: leadq compare --json")
@@ -467,6 +406,11 @@ def _working(first: str) -> Iterator[Callable[[str], None]]:
         return
     with err.status(first) as status:
         yield status.update
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        out.print(line, markup=False)
 
 
 def _print_json(content: dict[str, Any]) -> None:

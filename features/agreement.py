@@ -92,6 +92,11 @@ class Columns(_Section):
             raise ValueError("give created or serial, not both: leads have one order in time")
         if self.closed and not self.created:
             raise ValueError("closed needs created: without it no duration can be known")
+        for role in ("id", "created", "serial", "closed"):
+            if getattr(self, role) == self.outcome:
+                raise ValueError(f"{self.outcome!r} is named as outcome and as {role}: keep one")
+        if self.closed and self.closed == self.created:
+            raise ValueError(f"{self.closed!r} is named as created and as closed: keep one")
         return self
 
 

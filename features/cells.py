@@ -42,6 +42,8 @@ _GMT_BEFORE_OFFSET = re.compile(r"\b(?:GMT|UTC)(?=[+-]\d)")
 # What a date lacks is taken from here; one without a year so falls out of the allowed range.
 _NO_YEAR = datetime(1, 1, 1)
 _CURRENCY = " \u00a0\u202f'’€$£¥₹%"
+_CODES = "EUR|USD|GBP|CHF|INR|JPY|CNY|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|SGD|AED"
+_CURRENCY_CODE = re.compile(rf"^(?:{_CODES})(?=[\d.,+-])|(?<=[\d.,])(?:{_CODES})$")
 _STRIP_CURRENCY = str.maketrans("", "", _CURRENCY)
 
 
@@ -155,7 +157,7 @@ def number(value: Cell, decimal: str = ".") -> float:
 
 
 def _number_of_text(value: str, decimal: str) -> float:
-    plain = value.translate(_STRIP_CURRENCY)
+    plain = _CURRENCY_CODE.sub("", value.translate(_STRIP_CURRENCY))
     if not _number_pattern(decimal).fullmatch(plain) or not any(c.isdigit() for c in plain):
         raise ValueError(f"{value!r} is not a number")
     other = "." if decimal == "," else ","

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -159,7 +160,7 @@ class _Parquet:
         try:
             for batch in self._file.iter_batches(batch_size=CHUNK_ROWS):
                 columns = {
-                    name: self._cells(name, column.to_pylist())
+                    name: [_parquet_cell(value) for value in column.to_pylist()]
                     for name, column in zip(self.columns, batch.columns, strict=True)
                 }
                 yield Chunk(self._path.name, list(range(line, line + batch.num_rows)), columns)
@@ -167,11 +168,13 @@ class _Parquet:
         except (pyarrow.ArrowException, OSError, OverflowError, ValueError) as error:
             raise FileError(f"{self._path}: unreadable near row {line}: {error}") from error
 
-    def _cells(self, name: str, values: list[object]) -> list[Cell]:
-        try:
-            return [cell(value) for value in values]
-        except ValueError as error:
-            raise FileError(f"{self._path}: column {name!r}: {error}") from error
+
+def _parquet_cell(value: object) -> Cell:
+    try:
+        return cell(value)
+    except ValueError:
+        # A nested value says nothing by itself, but must not cost the columns beside it.
+        return json.dumps(value, default=str, ensure_ascii=False)
 
 
 class _Csv:

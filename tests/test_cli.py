@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +64,25 @@ def test_the_help_of_each_command_has_an_example_and_names_the_agreement(command
     assert command == "init" or "--agreement" in shown
 
 
+def at_a_terminal(words: list[str], answers: list[str], cwd: Path) -> str:
+    """Run `leadq` on a pseudo-terminal, give an answer to each question, return the screen."""
+    pid, screen = pty.fork()
+    if pid == 0:  # the child becomes leadq
+        os.chdir(cwd)
+        os.environ["LEADQ_HOME"] = str(cwd / ".leadq")
+        os.execv(sys.executable, [sys.executable, "-c", "import leadq; leadq.main()", *words])
+    shown, left = b"", list(answers)
+    with contextlib.suppress(OSError):  # the terminal is gone once the child ends
+        while part := os.read(screen, 4096):
+            shown += part
+            if re.search(rb"\[(l|later)\]: $", shown):
+                os.write(screen, (left.pop(0) if left else "").encode() + b"\n")
+                shown += b"\n"
+    os.close(screen)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, shown.decode()
+    return shown.decode()
+
+
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a user has simulated, agreed and trained."""
@@ -96,6 +118,33 @@ def test_a_question_is_asked_only_at_a_terminal(work: Path) -> None:
     done = run("init", "crm/export.csv", "-o", "asked.toml", cwd=work)
 
     assert "[y]es" not in done.stdout + done.stderr
+
+
+def test_at_a_terminal_a_human_decides(work: Path) -> None:
+    screen = at_a_terminal(
+        ["init", "crm/export.csv", "-o", "decided.toml", "--force"], ["y", "n", "l"], work
+    )
+
+    text = (work / "decided.toml").read_text()
+    assert "[y]es" in screen
+    assert '"lead_rating" = { use = "yes"' in text
+    assert '"last_activity" = { use = "no"' in text
+    assert '"call_minutes" = { use = "decide"' in text
+
+
+def test_at_a_terminal_a_human_says_what_an_outcome_means(work: Path) -> None:
+    export = (work / "crm" / "export.csv").read_text().replace("Closed Won", "Grüner Haken")
+    (work / "odd.csv").write_text(export.replace("Disqualified", "X17"))
+
+    at_a_terminal(
+        ["init", "odd.csv", "-o", "odd.toml", "--outcome", "status", "--won", "Grüner Haken"],
+        ["unqualified"],
+        work,
+    )
+
+    text = (work / "odd.toml").read_text()
+    assert 'won = ["Grüner Haken"]' in text
+    assert 'unqualified = ["X17"]' in text
 
 
 def test_train_tells_the_same_in_words_and_in_json(work: Path) -> None:

@@ -6,6 +6,7 @@ Both take the encoder's matrix (numbers, codes, NaN for missing) and give a serv
 
 from __future__ import annotations
 
+import re
 from typing import Any, Self
 
 import lightgbm
@@ -17,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from features.encoder import Column, Matrix
+from features.encoder import MIN_COUNT, Column, Matrix
 from serving.members import Additive, ColumnTable, Member, Trees, Vector
 
 # A second thread gains little at this size, grows the same trees, and waits five times as long as
@@ -144,8 +145,10 @@ class TreesEstimator(_MemberEstimator):
 
 def _trees(booster: lightgbm.Booster) -> Trees:
     text = booster.model_to_string(num_iteration=booster.best_iteration or -1)
-    # The names of columns and the parameters of the fit are no part of what is served.
-    return Trees(text, THREADS)
+    # LightGBM notes the smallest and largest value of each column, which could be one person's;
+    # no prediction needs them.
+    ranges = "feature_infos=" + " ".join(["none"] * booster.num_feature())
+    return Trees(re.sub(r"^feature_infos=.*$", ranges, text, flags=re.MULTILINE), THREADS)
 
 
 class LogisticEstimator(_MemberEstimator):
@@ -223,8 +226,10 @@ class _Basis:
 def _basis(cells: Vector, column: Column) -> _Basis:
     if column.levels is not None:
         return _Basis(np.arange(len(column.levels), dtype=np.float64), by_code=True)
-    filled = cells[~np.isnan(cells)]
-    if not len(filled):
-        return _Basis(np.zeros(1), by_code=False)
-    grid = np.linspace(0, 1, LogisticEstimator.KNOTS)
-    return _Basis(np.unique(np.quantile(filled, grid)), by_code=False)
+    values, counts = np.unique(cells[~np.isnan(cells)], return_counts=True)
+    if len(values) <= LogisticEstimator.KNOTS:
+        common = values[counts >= MIN_COUNT]
+        return _Basis(common if len(common) else np.zeros(1), by_code=False)
+    # The outermost values could be one person's; beyond the last knot a table runs flat anyway.
+    grid = np.linspace(0.01, 0.99, LogisticEstimator.KNOTS)
+    return _Basis(np.unique(np.quantile(cells[~np.isnan(cells)], grid)), by_code=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from features.agreement import DISPOSITIONS, Columns, Disposition
@@ -45,6 +45,14 @@ class Told:
     lost: Sequence[str] = ()
     exclude: Sequence[str] = ()
     include: Sequence[str] = ()
+    meanings: Mapping[str, Disposition] = field(default_factory=dict)
+    """Further outcome values with their dispositions."""
+
+    def outcome_meanings(self) -> dict[str, Disposition]:
+        """Every outcome value the user gave a meaning."""
+        won: dict[str, Disposition] = dict.fromkeys(self.won, "won")
+        lost: dict[str, Disposition] = dict.fromkeys(self.lost, "lost")
+        return {**won, **lost, **self.meanings}
 
     def named_columns(self) -> list[str]:
         """Every column the user named."""
@@ -147,23 +155,17 @@ def map_outcomes(cells: list[Cell], told: Told) -> tuple[dict[Disposition, list[
     """Map the values of the outcome column to dispositions; what cannot be mapped comes apart."""
     counts = Counter(text_of(cell) for cell in cells if cell is not None)
     spellings = sorted(counts, key=lambda value: (-counts[value], value))
-    won = {key_of(v) for v in told.won}
-    lost = {key_of(v) for v in told.lost}
+    said = told.outcome_meanings()
+    given = {key_of(value): meaning for value, meaning in said.items()}
     values: dict[str, str] = {}
-    for value in [*told.won, *told.lost, *spellings]:
+    for value in [*said, *spellings]:
         values.setdefault(key_of(value), value)
     mapped: dict[Disposition, list[str]] = {}
     undecided: list[str] = []
     for key, value in values.items():
-        meaning: Disposition | None
-        if key in won:
-            meaning = "won"
-        elif key in lost:
-            meaning = "lost"
-        else:
-            meaning = meaning_of(value)
-            if meaning == "won" and won:
-                meaning = None
+        meaning = given.get(key) or meaning_of(value)
+        if meaning == "won" and told.won and key not in given:
+            meaning = None  # the user said which values are won
         if meaning is None:
             undecided.append(value)
         else:

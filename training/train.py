@@ -54,6 +54,8 @@ class Training:
     evaluation: Evaluation
     left_out: list[LeftOut]
     fields: list[str]
+    absent: list[str]
+    """Fields agreed to be used that the export does not have."""
     fitted: Fitted
     registered: Registered
 
@@ -135,7 +137,15 @@ def train(
     record = _record(name or recipe, work, final, evaluation, probability, intake, left_out)
     registered = register(home, artefact, record, promote)
     return Training(
-        intake, labelled, work.split, evaluation, left_out, list(fields), final, registered
+        intake,
+        labelled,
+        work.split,
+        evaluation,
+        left_out,
+        list(fields),
+        [n for n in agreement.used_fields() if n not in history.leads.columns],
+        final,
+        registered,
     )
 
 

@@ -159,6 +159,11 @@ class TestFaults:
         columns = {"id": "i", "outcome": "o", "created": "c", "serial": "s"}
         refused("columns: give created or serial, not both", columns=columns)
 
+    @pytest.mark.parametrize("role", ["id", "created", "serial"])
+    def test_the_outcome_has_no_other_role(self, role: str) -> None:
+        columns = {"id": "i", "outcome": "o", role: "o"}
+        refused(f"columns: 'o' is named as outcome and as {role}", columns=columns)
+
     def test_a_closing_time_needs_a_creation_time(self) -> None:
         columns = {"id": "i", "outcome": "o", "closed": "c"}
         refused("columns: closed needs created", columns=columns)

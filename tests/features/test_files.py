@@ -342,9 +342,9 @@ class TestParquet:
     def test_rows_are_counted_from_one(self, tmp_path: Path) -> None:
         assert read(self.written(tmp_path, x=["a", "b"])).lines == [1, 2]
 
-    def test_a_nested_column_is_refused_by_name(self, tmp_path: Path) -> None:
-        path = self.written(tmp_path, x=[{"a": 1}, {"a": 2}])
-        refused(path, r"leads\.parquet: column 'x': a dict is not a single value")
+    def test_a_nested_column_does_not_cost_the_columns_beside_it(self, tmp_path: Path) -> None:
+        cells = read(self.written(tmp_path, x=[{"a": 1}, {"a": 2}])).cells
+        assert cells == {"id": [1.0, 2.0], "x": ['{"a": 1}', '{"a": 2}']}
 
     def test_a_time_beyond_the_calendar_is_one_clear_line(self, tmp_path: Path) -> None:
         path = self.written(tmp_path, x=pa.array([10**15, None], pa.timestamp("ms")))
