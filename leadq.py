@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,9 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from features.errors import LeadqError, UsageError
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from training.roles import Told
 
 app = typer.Typer(
-    help="leadq predicts which leads will buy, and says why. Start with: leadq init EXPORT",
     epilog="Example: leadq init crm.csv && leadq train crm.csv && "
     "leadq score tonight.csv -o scored.csv && leadq serve",
     no_args_is_help=True,
@@ -58,6 +56,26 @@ def main() -> None:
         sys.exit(130)
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        out.print(version("leadq"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Leadq predicts which leads will buy, and says why. Start with: leadq init EXPORT"""
+
+
 @app.command(epilog="Example: leadq init crm.csv --outcome Status --won 'Closed Won' --yes")
 def init(
     export: Export,
@@ -75,6 +93,7 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Read an export and propose an agreement, with the reason for each choice."""
+    from serving.summary import intake_lines
     from training.propose import propose
     from training.render import render
     from training.roles import Told
@@ -91,7 +110,7 @@ def init(
         proposal = _ask_fields(proposal)
     _write_text(output, render(proposal))
     _say(f"wrote {output}: {proposal.agreement.name}", *proposal_lines(proposal))
-    _show_intake(proposal.intake, _rejects(_home(), export, proposal.intake))
+    _say(*intake_lines(proposal.intake, _rejects(_home(), export, proposal.intake)))
     if as_json:
         _print_json(
             {
@@ -134,14 +153,16 @@ def check(
     export: Export, agreement: AgreementFile = DEFAULT_AGREEMENT, as_json: AsJson = False
 ) -> None:
     """Hold an export against an agreement: columns, rows, outcomes, and fields that leak."""
+    from serving.summary import intake_lines
     from training.check import check as hold
+    from training.summary import findings_table
 
     agreed = _agreement(agreement)
     with _working("reading the export"):
         result = hold(export, agreed)
     _say(*result.remarks)
-    _show_findings(result.findings)
-    _show_intake(result.intake, _rejects(_home(), export, result.intake))
+    out.print(findings_table(result.findings), markup=False)
+    _say(*intake_lines(result.intake, _rejects(_home(), export, result.intake)))
     if as_json:
         _print_json(
             {
@@ -151,18 +172,6 @@ def check(
                 "fields": {name: f.as_dict() for name, f in result.findings.items()},
             }
         )
-
-
-def _show_findings(findings: dict[str, Any]) -> None:
-    table = Table(
-        "field", "verdict", "alone (AUC)", "filled: won", "not won", "open", "why", box=box.SIMPLE
-    )
-    for name, finding in findings.items():
-        e = finding.evidence
-        opened = "-" if e.filled_open is None else f"{e.filled_open:.0%}"
-        numbers = (f"{e.auc_alone:.2f}", f"{e.filled_won:.0%}", f"{e.filled_lost:.0%}", opened)
-        table.add_row(name, finding.verdict.replace("_", " "), *numbers, finding.reason)
-    out.print(table, markup=False)
 
 
 @app.command(epilog="Example: leadq train crm.csv --name 'with webinar fields' --promote")
@@ -178,6 +187,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a model on an export, judge it on later leads, and register it."""
+    from serving.summary import intake_lines
     from training.summary import training_json, training_lines
     from training.train import train as run
 
@@ -187,7 +197,7 @@ def train(
         result = run(export, agreed, home, name, recipe, seed, promote, progress)
     rejects = _rejects(home, export, result.intake)
     _say(*training_lines(result, agreed))
-    _show_intake(result.intake, rejects)
+    _say(*intake_lines(result.intake, rejects))
     if as_json:
         _print_json(training_json(result, agreed))
 
@@ -202,13 +212,14 @@ def compare(
 ) -> None:
     """Show the runs, best first; only those judged on the same leads are set side by side."""
     from training.compare import compare as rows
+    from training.summary import runs_table
 
     home = _home()
     groups = rows(home)
     if not groups:
         raise UsageError(f"no run in {home.root} yet; start with: leadq train EXPORT")
     for group in groups:
-        _show_group(group)
+        out.print(runs_table(group), markup=False)
     if as_json:
         best = groups[0][0].version
         _print_json(
@@ -216,21 +227,6 @@ def compare(
         )
     if page:
         _serve_mlflow(home, host, port)
-
-
-def _show_group(group: list[Any]) -> None:
-    out.print(f"Judged on the same later leads ({group[0].judged_on[:8]}), best first:")
-    table = Table(
-        "version", "run", "log loss", "ROC AUC", "lift", "predicted", "actual", "", box=box.SIMPLE
-    )
-    for row in group:
-        m = row.metrics
-        numbers = (
-            f"{m['log_loss']:.4f}", f"{m['roc_auc']:.4f}", f"{m['lift_top_tenth']:.2f}",
-            f"{m['mean_predicted']:.1%}", f"{m['mean_actual']:.1%}",
-        )  # fmt: skip
-        table.add_row(row.version or "-", row.run, *numbers, "champion" if row.is_champion else "")
-    out.print(table, markup=False)
 
 
 def _serve_mlflow(home: Home, host: str, port: int) -> NoReturn:
@@ -269,6 +265,7 @@ def score(
     """Score a nightly export with the champion, into a file."""
     from serving.batch import score_file
     from serving.registry import load_champion
+    from serving.summary import intake_lines, scoring_json, scoring_lines
 
     with _working("loading the champion") as progress:
         model = load_champion(_home())
@@ -276,27 +273,10 @@ def score(
         summary = score_file(
             model, source, output, reasons, lambda n: progress(f"scored {n:,} leads")
         )
-    grades = ", ".join(f"{grade} {summary.grades[grade]:,}" for grade in "ABCD")
-    out.print(f"wrote {output}: {summary.scored:,} leads, version {model.version}", markup=False)
-    out.print(f"  grades {grades}; about {summary.expected_wins:.0f} wins to expect")
-    for name in summary.absent_fields:
-        err.print(f"  warning: the file has no {name!r}; it counts as missing", markup=False)
-    _show_intake(summary.intake, summary.rejects_file)
+    _say(*scoring_lines(summary, model, output))
+    _say(*intake_lines(summary.intake, summary.rejects_file))
     if as_json:
-        _print_json(
-            {
-                "output": str(output),
-                "model_version": model.version,
-                "agreement_version": model.artefact.scorer.agreement.label,
-                "read": summary.intake.read,
-                "scored": summary.scored,
-                "rejected": len(summary.intake.rejects),
-                "rejects": None if summary.rejects_file is None else str(summary.rejects_file),
-                "grades": dict(summary.grades),
-                "expected_wins": summary.expected_wins,
-                "absent_fields": summary.absent_fields,
-            }
-        )
+        _print_json(scoring_json(summary, model, output))
 
 
 def _warn_of_other_agreement(path: Path, trained_with: Agreement) -> None:
@@ -320,6 +300,7 @@ def serve(
     """Serve the champion over REST: POST /v1/score."""
     import uvicorn
 
+    _need_port(host, port)
     from serving.api import build
     from serving.logs import configure
     from serving.registry import load_champion
@@ -363,6 +344,18 @@ def simulate(
         _print_json({"files": written})
 
 
+def _need_port(host: str, port: int) -> None:
+    """Refuse a port that is taken before anything is loaded for it."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError as error:
+            raise UsageError(
+                f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port"
+            ) from error
+
+
 def _home() -> Home:
     from features.home import Home, Settings
 
@@ -388,13 +381,6 @@ def _rejects(home: Home, export: Path, intake: Intake) -> Path | None:
     from serving.batch import write_rejects
 
     return write_rejects(intake.rejects, home.folder("rejects") / f"{export.stem}.rejects.csv")
-
-
-def _show_intake(intake: Intake, rejects: Path | None) -> None:
-    line = (
-        f"{intake.read:,} rows read, {intake.accepted:,} taken, {len(intake.rejects):,} set aside"
-    )
-    out.print(f"{line} in {rejects}" if rejects else line, markup=False)
 
 
 @contextmanager

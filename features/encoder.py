@@ -46,6 +46,8 @@ class FieldEncoder(Protocol):
     """How one field becomes one or more columns."""
 
     kind: ClassVar[str]
+    verb: ClassVar[str]
+    """Between field and value in a sentence: is, contains."""
     field: str
 
     @property
@@ -70,6 +72,7 @@ class NumberEncoder:
     """A number as it is."""
 
     kind: ClassVar[str] = "number"
+    verb: ClassVar[str] = "is"
     field: str
     decimal: str = "."
 
@@ -106,6 +109,7 @@ class NumberEncoder:
 
 Derivation = Literal["", "email", "phone"]
 _DERIVE = {"": text_of, "email": email_kind, "phone": phone_region}
+_DERIVED = {"email": "kind of domain", "phone": "region"}
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,7 @@ class CategoryEncoder:
     """
 
     kind: ClassVar[str] = "category"
+    verb: ClassVar[str] = "is"
     field: str
     levels: tuple[str, ...]
     derived: Derivation = ""
@@ -129,7 +134,7 @@ class CategoryEncoder:
     @property
     def columns(self) -> tuple[Column, ...]:
         """One column of codes."""
-        name = f"{self.field} ({self.derived})" if self.derived else self.field
+        name = f"{self.field} ({_DERIVED[self.derived]})" if self.derived else self.field
         return (Column(self.field, name, ("other", *self.levels)),)
 
     def encode(self, cell: Cell, created: datetime | None) -> Codes:
@@ -145,7 +150,10 @@ class CategoryEncoder:
 
     def shown(self, cell: Cell) -> str | None:
         """Return the category, or what is derived from a personal value."""
-        return None if cell is None else _DERIVE[self.derived](cell)
+        if cell is None:
+            return None
+        value = _DERIVE[self.derived](cell)
+        return f"{value} ({_DERIVED[self.derived]})" if self.derived else value
 
     def state(self) -> dict[str, Any]:
         """Return the categories by code, and what is derived."""
@@ -177,6 +185,7 @@ class DateEncoder:
     """A date as days before (negative) or after the lead was created."""
 
     kind: ClassVar[str] = "date"
+    verb: ClassVar[str] = "is"
     field: str
     day_first: bool = False
 
@@ -223,6 +232,7 @@ class TokensEncoder:
     """Several options in one cell, or the words of a short text: one column each, and how many."""
 
     kind: ClassVar[str] = "tokens"
+    verb: ClassVar[str] = "contains"
     field: str
     tokens: tuple[str, ...]
     separator: str

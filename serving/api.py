@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 
 from features.errors import LeadqError
 from serving.problems import MEDIA_TYPE, Problem, install
@@ -106,6 +106,11 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         model = service.ready()
         records = _records(await _body(request))
         return JSONResponse(await run_in_threadpool(score_records, model, records, reasons))
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> RedirectResponse:
+        """Lead whoever opens the address to the documentation."""
+        return RedirectResponse("/docs")
 
     @app.get("/healthz", summary="Is the service alive?")
     async def healthz() -> Status:

@@ -73,6 +73,8 @@ def score_file(
     scorer = model.artefact.scorer
     if target.suffix.lower() not in _WRITERS:
         raise UsageError(f"{target}: the output must end in {' or '.join(_WRITERS)}")
+    if target.exists() and target.samefile(source):
+        raise UsageError(f"{target}: is the input itself; write the scores to another file")
     table = open_table(source, scorer.agreement.export)
     summary = Summary(Intake())
     wanted = [f.field for f in scorer.encoder.fields]

@@ -11,8 +11,8 @@ import numpy as np
 from features.encoder import Encoder, FieldEncoder, Matrix
 from features.leads import Leads
 
-Explained = tuple[tuple["Reason", ...], float, float]
-"""The reasons, the base and the rest; all log-odds together make the score."""
+_MATTERS = 0.1
+"""Log-odds from which on a missing field is worth a word."""
 
 
 class Reason(NamedTuple):
@@ -23,6 +23,16 @@ class Reason(NamedTuple):
     direction: Literal["up", "down"]
     log_odds: float
     text: str
+
+
+class Explained(NamedTuple):
+    """Why a lead scores as it does; reasons, base and rest together make the score."""
+
+    reasons: tuple[Reason, ...] = ()
+    base: float | None = None
+    rest: float | None = None
+    missed: tuple[str, ...] = ()
+    """Fields that are missing and would have mattered."""
 
 
 def explain(
@@ -48,7 +58,15 @@ def explain(
             _reason(encoder.fields[i], leads, row, effects[row][i]) for i in top if effects[row][i]
         )
         rest = log_odds[row] - bases[row] - math.fsum(r.log_odds for r in reasons)
-        yield reasons, bases[row], rest
+        yield Explained(reasons, bases[row], rest, _missed(encoder, leads, row, effects[row]))
+
+
+def _missed(encoder: Encoder, leads: Leads, row: int, effects: list[float]) -> tuple[str, ...]:
+    return tuple(
+        field.field
+        for field, effect in zip(encoder.fields, effects, strict=True)
+        if abs(effect) >= _MATTERS and leads.column(field.field)[row] is None
+    )
 
 
 def _by_field(encoder: Encoder, parts: Matrix) -> Matrix:
@@ -63,19 +81,22 @@ def _by_field(encoder: Encoder, parts: Matrix) -> Matrix:
 
 
 def _reason(field: FieldEncoder, leads: Leads, row: int, effect: float) -> Reason:
-    column = leads.columns.get(field.field)
-    value = field.shown(column[row]) if column else None
+    column = leads.column(field.field)
+    value = field.shown(column[row])
     direction: Literal["up", "down"] = "up" if effect > 0 else "down"
-    return Reason(field.field, value, direction, effect, _text(field.field, value, effect))
+    seldom = value is not None and field.remark(column[row])
+    text = f"{_what(field, value)}{' (rare or new)' if seldom else ''}: {_effect(effect)}"
+    return Reason(field.field, value, direction, effect, text)
 
 
-def _text(field: str, value: str | None, effect: float) -> str:
-    what = f"{field} is not known" if value is None else f"{field} is {value}"
-    verb = "raises" if effect > 0 else "lowers"
-    return f"{what}: {verb} the odds {_times(math.exp(abs(effect)))}"
+def _what(field: FieldEncoder, value: str | None) -> str:
+    if value is None:
+        return f"{field.field} is not known"
+    return f"{field.field} {field.verb} {value}"
 
 
-def _times(factor: float) -> str:
+def _effect(effect: float) -> str:
+    verb, factor = "raises" if effect > 0 else "lowers", math.exp(abs(effect))
     if factor < 1.05:
-        return "slightly"
-    return f"{factor:.1f} times" if factor < 10 else f"{factor:.0f} times"
+        return f"{verb} the odds slightly"
+    return f"{verb} the odds by a factor of {factor:.1f}"

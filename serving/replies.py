@@ -13,9 +13,6 @@ from serving.problems import Problem, problem
 from serving.registry import LoadedModel
 from serving.scorer import Score, Scorer
 
-_MATTERS = 0.1
-"""Log-odds from which on a missing field is worth a warning."""
-
 
 class ReasonReply(BaseModel):
     """What one field does to the odds of this lead, against the average lead."""
@@ -166,13 +163,7 @@ def warnings(score: Score, record: dict[str, Cell], scorer: Scorer) -> list[str]
         for name, value in record.items()
         if name in known and (remark := known[name].remark(scorer.reading(value)))
     ]
-    found += [
-        f"{reason.field}: is missing and would have mattered"
-        for reason in score.reasons
-        if reason.value is None
-        and record.get(reason.field) is None
-        and abs(reason.log_odds) >= _MATTERS
-    ]
+    found += [f"{name}: is missing and would have mattered" for name in score.missed]
     return found
 
 

@@ -18,7 +18,7 @@ from features.cells import Cell, missing_as_none
 from features.encoder import Encoder, Matrix
 from features.leads import Leads
 from serving.members import Member, Vector
-from serving.reasons import Reason, explain
+from serving.reasons import Explained, Reason, explain
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ class Score:
     """Where an average lead starts; None when no reasons were asked for."""
     rest_log_odds: float | None
     """What the fields beyond the reasons add up to."""
+    missed: tuple[str, ...]
+    """Fields that are missing and would have mattered; none when no reasons were asked for."""
 
 
 @dataclass(frozen=True)
@@ -88,28 +90,19 @@ class Scorer:
             return []
         matrix = self.encoder.encode(leads)
         log_odds = self.blend.log_odds(matrix).tolist()
-        explained: Iterable[tuple[tuple[Reason, ...], float | None, float | None]]
+        explained: Iterable[Explained] = repeat(Explained(), len(leads))
         if reasons:
             parts = self.blend.contributions(matrix)
             explained = explain(self.encoder, leads, parts, log_odds, reasons)
-        else:
-            explained = repeat(((), None, None), len(leads))
         return [
-            self._score(lead, z, *why)
+            self._score(lead, z, why)
             for lead, z, why in zip(leads.ids, log_odds, explained, strict=True)
         ]
 
-    def _score(
-        self,
-        lead: str,
-        log_odds: float,
-        reasons: tuple[Reason, ...],
-        base: float | None,
-        rest: float | None,
-    ) -> Score:
+    def _score(self, lead: str, log_odds: float, why: Explained) -> Score:
         probability = sigmoid(log_odds)
         grade = self.agreement.grades.of(probability)
-        return Score(lead, probability, grade, reasons, base, rest)
+        return Score(lead, probability, grade, why.reasons, why.base, why.rest, why.missed)
 
 
 def sigmoid(log_odds: float) -> float:

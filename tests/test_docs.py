@@ -55,7 +55,7 @@ class Terminal:
         if words[:2] == ["leadq", "serve"]:
             return self._serve()
         if words[0] == "curl":
-            return [self._post(words)]
+            return self._post(words)
         assert words[0] == "leadq", f"the transcript may run leadq and curl alone: {command}"
         done = subprocess.run(
             self._leadq(words[1:]), cwd=self.folder, env=self._environment(),
@@ -85,12 +85,13 @@ class Terminal:
                 return []
         pytest.fail("the service did not become ready")
 
-    def _post(self, words: list[str]) -> str:
+    def _post(self, words: list[str]) -> list[str]:
+        assert words[-4:] == ["|", "python3", "-m", "json.tool"], "a reply is shown indented"
         url = next(w for w in words if w.startswith("http")).replace(":8000", f":{self.port}")
         body = words[words.index("-d") + 1].encode()
         request = urllib.request.Request(url, body, {"content-type": "application/json"})
         with urllib.request.urlopen(request) as reply:
-            return str(reply.read().decode())
+            return json.dumps(json.load(reply), indent=4).splitlines()
 
     def close(self) -> None:
         if self.service:
@@ -112,7 +113,7 @@ def masked(line: str) -> str:
 
 
 def assert_prints(printed: list[str], said: list[str], command: str) -> None:
-    rest = iter([masked(line) for line in printed])
+    rest = iter([masked(line) for line in printed if line.strip()])
     skipping = False
     for line in said:
         if line.strip() == "...":

@@ -47,7 +47,8 @@ _WRITTEN_LATER = re.compile(
     r"tags?|labels?|stage|status|close|closed|closing|reason|remarks?|comments?|notes?"
     r"|outcome|result|disposition|quality|profile|rating|rated|temperature|qualified|qualification"
     r"|last\W?(notable\W?)?(activity|contact|modified|action|touch|call|update|interaction)\w*"
-    r"|(call|talk|meeting)\W?(s|duration|minutes|seconds|length|time|count)?|duration|demo"
+    r"|(record|contact|lead|deal)?\W?owner|assignee|assigned\W?to|sales\W?(rep|agent|person)"
+    r"|account\W?manager|(call|talk|meeting)\W?(s|duration|minutes|seconds|length|time|count)?|duration|demo"
     r"|quote|quotation|proposal|offer|contract|invoice|payment|deposit|paid|won|lost"
     r"|opportunit(y|ies)|deal|enrol(l?)ed|enrol(l?)ment|follow\W?ups?|next\W?step|converted|conversions?"
     r"|abschluss|angebot|grund|ergebnis|bemerkung|notiz|phase|etapa|motivo|raison|statut"
@@ -115,12 +116,18 @@ def find_leaks(
         fields: the fields to judge, and their kinds.
 
     """
+    taught = {n for n in fields if _is_filled(labelled.history.leads, n)}
+    never = {n for n in fields if n not in taught and _is_filled(history.leads, n)}
     opened = [i for i, d in enumerate(history.dispositions) if d == "open"]
     open_leads = history.leads.take(opened)
     return {
-        name: _finding(name, _evidence(name, use, labelled, open_leads, agreement))
+        name: _finding(name, _evidence(name, use, labelled, open_leads, agreement), name in never)
         for name, use in fields.items()
     }
+
+
+def _is_filled(leads: Leads, name: str) -> bool:
+    return any(cell is not None for cell in leads.column(name))
 
 
 def _evidence(
@@ -213,7 +220,10 @@ def _certain_share(groups: npt.NDArray[np.intp], y: Labels) -> float:
     return float(count[certain].sum() / len(y))
 
 
-def _finding(name: str, evidence: Evidence) -> Finding:
+def _finding(name: str, evidence: Evidence, never_filled: bool) -> Finding:
+    if never_filled:
+        reason = "no lead whose outcome is known holds a value, so nothing can be learned from it"
+        return Finding("suspect", evidence, reason)
     verdict, reason = _judge(name, evidence)
     return Finding(verdict, evidence, reason)
 

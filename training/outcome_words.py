@@ -46,7 +46,7 @@ _MEANINGS: tuple[tuple[Disposition, str], ...] = (
         r"|no (longer )?(fit|interest)|uninterest"
         r"|spam|junk|trash|duplicate|fake|invalid|ineligible|rejected lead|bad (lead|fit)"
         r"|do not (call|contact)|dnc\b|opt(ed)? ?out|unqualifiziert|ungeeignet"
-        r"|nicht (qualif|interess)"
+        r"|nicht (qualif|interess|geeignet)"
         r"|kein (interesse|bedarf)|(non|pas) (qualifi|interess)|hors cible|des[cq]ualific"
         r"|descalific|(no|nao) (cualific|calific|qualific|interesad|interessad)"
         r"|geen interesse|niezainteresowan|niet (gekwalif|geinteress)",
@@ -154,7 +154,7 @@ CAMPAIGN_NAMES = (r".*campaign.*", r".*(kampagne|campagne|campana|campanha).*")
 SOURCE_NAMES = (
     r"((lead|original|traffic|utm) ?)?source",
     r"((lead|original|traffic|utm) ?)?(channel|medium|origin)",
-    r".*(source|channel|quelle|kanal|fuente|canal|origen|origem|fonte|bron\b).*",
+    r".*(source|channel|quelle|kanal|fuente|canal|origen|origem|herkunft|fonte|bron\b).*",
 )
 VALUE_NAMES = (
     r"(deal|opportunity|close|order|contract|sale|sales) ?(value|amount|revenue|size|price)",

@@ -26,6 +26,7 @@ _PLACEHOLDERS = (
     "nan", "nil", "not specified", "not provided", "undefined", "-", "--", "?", "unbekannt", "k.A.",
     "keine Angabe", "inconnu", "desconocido", "sconosciuto",
 )  # fmt: skip
+_IDENTIFIER = "marks single leads, not kinds of leads"
 _HORIZONS = (7, 14, 30, 60, 90, 120, 180, 270, 365)
 
 
@@ -137,7 +138,7 @@ def _why_not(p: Profile) -> str:
     if p.is_near_constant:
         return "nearly the same in every lead"
     if p.is_identifier or _is_serial(p):
-        return "marks single leads, not kinds of leads"
+        return _IDENTIFIER
     return ""
 
 
@@ -153,7 +154,7 @@ def _draft(path: Path, roles: Roles, export: Export, uses: dict[str, FieldUse]) 
             "name": path.resolve().stem or "leads",
             "columns": roles.columns.model_dump(),
             "export": export.model_dump(),
-            "outcomes": {**roles.outcomes} if roles.outcomes.get("won") else {"won": []},
+            "outcomes": {**roles.outcomes},
             "grades": {"A": 0.5, "B": 0.25, "C": 0.1},
             "fields": {name: use.model_dump() for name, use in uses.items()},
         },
@@ -177,7 +178,7 @@ def _completed(path: Path, draft: Agreement, roles: Roles, told: Told, day_note:
     judged = {
         name: use
         for name, use in draft.fields.items()
-        if name not in told.include and name not in told.exclude and use.use == "yes"
+        if name not in {*told.include, *told.exclude} and (use.use == "yes" or _marks_leads(use))
     }
     findings = find_leaks(labelled, history, draft, judged)
     fields = {n: _decided(use, findings.get(n)) for n, use in draft.fields.items()}
@@ -205,8 +206,15 @@ def _horizon(history: History, draft: Agreement) -> tuple[int, str]:
     return horizon, f"{why}; the export covers {span:.0f} days"
 
 
+def _marks_leads(use: FieldUse) -> bool:
+    # An invoice number marks a lead, and gives it away by being there at all.
+    return use.because == _IDENTIFIER
+
+
 def _decided(use: FieldUse, finding: Finding | None) -> FieldUse:
     if finding is None or finding.verdict == "fine":
+        return use
+    if _marks_leads(use) and finding.verdict != "blocked":
         return use
     decision = "no" if finding.verdict == "blocked" else "decide"
     because = f"{BECAUSE[finding.verdict]}: {finding.reason}"

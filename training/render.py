@@ -85,11 +85,13 @@ def _rule_lines(a: Agreement, base: float) -> Iterator[str]:
     yield "# Below C: D."
     yield "[grades]"
     yield from _pairs(a.grades.model_dump())
+    yield "# A model scores by the grades it was trained with: retrain after a change."
     yield "\n# DECIDE together: what counts as an MQL, and from which grade on sales gets a lead."
     yield "[bar]"
     yield f"mql_probability = {a.bar.mql_probability}"
     yield f"handoff_grade = {_text(a.bar.handoff_grade)}"
-    yield "\n# DECIDE together: what sales can work, and what each side promises."
+    yield "\n# DECIDE together: what sales can work, and what each side promises. The figures are"
+    yield "# common ones, not yours; scores do not depend on them."
     yield "[capacity]"
     yield from _pairs(a.capacity.model_dump())
     yield "\n[sla.marketing]"

@@ -66,8 +66,8 @@ class Roles:
 
     columns: Columns
     outcomes: dict[Disposition, list[str]]
-    undecided: list[str] = field(default_factory=list)
-    """Outcome values that nobody could map."""
+    undecided: dict[str, int] = field(default_factory=dict)
+    """Outcome values that nobody could map, with how many leads hold each."""
 
 
 def find_roles(profiles: dict[str, Profile], cells: dict[str, list[Cell]], told: Told) -> Roles:
@@ -78,7 +78,15 @@ def find_roles(profiles: dict[str, Profile], cells: dict[str, list[Cell]], told:
 
     """
     outcome = told.outcome or _find_outcome(profiles, cells, told)
-    outcomes, undecided = map_outcomes(cells[outcome], told)
+    outcomes, unmapped = map_outcomes(cells[outcome], told)
+    counts = Counter(key_of(cell) for cell in cells[outcome] if cell is not None)
+    undecided = {value: counts[key_of(value)] for value in unmapped}
+    if not outcomes.get("won"):
+        held = ", ".join(f"{text_of(v)!r}" for v in list(dict.fromkeys(cells[outcome]))[:12] if v)
+        raise AgreementError(
+            f"no value of {outcome!r} looks like won; it holds {held}; name those that mean won "
+            "with --won VALUE, and those that mean lost with --lost VALUE"
+        )
     known = {n: p for n, p in profiles.items() if n not in {outcome, *told.exclude}}
     # A field declared honest is one to predict from; it cannot be id, order or end of the story.
     free = {n: p for n, p in known.items() if n not in told.include}

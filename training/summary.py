@@ -1,13 +1,20 @@
-"""What `leadq init` and `leadq train` say to their users, in words and as JSON values."""
+"""What init, check, train and compare say to their users, in words and as JSON values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from rich import box
+from rich.table import Table
+
 from features.agreement import Agreement
+from training.compare import Row
+from training.leaks import Finding
 from training.propose import Proposal
 from training.train import LeftOut, Training
+
+_WORST_FIRST = ("blocked", "suspect", "cannot_tell", "fine")
 
 
 def proposal_lines(proposal: Proposal) -> Iterator[str]:
@@ -20,8 +27,11 @@ def proposal_lines(proposal: Proposal) -> Iterator[str]:
     for name, finding in proposal.findings.items():
         if finding.verdict != "fine":
             yield f"  {finding.verdict.replace('_', ' ')}: {name}: {finding.reason}"
-    for value in proposal.roles.undecided:
-        yield f"  undecided outcome: {value!r}; put it under a disposition in [outcomes]"
+    for value, count in proposal.roles.undecided.items():
+        yield (
+            f"  undecided outcome: {value!r}, {count:,} leads, set aside until [outcomes] says "
+            "what it means (then run init again, so that grades and evidence count them)"
+        )
     if proposal.undecided:
         yield f"Left out until you decide: {', '.join(proposal.undecided)}"
 
@@ -29,15 +39,20 @@ def proposal_lines(proposal: Proposal) -> Iterator[str]:
 def training_lines(training: Training, agreement: Agreement) -> Iterator[str]:
     """Tell how the model did on later leads, what it was not taught, and what it left out."""
     e, registered = training.evaluation, training.registered
-    yield f"Judged on {e.rows:,} later leads, {e.won:,} won: {training.split.method}."
+    yield (
+        f"Calling the best tenth first finds {e.won_in_top_tenth:.0%} of the wins, "
+        f"{e.lift_top_tenth:.1f} times as many as calling at random."
+    )
+    if e.roc_auc_low <= 0.5:
+        yield "WARNING: not shown to be better than chance: do not call by these scores."
+    yield f"  judged on   {e.rows:,} later leads, {e.won:,} won: {training.split.method}"
     yield (
         f"  order       ROC AUC {e.roc_auc:.3f} (95 % interval {e.roc_auc_low:.3f} to "
-        f"{e.roc_auc_high:.3f}); the best tenth holds {e.won_in_top_tenth:.0%} of the wins, "
-        f"{e.lift_top_tenth:.1f} times its share"
+        f"{e.roc_auc_high:.3f}; 0.5 is chance, 1 is perfect)"
     )
     yield (
         f"  honesty     predicted {e.mean_predicted:.1%}, actually won {e.mean_actual:.1%}; "
-        f"off by {e.expected_calibration_error:.1%} on average over ten bands"
+        f"off by {e.expected_calibration_error:.1%} on average over ten bands of probability"
     )
     yield f"  agreement   {agreement.label}; {len(training.fields)} fields used"
     if agreement.columns.created and not agreement.columns.closed:
@@ -49,6 +64,8 @@ def training_lines(training: Training, agreement: Agreement) -> Iterator[str]:
         yield f"  no label    {count:,} leads: {why}"
     for name in training.absent:
         yield f"  absent      {name}: agreed, and not in the export; missing in every lead"
+    for name, why in training.on_your_word.items():
+        yield f"  your word   {name} is used although it looks like a leak: {why}"
     for found in training.left_out:
         yield f"  left out    {_left_out_line(found)}"
     role = "champion" if registered.is_champion else "challenger"
@@ -82,6 +99,7 @@ def training_json(training: Training, agreement: Agreement) -> dict[str, Any]:
         "metrics": training.evaluation.as_metrics(),
         "fields": training.fields,
         "absent_fields": training.absent,
+        "on_your_word": training.on_your_word,
         "left_out": [vars(found) for found in training.left_out],
         "rows": {
             "read": training.intake.read,
@@ -90,3 +108,35 @@ def training_json(training: Training, agreement: Agreement) -> dict[str, Any]:
             "unlabelled": dict(training.labelled.unlabelled),
         },
     }
+
+
+def findings_table(findings: dict[str, Finding]) -> Table:
+    """Set the fields out with their evidence, the worst first."""
+    table = Table(
+        "field", "verdict", "alone (AUC)", "filled: won", "not won", "open", "why", box=box.SIMPLE
+    )
+    for name, finding in sorted(findings.items(), key=lambda f: _WORST_FIRST.index(f[1].verdict)):
+        e = finding.evidence
+        opened = "-" if e.filled_open is None else f"{e.filled_open:.0%}"
+        numbers = (f"{e.auc_alone:.2f}", f"{e.filled_won:.0%}", f"{e.filled_lost:.0%}", opened)
+        why = "" if finding.verdict == "fine" else finding.reason
+        table.add_row(name, finding.verdict.replace("_", " "), *numbers, why)
+    return table
+
+
+def runs_table(group: list[Row]) -> Table:
+    """Set runs side by side that were judged on the same leads."""
+    table = Table(
+        "version", "run", "log loss", "ROC AUC", "lift", "predicted", "actual", "agreement", "",
+        box=box.SIMPLE,
+        title=f"Judged on the same later leads ({group[0].judged_on[:8]}), best first",
+        title_justify="left",
+    )  # fmt: skip
+    for row in group:
+        m = row.metrics
+        numbers = (
+            f"{m['log_loss']:.4f}", f"{m['roc_auc']:.4f}", f"{m['lift_top_tenth']:.2f}",
+            f"{m['mean_predicted']:.1%}", f"{m['mean_actual']:.1%}", row.agreement,
+        )  # fmt: skip
+        table.add_row(row.version or "-", row.run, *numbers, "champion" if row.is_champion else "")
+    return table

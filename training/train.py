@@ -53,6 +53,8 @@ class Training:
     split: Split
     evaluation: Evaluation
     left_out: list[LeftOut]
+    on_your_word: dict[str, str]
+    """Fields that look like leaks and are used all the same, with the agreement's reason."""
     fields: list[str]
     absent: list[str]
     """Fields agreed to be used that the export does not have."""
@@ -121,7 +123,7 @@ def train(
     _enough(labelled.labels, labelled, "in the export")
     work = _prepare(labelled, agreement, seed)
     progress("looking for leaks")
-    fields, left_out = choose_fields(labelled, history, agreement)
+    fields, left_out, on_your_word = choose_fields(labelled, history, agreement)
     if not fields:
         raise UsageError(
             "no field is left to predict from; look at [fields] of the agreement and set "
@@ -142,6 +144,7 @@ def train(
         work.split,
         evaluation,
         left_out,
+        on_your_word,
         list(fields),
         [n for n in agreement.used_fields() if n not in history.leads.columns],
         final,
@@ -177,13 +180,14 @@ def _prefixed(progress: Progress, prefix: str) -> Progress:
 
 def choose_fields(
     labelled: Labelled, history: History, agreement: Agreement
-) -> tuple[dict[str, FieldUse], list[LeftOut]]:
-    """Return the fields to predict from, and those that look like leaks or wait for a decision.
+) -> tuple[dict[str, FieldUse], list[LeftOut], dict[str, str]]:
+    """Return the fields to predict from, those left out, and those used on a human's word.
 
-    A stated reason (`why`) in the agreement overrules a verdict.
+    What looks like a leak or waits for a decision is left out; a stated reason (`why`) in the
+    agreement overrules a verdict.
     """
     present = {n: f for n, f in agreement.fields.items() if n in labelled.history.leads.columns}
-    asked = {n: f for n, f in present.items() if f.use != "no" and not f.why}
+    asked = {n: f for n, f in present.items() if f.use != "no"}
     findings = find_leaks(labelled, history, agreement, asked)
     chosen: dict[str, FieldUse] = {}
     left_out: list[LeftOut] = []
@@ -194,14 +198,18 @@ def choose_fields(
         elif use.use == "yes" and (use.why or findings[name].verdict == "fine"):
             chosen[name] = use
         else:
-            left_out.append(_left_out(name, use, findings.get(name)))
-    return chosen, left_out
+            left_out.append(_left_out(name, use, findings[name]))
+    on_your_word = {n: f.why for n, f in chosen.items() if findings[n].verdict != "fine"}
+    return chosen, left_out, on_your_word
 
 
-def _left_out(name: str, use: FieldUse, finding: Finding | None) -> LeftOut:
-    if finding is None or finding.verdict == "fine":
+def _left_out(name: str, use: FieldUse, finding: Finding) -> LeftOut:
+    if finding.verdict == "fine":
         return LeftOut(name, "suspect", use.because or "waits for a decision")
-    return LeftOut(name, finding.verdict, finding.reason)
+    reason = finding.reason
+    if use.use == "yes":
+        reason = f"{reason} (the agreement says yes, but gives no why)"
+    return LeftOut(name, finding.verdict, reason)
 
 
 def _what_they_would_change(

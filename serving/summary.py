@@ -1,0 +1,60 @@
+"""What `leadq score`, and whoever reads a file of leads, says to its user."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from features.files import Reject
+from features.leads import Intake
+from serving.batch import Summary
+from serving.registry import LoadedModel
+
+_MOST_REASONS = 3
+
+
+def intake_lines(intake: Intake, rejects: Path | None) -> Iterator[str]:
+    """Tell how many rows were read, taken and set aside, and the usual reasons."""
+    line = (
+        f"{intake.read:,} rows read, {intake.accepted:,} taken, {len(intake.rejects):,} set aside"
+    )
+    yield f"{line} in {rejects}" if rejects else line
+    reasons = Counter((reject.field, _kind_of(reject)) for reject in intake.rejects)
+    for (field, reason), count in reasons.most_common(_MOST_REASONS):
+        yield f"  {count:,} rows: {f'{field}: ' if field else ''}{reason}"
+
+
+def _kind_of(reject: Reject) -> str:
+    """The reason without what differs from row to row."""
+    return reject.reason.replace(repr(reject.value), "the value").split(" line ")[0]
+
+
+def scoring_lines(summary: Summary, model: LoadedModel, output: Path) -> Iterator[str]:
+    """Tell what was scored, and what the file lacked."""
+    grades = ", ".join(f"{grade} {summary.grades[grade]:,}" for grade in "ABCD")
+    yield f"wrote {output}: {summary.scored:,} leads, version {model.version}"
+    yield f"  grades {grades}; about {summary.expected_wins:.0f} wins to expect"
+    if summary.absent_fields:
+        fields = len(model.artefact.scorer.encoder.fields)
+        yield (
+            f"  WARNING: {len(summary.absent_fields)} of the {fields} fields that the model reads "
+            f"are not in the file and count as missing: {', '.join(summary.absent_fields)}"
+        )
+
+
+def scoring_json(summary: Summary, model: LoadedModel, output: Path) -> dict[str, Any]:
+    """Tell the same as JSON values."""
+    return {
+        "output": str(output),
+        "model_version": model.version,
+        "agreement_version": model.artefact.scorer.agreement.label,
+        "read": summary.intake.read,
+        "scored": summary.scored,
+        "rejected": len(summary.intake.rejects),
+        "rejects": None if summary.rejects_file is None else str(summary.rejects_file),
+        "grades": dict(summary.grades),
+        "expected_wins": summary.expected_wins,
+        "absent_fields": summary.absent_fields,
+    }
