@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LEADQ := LEADQ_HOME=demo/.leadq $(BIN)/leadq
 SERVE ?= 1
-.DEFAULT_GOAL := help
+.DEFAULT_GOAL := setup
 
 help:  ## list these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12

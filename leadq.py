@@ -51,9 +51,6 @@ def main() -> None:
     except LeadqError as error:
         err.print(f"leadq: {error}", style="red", markup=False)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        err.print("leadq: stopped; nothing half-done was left behind")
-        sys.exit(130)
 
 
 def _print_version(asked: bool) -> None:
@@ -182,7 +179,9 @@ def train(
     recipe: Annotated[
         Literal["blend", "trees", "logistic"], typer.Option(help="Which members the model has.")
     ] = "blend",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same model.")
+    ] = 0,
     promote: Annotated[bool, typer.Option("--promote", help="Make it champion.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -221,7 +220,7 @@ def compare(
     for group in groups:
         out.print(runs_table(group), markup=False)
     if as_json:
-        best = groups[0][0].version
+        best = next((row.version for row in groups[0] if row.version), None)
         _print_json(
             {"best": best, "groups": [[row.as_dict() for row in group] for group in groups]}
         )
@@ -231,6 +230,9 @@ def compare(
 
 def _serve_mlflow(home: Home, host: str, port: int) -> NoReturn:
     """Become MLflow's server, without its job runners: two processes instead of ten."""
+    if home.is_remote:
+        raise UsageError(f"MLflow is served already: open {home.tracking_uri}")
+    _need_port(host, port)
     err.print(f"MLflow's page: http://{host}:{port} (stop with Ctrl-C)")
     os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
@@ -321,7 +323,7 @@ def simulate(
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write to.")],
     leads: Annotated[int, typer.Option(help="Leads in the history.")] = 20_000,
     months: Annotated[int, typer.Option(help="Months of history.")] = 24,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files.")] = 7,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE; see docs/simulation.md.")
     ] = None,

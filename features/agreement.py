@@ -90,8 +90,6 @@ class Columns(_Section):
     def _one_order(self) -> Self:
         if self.created and self.serial:
             raise ValueError("give created or serial, not both: leads have one order in time")
-        if self.closed and not self.created:
-            raise ValueError("closed needs created: without it no duration can be known")
         for role in ("id", "created", "serial", "closed"):
             if getattr(self, role) == self.outcome:
                 raise ValueError(f"{self.outcome!r} is named as outcome and as {role}: keep one")
@@ -131,7 +129,11 @@ class Outcomes(_Section):
 
 
 class LearningRules(_Section):
-    """What each disposition teaches. `censored` means not yet: neither won nor lost."""
+    """What each disposition teaches. `censored` means not yet: neither won nor lost.
+
+    `open = "negative"` counts a lead that is still open after its horizon as not won within it;
+    right where sales works every lead, wrong where leads lie untouched.
+    """
 
     won: Literal["positive"] = "positive"
     lost: Learning = "negative"
@@ -139,7 +141,7 @@ class LearningRules(_Section):
     not_ready: Learning = "censored"
     in_contract: Learning = "censored"
     unreachable: Learning = "censored"
-    open: Literal["censored"] = "censored"
+    open: Literal["negative", "censored"] = "censored"
 
 
 class Recycle(_Section):
@@ -280,6 +282,15 @@ class Agreement(_Section):
     routes: list[Route] = []
     fields: dict[str, FieldUse] = {}
     signatures: list[Signature] = []
+
+    @model_validator(mode="after")
+    def _open_needs_a_horizon(self) -> Self:
+        if self.learning.open == "negative" and not self.columns.created:
+            raise ValueError(
+                "learning.open: negative needs columns.created: without it no horizon "
+                "tells an old open lead from a young one"
+            )
+        return self
 
     @model_validator(mode="after")
     def _roles_are_no_features(self) -> Self:

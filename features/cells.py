@@ -29,6 +29,7 @@ LIST_MARK = ";"
 """Stands between the values of a list, whatever separates the options of a text."""
 _EPOCH = re.compile(r"\d{9,13}(?:\.\d+)?")
 _TRAILING_ZEROS = re.compile(r"-?(?:0|[1-9]\d*)\.0+")
+_LONGEST_DATE = 64
 _DATE_LIKE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(\D.*)?", re.DOTALL)
 _SHORT_DATE = re.compile(
     r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?: (\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.ASCII
@@ -69,6 +70,8 @@ def cell(value: object) -> Cell:
     if value is None:
         return None
     if isinstance(value, str):
+        if not value.isascii():
+            value.encode()  # half a character raises a UnicodeEncodeError, which is a ValueError
         return value.strip() or None
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -81,6 +84,8 @@ def cell(value: object) -> Cell:
     if isinstance(value, bytes):
         return value.decode("utf-8").strip() or None
     if isinstance(value, list | tuple):
+        if any(isinstance(item, list | tuple) for item in value):
+            raise ValueError("a list of lists is not a single value; give text or a number")
         return LIST_MARK.join(text for item in value if (text := text_of(cell(item)))) or None
     raise ValueError(f"a {type(value).__name__} is not a single value; give text or a number")
 
@@ -205,17 +210,20 @@ def _from_short_date(value: str, day_first: bool) -> datetime | None:
     found = _SHORT_DATE.fullmatch(value)
     if not found:
         return None
-    first, _, second, year, *clock = found.groups()
-    day, month = (first, second) if day_first else (second, first)
+    first, mark, second, year, *clock = found.groups()
+    # Dots between the parts are how day-first countries write dates, whatever a file does else.
+    day, month = (first, second) if day_first or mark == "." else (second, first)
     hour, minute, second_of_minute = (int(part or 0) for part in clock)
     try:
         return datetime(int(year), int(month), int(day), hour, minute, second_of_minute)
-    except ValueError:
-        return None
+    except ValueError as error:
+        order = "day first" if day_first else "month first"
+        raise ValueError(f"{value!r} is not a time, read {order}; see export.day_first") from error
 
 
 def _by_dateutil(value: str, day_first: bool) -> datetime:
-    if not (_DATE_LIKE.fullmatch(value) or _MONTH_NAME.search(value)):
+    # A long text is no date, and searching it for one could take as long as somebody wishes.
+    if len(value) > _LONGEST_DATE or not (_DATE_LIKE.fullmatch(value) or _MONTH_NAME.search(value)):
         raise ValueError(f"{value!r} is not a time")
     year_first = value[:4].isdigit()
     try:

@@ -33,6 +33,11 @@ class Home:
     def __init__(self, settings: Settings) -> None:
         self.root = settings.home.expanduser().absolute()
         self._uri = settings.mlflow.uri
+        if odd := sorted(set(str(self.root)) & set("?#%")):
+            raise UsageError(
+                f"{self.root}: the home's path holds {' '.join(odd)}, which an address of a "
+                "database cannot; set LEADQ_HOME to another folder"
+            )
 
     @property
     def tracking_uri(self) -> str:
@@ -43,11 +48,6 @@ class Home:
     def is_remote(self) -> bool:
         """Whether a server elsewhere keeps the experiments and their artefacts."""
         return bool(self._uri)
-
-    @property
-    def artefacts(self) -> Path:
-        """Where MLflow keeps artefacts when no remote server does."""
-        return self.root / "artefacts"
 
     def folder(self, name: str) -> Path:
         """Return the folder `name` of the home, made when it is first asked for."""

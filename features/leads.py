@@ -231,7 +231,7 @@ def _batches(
     admitted: Callable[[Chunk, Agreement, Faults], B],
 ) -> Iterator[B]:
     duplicates = _Duplicates(agreement.columns.id)
-    numbered = agreement.columns.id == ROW_NUMBER
+    numbered = agreement.columns.id == ROW_NUMBER and ROW_NUMBER not in table.columns
 
     def reject(row: Reject) -> None:
         intake.read += 1

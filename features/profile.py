@@ -13,9 +13,13 @@ from features.cells import Cell, key_of, moment, number, text_of
 from features.encoder import MIN_COUNT, split_tokens
 
 _PHONE = re.compile(r"[+(]?[\d][\d\s()./-]{5,20}\d")
-_CODE_NAME = re.compile(r"(?i)(^|[\W_])(id|code|zip|plz|postcode|postal|sku|cp)($|[\W_])|Id$|ID$")
+_CODE_NAME = re.compile(
+    r"(?i:(^|[\W_])(id|code|zip|plz|postcode|postal|sku|cp)($|[\W_]))|(?<=[a-z])I[dD]$"
+)
 _PHONE_NAME = re.compile(r"(?i)phone|tel|mobile|handy|cell|móvil|fax")
 _SHORT_DATE = re.compile(r"(\d{1,2})([./-])(\d{1,2})[./-]\d{2,4}.*", re.DOTALL)
+_MOSTLY = 0.98
+"""The share of distinct values that must read as numbers: one slip makes no category."""
 _SEPARATORS = ";|"
 
 
@@ -46,6 +50,11 @@ class Profile:
         return self.filled / self.rows if self.rows else 0.0
 
     @property
+    def is_number(self) -> bool:
+        """Whether its values read as numbers, whatever they stand for."""
+        return self.increasing >= 0
+
+    @property
     def is_unique(self) -> bool:
         """Whether nearly every row has a value of its own, as an id has."""
         return self.fill > 0.98 and self.distinct >= 0.95 * self.filled
@@ -73,7 +82,7 @@ def profile(name: str, cells: list[Cell], decimal: str, day_first: bool) -> Prof
     for cell, count in counts.items():
         keys[key_of(cell)] += count
     numbers = _numbers(counts, decimal)
-    is_number = filled > 0 and len(numbers) >= 0.98 * len(counts)
+    is_number = filled > 0 and len(numbers) >= _MOSTLY * len(counts)
     kind, separator = _kind(name, counts, filled, is_number, day_first)
     return Profile(
         name=name,
@@ -177,21 +186,17 @@ def find_decimal(columns: Iterable[list[Cell]]) -> str:
         texts = {c for c in cells[:2000] if isinstance(c, str) and ("," in c or "." in c)}
         if not texts:
             continue
-        by_comma += len(_numbers(texts, ",")) == len(texts)
-        by_point += len(_numbers(texts, ".")) == len(texts)
+        by_comma += len(_numbers(texts, ",")) >= _MOSTLY * len(texts)
+        by_point += len(_numbers(texts, ".")) >= _MOSTLY * len(texts)
     return "," if by_comma > by_point else "."
 
 
 def find_day_first(cells: list[Cell]) -> bool | None:
     """Return whether days come first in a column's dates; None when every date fits both ways."""
-    day = month = dotted = False
+    day = month = False
     for text in {text_of(cell) for cell in cells}:
         found = _SHORT_DATE.fullmatch(text)
-        if found:
+        if found and found[2] != ".":  # dotted dates are day first by themselves
             day |= int(found[1]) > 12
             month |= int(found[3]) > 12
-            dotted |= found[2] == "."
-    if day != month:
-        return day
-    # Dots between the parts are how day-first countries write dates.
-    return True if dotted and not month else None
+    return day if day != month else None

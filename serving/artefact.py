@@ -28,7 +28,7 @@ from features.agreement import from_dict
 from features.cells import cell
 from features.encoder import Encoder
 from features.errors import ModelError
-from features.leads import Faults, Leads, admit
+from features.leads import ROW_NUMBER, Faults, Leads, admit
 from serving.members import Additive, Member, Trees
 from serving.scorer import Blend, Scorer
 
@@ -65,6 +65,8 @@ def leads_of_records(records: list[Record], scorer: Scorer, faults: Faults) -> L
     if names.created:
         wanted.append(names.created)
     columns = {name: [cell(record.get(name)) for record in records] for name in wanted}
+    if names.id == ROW_NUMBER:
+        columns[ROW_NUMBER] = [c or str(i) for i, c in enumerate(columns[ROW_NUMBER], 1)]
     return admit(columns, scorer.agreement, faults, need_created=False)
 
 

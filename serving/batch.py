@@ -73,11 +73,15 @@ def score_file(
     scorer = model.artefact.scorer
     if target.suffix.lower() not in _WRITERS:
         raise UsageError(f"{target}: the output must end in {' or '.join(_WRITERS)}")
-    if target.exists() and target.samefile(source):
+    if source.is_dir() and target.parent.resolve() == source.resolve():
+        raise UsageError(f"{target}: lies in the input folder, and the next run would read it too")
+    if target.exists() and source.exists() and target.samefile(source):
         raise UsageError(f"{target}: is the input itself; write the scores to another file")
     table = open_table(source, scorer.agreement.export)
     summary = Summary(Intake())
     wanted = [f.field for f in scorer.encoder.fields]
+    if scorer.agreement.columns.created and any(f.kind == "date" for f in scorer.encoder.fields):
+        wanted.append(scorer.agreement.columns.created)
     summary.absent_fields = [name for name in wanted if name not in table.columns]
     if len(summary.absent_fields) == len(wanted):
         raise UsageError(f"{source}: has none of the fields that the model reads: {wanted}")
@@ -105,12 +109,18 @@ def _whole_or_not(target: Path) -> Iterator[Path]:
     work = Path(name)
     try:
         yield work
-        work.chmod(0o644)
+        work.chmod(0o666 & ~_umask())
         work.replace(target)
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {error.strerror or error}") from error
     finally:
         work.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def rejects_path(target: Path) -> Path:

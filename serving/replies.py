@@ -111,11 +111,17 @@ def _usable(scorer: Scorer, position: int, record: Any, faults: Faults) -> dict[
     clean = {}
     for name, value in record.items():
         try:
-            clean[name] = cell(value)
+            clean[_readable(name)] = cell(value)
         except (ValueError, OverflowError) as error:
             if name in wanted:
-                faults[position] = Fault(name, None, str(error))
+                reason = "half a character" if isinstance(error, UnicodeError) else str(error)
+                faults[position] = Fault(name, None, reason)
     return clean
+
+
+def _readable(name: str) -> str:
+    """Return a field's name as a reply can repeat it."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _error(record: dict[str, Any], fault: Fault, scorer: Scorer) -> dict[str, Any]:

@@ -27,6 +27,9 @@ import numpy.typing as npt
 from features.agreement import Agreement, Disposition
 from features.leads import History
 
+_ALONE = 3
+_FAR = timedelta(days=180)
+"""Further than this from all but `_ALONE` moments of the export, a date is a slip of the pen."""
 Labels = npt.NDArray[np.int8]
 DECIDED: tuple[Disposition, ...] = ("won", "lost", "unqualified")
 
@@ -81,7 +84,14 @@ def last_moment(history: History) -> datetime | None:
     """
     pairs = zip(history.closed, history.dispositions, strict=True)
     closed = [moment for moment, disposition in pairs if disposition in DECIDED]
-    return max(_known([*history.leads.created, *closed]), default=None)
+    return _latest(_known([*history.leads.created, *closed]))
+
+
+def _latest(moments: list[datetime]) -> datetime | None:
+    """Return the latest moment that is not alone: one slip of the pen must not age every lead."""
+    ordered = sorted(moments, reverse=True)
+    crowd = ordered[_ALONE] if len(ordered) > 100 * _ALONE else None
+    return next((m for m in ordered if crowd is None or m - crowd < _FAR), None)
 
 
 def _known(moments: Sequence[datetime | None]) -> list[datetime]:

@@ -25,8 +25,9 @@ from sklearn.metrics import roc_auc_score
 
 from features.agreement import Agreement, FieldUse
 from features.cells import Cell, moment
-from features.encoder import Encoder
+from features.encoder import Column, Encoder
 from features.leads import History, Leads
+from serving.members import Vector
 from training.labels import Labelled, Labels
 from training.outcome_words import spoken
 
@@ -73,6 +74,8 @@ class Evidence:
 
     auc_alone: float
     """ROC AUC of the field on its own, out of fold."""
+    auc_error: float
+    """Its standard error: with few leads a strong AUC can be chance."""
     auc_missing: float
     """ROC AUC of knowing only whether it is filled."""
     filled_won: float
@@ -137,15 +140,17 @@ def _evidence(
     cells = labelled.history.leads.columns[name]
     filled = np.array([cell is not None for cell in cells])
     won, lost = _share(filled[y == 1]), _share(filled[y == 0])
-    groups = _groups(name, use, labelled.history.leads, agreement)
+    columns = _groups(name, use, labelled.history.leads, agreement)
+    auc_alone = max(_auc_alone(groups, y) for groups in columns)
     return Evidence(
-        auc_alone=_auc_alone(groups, y),
+        auc_alone=auc_alone,
+        auc_error=_auc_error(auc_alone, y),
         auc_missing=max(auc := _auc(y, filled.astype(float)), 1 - auc),
         filled_won=won,
         filled_lost=lost,
         filled_open=_open_fill(open_leads.columns[name]),
         fill_log_ratio=abs(math.log(won / lost)),
-        certain_share=_certain_share(groups, y),
+        certain_share=max(_certain_share(groups, y) for groups in columns),
         after_created=_after_created(name, use, labelled.history.leads, agreement),
     )
 
@@ -178,18 +183,34 @@ def _open_fill(cells: list[Cell]) -> float | None:
     return sum(cell is not None for cell in cells) / len(cells) if cells else None
 
 
-def _groups(name: str, use: FieldUse, leads: Leads, agreement: Agreement) -> npt.NDArray[np.intp]:
-    """Return a group for each lead: its category, its bin of twenty, or missing."""
+def _groups(
+    name: str, use: FieldUse, leads: Leads, agreement: Agreement
+) -> list[npt.NDArray[np.intp]]:
+    """Return a group for each lead by each column of the field: category, bin, or missing."""
     encoder = Encoder.fit(leads, agreement, {name: use})
     matrix = encoder.encode(leads)
-    column = matrix[:, -1]
-    if encoder.columns[0].levels is None and not np.isnan(column).all():
+    return [_grouped(matrix[:, i], column) for i, column in enumerate(encoder.columns)]
+
+
+def _grouped(cells: Vector, column: Column) -> npt.NDArray[np.intp]:
+    if column.levels is None and not np.isnan(cells).all():
         inner = np.linspace(0, 1, _BINS + 1)[1:-1]
-        edges = np.unique(np.quantile(column[~np.isnan(column)], inner))
-        binned = np.searchsorted(edges, column, side="left").astype(float)
-        column = np.where(np.isnan(column), -1, binned)
-    _, groups = np.unique(np.nan_to_num(column, nan=-1), return_inverse=True)
+        edges = np.unique(np.quantile(cells[~np.isnan(cells)], inner))
+        # A flag that few leads carry has all its quantiles in one place.
+        edges = edges if len(edges) > 1 else np.unique([*edges, np.nanmin(cells)])
+        binned = np.searchsorted(edges, cells, side="left").astype(float)
+        cells = np.where(np.isnan(cells), -1, binned)
+    _, groups = np.unique(np.nan_to_num(cells, nan=-1), return_inverse=True)
     return np.asarray(groups)
+
+
+def _auc_error(auc: float, y: Labels) -> float:
+    """Return the standard error of an AUC (Hanley and McNeil 1982)."""
+    won = int(y.sum())
+    lost = len(y) - won
+    both_won, both_lost = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    spread = (won - 1) * (both_won - auc**2) + (lost - 1) * (both_lost - auc**2)
+    return math.sqrt(max(auc * (1 - auc) + spread, 0.0) / (won * lost))
 
 
 def _auc(y: Labels, score: npt.NDArray[np.float64]) -> float:
@@ -247,7 +268,11 @@ def _judge(name: str, e: Evidence) -> tuple[Verdict, str]:
             f"in {e.after_created:.0%} of the leads it lies after the creation: unless it is a "
             "date that the lead planned, it was written later"
         )
-    signal = e.auc_alone >= 0.55 or (e.fill_log_ratio >= 0.5 and enough) or e.auc_missing >= 0.55
+    signal = (
+        (e.auc_alone >= 0.55 and e.auc_alone - 2 * e.auc_error > 0.5)
+        or (e.fill_log_ratio >= 0.5 and enough)
+        or e.auc_missing >= 0.55
+    )
     telling = _WRITTEN_LATER.search(said) and not _KNOWN_BEFORE.search(said)
     if telling and signal:
         return "suspect", (

@@ -161,10 +161,11 @@ VALUE_NAMES = (
     r"(amount|value|revenue|betrag|umsatz|auftragswert|importe|montant|valor|importo|bedrag)",
 )
 PERSONAL_NAMES = re.compile(
-    r"((first|last|full|given|family|sur|middle|contact|customer|client|lead|person) ?name"
+    r"((.* )?(first|last|full|given|family|sur|middle|contact|customer|cust|client|lead|person)"
+    r" ?name|contact person|ansprechpartner"
     r"|name|(opportunity|deal) ?(name|title)"
-    r"|(vor|nach|vor und nach)name|surname|prenom|nom|nombre|apellidos?|cognome|nome|sobrenome"
-    r"|voornaam|achternaam|naam|imie|nazwisko"
+    r"|(.* )?(vor|nach|vor und nach)name|surname|prenom|nom|nombre|apellidos?|cognome|nome"
+    r"|sobrenome|voornaam|achternaam|naam|imie|nazwisko"
     r"|((street|home|postal|billing) ?)?address( ?\d)?|street|strasse|adresse|direccion|endereco"
     r"|indirizzo|adres|(date of birth|birth ?(date|day)|dob|geburtsdatum)|ssn|iban|passport"
     r"|ip( ?address)?|linkedin.*|twitter|facebook( (url|profile))?|skype)"

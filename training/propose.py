@@ -199,7 +199,7 @@ def _horizon(history: History, draft: Agreement) -> tuple[int, str]:
     pairs = zip(history.leads.created, history.closed, history.dispositions, strict=True)
     days = [(c - t) / timedelta(days=1) for t, c, d in pairs if t and c and d == "won"]
     typical = float(np.quantile(days, 0.9)) if len(days) >= 20 else 90.0
-    wanted = next((h for h in _HORIZONS if h >= typical), _HORIZONS[-1])
+    wanted = next((h for h in _HORIZONS if h > typical), _HORIZONS[-1])
     fits = [h for h in _HORIZONS if h <= span / 3] or [max(1, math.floor(span / 3))]
     horizon = min(wanted, fits[-1])
     why = f"9 of 10 wins came within {typical:.0f} days" if len(days) >= 20 else "the usual"

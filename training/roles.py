@@ -90,14 +90,14 @@ def find_roles(profiles: dict[str, Profile], cells: dict[str, list[Cell]], told:
     known = {n: p for n, p in profiles.items() if n not in {outcome, *told.exclude}}
     # A field declared honest is one to predict from; it cannot be id, order or end of the story.
     free = {n: p for n, p in known.items() if n not in told.include}
-    created = told.created if _is_time(profiles, told.created) else None
+    created = told.created
+    if created and profiles[created].is_number and not _all_times(cells[created]):
+        created = None  # bare numbers that are no times are a serial
     if told.created is None:
         created = _find_created(free, cells, told.closed)
     closed = told.closed
     if closed is None and created:
         closed = _find_closed({n: p for n, p in free.items() if n != created}, cells)
-    if closed and not created:
-        raise AgreementError(_no_start(closed, told))
     columns = Columns(
         id=told.id or _find_id(free),
         outcome=outcome,
@@ -109,23 +109,6 @@ def find_roles(profiles: dict[str, Profile], cells: dict[str, list[Cell]], told:
         value=_by_name(_of_kind(known, "number"), VALUE_NAMES),
     )
     return Roles(columns, outcomes, undecided)
-
-
-def _no_start(closed: str, told: Told) -> str:
-    if told.created:
-        found = f"{told.created!r} holds bare numbers, which are a serial and no time"
-    else:
-        found = "none was found: name it with --created"
-    return f"--closed {closed!r} needs a creation time; {found}"
-
-
-def _is_time(profiles: dict[str, Profile], name: str | None) -> bool:
-    """A `--created` column of bare numbers is a serial; anything else is a time."""
-    return name is not None and not (profiles[name].kind == "number" and not _epoch(name))
-
-
-def _epoch(name: str) -> bool:
-    return any(word in name.casefold() for word in ("time", "date", "epoch"))
 
 
 def _find_outcome(profiles: dict[str, Profile], cells: dict[str, list[Cell]], told: Told) -> str:

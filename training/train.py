@@ -27,8 +27,9 @@ from training.leaks import BECAUSE, Finding, find_leaks
 from training.splits import Rows, Split, order, split
 from training.track import Record, Registered, register
 
-_FEWEST = 20
-"""Won and not-won leads that each side of the split needs before any figure means something."""
+_FEWEST_TO_FIT = 10
+_FEWEST_TO_JUDGE = 5
+"""Won and not-won leads below which neither a fit nor a figure means anything."""
 Progress = Callable[[str], None]
 
 
@@ -120,7 +121,7 @@ def train(
     progress("reading the export")
     history = read_history(open_table(path, agreement.export), agreement, intake)
     labelled = label(history, agreement)
-    _enough(labelled.labels, labelled, "in the export")
+    _enough(labelled.labels, labelled, _FEWEST_TO_FIT, "in the export")
     work = _prepare(labelled, agreement, seed)
     progress("looking for leaks")
     fields, left_out, on_your_word = choose_fields(labelled, history, agreement)
@@ -154,17 +155,17 @@ def train(
 
 def _prepare(labelled: Labelled, agreement: Agreement, seed: int) -> _Work:
     parts = split(labelled.history, labelled.labels, agreement, seed)
-    _enough(labelled.labels[parts.earlier], labelled, "among the earlier leads")
-    _enough(labelled.labels[parts.later], labelled, "among the later leads")
+    _enough(labelled.labels[parts.earlier], labelled, _FEWEST_TO_FIT, "among the earlier leads")
+    _enough(labelled.labels[parts.later], labelled, _FEWEST_TO_JUDGE, "among the later leads")
     return _Work(labelled, agreement, parts, order(labelled.history, agreement), seed)
 
 
-def _enough(labels: Any, labelled: Labelled, where: str) -> None:
+def _enough(labels: Any, labelled: Labelled, fewest: int, where: str) -> None:
     won, lost = int(labels.sum()), int(len(labels) - labels.sum())
-    if won < _FEWEST or lost < _FEWEST:
+    if won < fewest or lost < fewest:
         account = "; ".join(f"{n} {why}" for why, n in labelled.unlabelled.items())
         raise UsageError(
-            f"too little to learn from: {won} won and {lost} not won {where}, at least {_FEWEST} "
+            f"too little to learn from: {won} won and {lost} not won {where}, at least {fewest} "
             f"of each are needed. Without a label: {account or 'none'}. Bring a longer history, or "
             "check [outcomes] and horizon_days in the agreement"
         )
@@ -297,6 +298,7 @@ def _record(
 def data_digest(labelled: Labelled, rows: Rows) -> str:
     """Return a digest of ids and labels: equal for the same leads, and it gives none away."""
     total = hashlib.sha256()
-    for i in rows.tolist():
-        total.update(f"{labelled.history.leads.ids[i]}\x1f{labelled.labels[i]}\x1e".encode())
+    ids = labelled.history.leads.ids
+    for lead, won in sorted((ids[i], int(labelled.labels[i])) for i in rows.tolist()):
+        total.update(f"{lead}\x1f{won}\x1e".encode())
     return total.hexdigest()[:32]

@@ -164,9 +164,13 @@ class TestFaults:
         columns = {"id": "i", "outcome": "o", role: "o"}
         refused(f"columns: 'o' is named as outcome and as {role}", columns=columns)
 
-    def test_a_closing_time_needs_a_creation_time(self) -> None:
-        columns = {"id": "i", "outcome": "o", "closed": "c"}
-        refused("columns: closed needs created", columns=columns)
+    def test_old_open_leads_are_told_from_young_ones_by_their_creation(self) -> None:
+        columns = {"id": "i", "outcome": "o", "serial": "s"}
+        refused(
+            "learning.open: negative needs columns.created",
+            columns=columns,
+            learning={"open": "negative"},
+        )
 
     @pytest.mark.parametrize("other", ["won", " WON ", "w on"])
     def test_an_outcome_has_one_meaning_whatever_its_spelling(self, other: str) -> None:

@@ -167,10 +167,25 @@ class TestMoment:
     def test_every_common_writing_of_a_time_is_read(self, text: str | float) -> None:
         assert moment(text) == datetime(2026, 1, 5, 10, 30)
 
-    @pytest.mark.parametrize("text", ["03/04/2026", "3.4.2026", "03-04-26", "03/04/2026 00:00:00"])
+    @pytest.mark.parametrize("text", ["03/04/2026", "3-4-2026", "03-04-26", "03/04/2026 00:00:00"])
     def test_the_agreement_says_whether_days_come_first(self, text: str) -> None:
         both = (moment(text, day_first=True), moment(text, day_first=False))
         assert both == (datetime(2026, 4, 3), datetime(2026, 3, 4))
+
+    @pytest.mark.parametrize("day_first", [True, False])
+    def test_dots_put_the_day_first_whatever_the_file_does_else(self, day_first: bool) -> None:
+        assert moment("3.4.2026", day_first) == datetime(2026, 4, 3)
+
+    @pytest.mark.parametrize(("text", "day_first"), [("03/25/2024", True), ("25/03/2024", False)])
+    def test_a_date_that_does_not_fit_the_agreed_order_is_refused(
+        self, text: str, day_first: bool
+    ) -> None:
+        with pytest.raises(ValueError, match=r"see export\.day_first"):
+            moment(text, day_first)
+
+    def test_a_long_text_is_refused_before_it_is_searched(self) -> None:
+        with pytest.raises(ValueError, match="is not a time"):
+            moment("1 " * 2_000_000)
 
     @pytest.mark.parametrize("day_first", [True, False])
     @pytest.mark.parametrize("text", ["2026-03-04", "2026/03/04", "20260304", 20260304.0])
@@ -223,7 +238,7 @@ class TestMoment:
 
     @given(TIMES, st.sampled_from("./-"), st.booleans())
     def test_a_short_date_reads_back(self, when: datetime, mark: str, day_first: bool) -> None:
-        days = ["%d", "%m"] if day_first else ["%m", "%d"]
+        days = ["%d", "%m"] if day_first or mark == "." else ["%m", "%d"]
         text = when.strftime(mark.join([*days, "%Y"]) + " %H:%M:%S")
         assert moment(text, day_first) == when
 

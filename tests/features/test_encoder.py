@@ -224,15 +224,15 @@ class TestCategories:
     def test_of_an_address_only_the_kind_of_its_domain_is_read_and_shown(self) -> None:
         encoder = fitted("email", [f"p{i}@gmail.com" for i in range(10)])
         assert encoder.columns[0].levels == ("other", "free")
-        assert encoder.fields[0].shown("kim@gmail.com") == "free"
+        assert encoder.fields[0].shown("kim@gmail.com") == "free (kind of domain)"
 
     def test_of_a_phone_number_only_its_region_is_read_and_shown(self) -> None:
         encoder = fitted("phone", [f"+49 30 123456{i}" for i in range(10)])
         assert (encoder.columns[0].name, encoder.columns[0].levels) == (
-            "x (phone)",
+            "x (region)",
             ("other", "DE"),
         )
-        assert encoder.fields[0].shown("+49 30 7654321") == "DE"
+        assert encoder.fields[0].shown("+49 30 7654321") == "DE (region)"
 
 
 class TestDates:

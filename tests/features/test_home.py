@@ -37,7 +37,12 @@ def test_a_tilde_is_the_users_own_folder(tmp_path: Path, monkeypatch: pytest.Mon
 def test_experiments_are_kept_in_the_home(tmp_path: Path) -> None:
     home = Home(Settings())
     assert home.tracking_uri == f"sqlite:///{tmp_path}/.leadq/mlflow.db"
-    assert (home.is_remote, home.artefacts) == (False, tmp_path / ".leadq" / "artefacts")
+    assert (home.is_remote, home.root) == (False, tmp_path / ".leadq")
+
+
+def test_a_path_that_no_database_address_can_hold_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"holds # \?, which an address"):
+        Home(Settings(home=tmp_path / "a?b#c"))
 
 
 def test_the_environment_names_a_remote_server(monkeypatch: pytest.MonkeyPatch) -> None:

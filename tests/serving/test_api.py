@@ -222,3 +222,22 @@ def test_replies_are_json_that_any_parser_reads(client, lead) -> None:
     reply = client.post("/v1/score", content=body)
 
     json.loads(reply.text, parse_constant=pytest.fail)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"id": "a", "industry": ' + "[" * 700 + "]" * 700 + "}",
+        '{"id": "a", "unknown": ' + "[" * 700 + "]" * 700 + "}",
+        r'{"id": "\ud800"}',
+        r'{"id": "a", "\ud800": 1}',
+        r'{"id": "a", "industry": "\ud800"}',
+        '{"id": "a", "created_at": "' + "1 " * 12_000 + '"}',
+    ],
+)
+def test_a_wicked_lead_costs_only_itself(client, lead, body: str) -> None:
+    good = json.dumps(lead)
+
+    found = results(client.post("/v1/score", content=f'{{"leads": [{body}, {good}]}}'))
+
+    assert found[1]["probability"] is not None

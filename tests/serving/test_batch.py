@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import mlflow
@@ -149,3 +150,25 @@ def test_a_failure_leaves_the_old_output(model, crm: Path, tmp_path: Path, monke
 
     assert target.read_text() == "last night's"
     assert [path.name for path in tmp_path.iterdir()] == ["scored.csv"]
+
+
+def test_the_input_is_never_overwritten(model, crm: Path, tmp_path: Path) -> None:
+    tonight = tmp_path / "tonight.csv"
+    tonight.write_bytes((crm / "nightly.csv").read_bytes())
+
+    with pytest.raises(UsageError, match="is the input itself"):
+        score_file(model, tonight, tonight, 0)
+    with pytest.raises(UsageError, match="lies in the input folder"):
+        score_file(model, tmp_path, tmp_path / "scored.csv", 0)
+
+    assert tonight.read_bytes() == (crm / "nightly.csv").read_bytes()
+
+
+def test_the_output_follows_the_umask(model, crm: Path, tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        score_file(model, crm / "nightly.csv", tmp_path / "scored.csv", 0)
+    finally:
+        os.umask(before)
+
+    assert (tmp_path / "scored.csv").stat().st_mode & 0o777 == 0o600

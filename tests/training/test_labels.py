@@ -106,3 +106,20 @@ def test_the_last_decision_is_a_moment_up_to_which_outcomes_are_known() -> None:
 
 def test_a_history_without_times_has_no_last_moment() -> None:
     assert last_moment(history(["won"])) is None
+
+
+def test_one_mistyped_year_does_not_age_the_other_leads() -> None:
+    created = [CREATED + timedelta(hours=i) for i in range(400)]
+    closed = [CREATED + timedelta(days=30)] * 399 + [datetime(2098, 12, 31)]
+
+    found = last_moment(history(["lost"] * 400, created, closed))
+
+    assert found == CREATED + timedelta(days=30)
+
+
+def test_the_agreement_may_count_leads_still_open_after_the_horizon_as_not_won() -> None:
+    told = history(["open", "open"], [CREATED, END])
+
+    result = label(told, agreed(IN_TIME, learning={"open": "negative"}))
+
+    assert result.labels.tolist() == [0]

@@ -181,3 +181,23 @@ def test_the_evidence_of_fill_is_the_log_of_the_ratio() -> None:
     evidence = judge("branch", filled(0.5, 0.25)).evidence
 
     assert evidence.fill_log_ratio == pytest.approx(math.log(2), abs=0.2)
+
+
+def test_a_token_that_gives_the_outcome_away_is_found_among_the_others() -> None:
+    cells: list[Cell] = [
+        f"{'red' if d < 0.5 else 'blue'};{'signed' if won else 'ghosted'}"
+        for won, d in zip(WON, DRAW, strict=True)
+    ]
+
+    assert judge("interests", cells, "options").verdict == "blocked"
+
+
+def test_with_few_leads_a_telling_name_needs_more_than_chance() -> None:
+    random = np.random.default_rng(5)
+    verdicts = []
+    for _ in range(10):
+        cells = random.choice(["a", "b", "c"], size=300).tolist()
+        few = labelled([1] * 24 + [0] * 276, **{"notes": cells})
+        verdicts.append(find_leaks(few, few.history, agreed(), {"notes": use()})["notes"].verdict)
+
+    assert verdicts.count("fine") >= 9

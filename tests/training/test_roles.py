@@ -181,7 +181,8 @@ def test_the_outcomes_are_understood_in_the_language_of_the_firm(
 def test_a_windows_file_with_decimal_commas_is_understood(tmp_path: Path) -> None:
     proposal = propose(write_export(tmp_path, german, delimiter=";", encoding="cp1252"), NOBODY)
 
-    assert (proposal.agreement.export.decimal, proposal.agreement.export.day_first) == (",", True)
+    assert (proposal.agreement.export.decimal, proposal.agreement.export.day_first) == (",", False)
+    assert proposal.agreement.columns.created == "Angelegt am"
     assert proposal.agreement.fields["Umsatz"].kind == "number"
 
 
@@ -310,7 +311,7 @@ def test_told_outcomes_stand_and_the_others_are_proposed(tmp_path: Path) -> None
     assert roles.outcomes == {
         "won": ["gold"], "lost": ["lead"], "unqualified": ["spam"], "not_ready": ["later"],
     }  # fmt: skip
-    assert roles.undecided == ["tbd"]
+    assert roles.undecided == {"tbd": 62}
 
 
 def test_a_told_serial_is_no_time(tmp_path: Path) -> None:
@@ -321,11 +322,13 @@ def test_a_told_serial_is_no_time(tmp_path: Path) -> None:
     assert (columns.created, columns.serial) == (None, "row")
 
 
-def test_a_closing_time_needs_a_creation_time(tmp_path: Path) -> None:
+def test_with_a_serial_a_closing_time_is_no_field_and_no_horizon_applies(tmp_path: Path) -> None:
     told = Told(created="ref", closed="done", outcome="klass", won=["gold"])
 
-    with pytest.raises(AgreementError, match="'ref' holds bare numbers, which are a serial"):
-        told_firm(tmp_path, told)
+    agreement = told_firm(tmp_path, told).agreement
+
+    assert (agreement.columns.serial, agreement.columns.closed) == ("ref", "done")
+    assert "done" not in agreement.fields
 
 
 def test_a_field_declared_honest_plays_no_role(tmp_path: Path) -> None:

@@ -71,7 +71,9 @@ def left_out_by_name(result: Training) -> dict[str, LeftOut]:
 def test_blocked_and_suspect_fields_are_left_out(trained: tuple[Home, Training]) -> None:
     verdicts = {name: f.verdict for name, f in left_out_by_name(trained[1]).items()}
 
-    assert verdicts == dict.fromkeys(LEAKS, "blocked") | dict.fromkeys(SUSPECTS, "suspect")
+    assert verdicts == dict.fromkeys(LEAKS, "blocked") | dict.fromkeys(
+        [*SUSPECTS, "contract_until"], "suspect"
+    )
 
 
 def test_no_field_that_is_left_out_is_used(trained: tuple[Home, Training]) -> None:
@@ -150,7 +152,7 @@ def test_a_field_that_was_turned_down_is_not_mentioned(crm: Path, agreement: Agr
 def chosen_fields(path: Path, agreement: Agreement) -> tuple[dict[str, FieldUse], list[LeftOut]]:
     """The fields that a training would choose."""
     told = read_history(open_table(path), agreement, Intake())
-    return choose_fields(label(told, agreement), told, agreement)
+    return choose_fields(label(told, agreement), told, agreement)[:2]
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +271,7 @@ def test_an_export_without_id_and_time_trains(tmp_path: Path) -> None:
 def test_too_few_leads_are_refused_with_an_account(small: Agreement, tmp_path: Path) -> None:
     path = write_export(tmp_path, firm, rows=60)
 
-    with pytest.raises(UsageError, match=r"too little to learn from: \d+ won and \d+ not won in"):
+    with pytest.raises(UsageError, match=r"too little to learn from: \d+ won and \d+ not won "):
         train(path, small, home_at(tmp_path))
 
 
