@@ -55,7 +55,7 @@ def test_parquet_holds_the_same_scores_with_reasons_as_structs(model, crm, tmp_p
 
 
 def test_rest_batch_and_pyfunc_agree_on_ten_thousand_leads(model, trained, tmp_path) -> None:
-    write(simulate(Market(leads=9800, night=200, seed=21)), tmp_path)
+    write(simulate(Market(leads=10_000, seed=21)), tmp_path)
     source = tmp_path / "export.csv"
     score_file(model, source, tmp_path / "scored.csv", 0)
     by_batch = {row["id"]: float(row["probability"]) for row in rows(tmp_path / "scored.csv")}
