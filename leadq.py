@@ -348,14 +348,13 @@ def simulate(
 
 def _need_port(host: str, port: int) -> None:
     """Refuse a port that is taken before anything is loaded for it."""
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            trial.bind((host, port))
-        except OSError as error:
-            raise UsageError(
-                f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port"
-            ) from error
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port"
+        ) from error
 
 
 def _home() -> Home:

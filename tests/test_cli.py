@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -229,6 +230,15 @@ def test_a_wrong_setting_of_the_simulation_names_key_and_range(tmp_path: Path) -
     refused = run("simulate", "-o", "crm", "--set", "drift=7", cwd=tmp_path, code=2)
 
     assert "drift" in refused.stderr
+
+
+def test_a_port_that_is_taken_is_refused_before_anything_is_loaded(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+
+        refused = run("serve", "--port", port, cwd=tmp_path, code=2)
+
+    assert f"cannot listen on 127.0.0.1:{port}" in refused.stderr
 
 
 def test_an_unknown_option_is_bad_usage(tmp_path: Path) -> None:

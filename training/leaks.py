@@ -196,7 +196,7 @@ def _grouped(cells: Vector, column: Column) -> npt.NDArray[np.intp]:
     if column.levels is None and not np.isnan(cells).all():
         inner = np.linspace(0, 1, _BINS + 1)[1:-1]
         edges = np.unique(np.quantile(cells[~np.isnan(cells)], inner))
-        # A flag that few leads carry has all its quantiles in one place.
+        # A flag that nearly all leads carry has its quantiles in one place; those without it count.
         edges = edges if len(edges) > 1 else np.unique([*edges, np.nanmin(cells)])
         binned = np.searchsorted(edges, cells, side="left").astype(float)
         cells = np.where(np.isnan(cells), -1, binned)
