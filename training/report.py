@@ -1,0 +1,72 @@
+"""The report of a training: one HTML file that needs nothing beside it.
+
+Whoever has something to tell hands in a `Section`; `render` sets sections under one another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from training.charts import Chart, svg
+
+_TEMPLATE = "report.html.jinja"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of words: numbers come already written out, with their units.
+
+    The first column holds names and is set to the left; the others are set to the right, but for
+    those named in `words`.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    words: tuple[str, ...] = ()
+    """Columns that hold sentences."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """One figure that a reader shall remember."""
+
+    value: str
+    label: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report: what it says in sentences, then what it rests on."""
+
+    title: str
+    sentences: tuple[str, ...]
+    tables: tuple[Table, ...] = ()
+    figures: tuple[Chart, ...] = ()
+    numbers: tuple[Number, ...] = ()
+
+
+def render(title: str, facts: Mapping[str, str], sections: Sequence[Section]) -> str:
+    """Return the report as one self-contained HTML page; all text is escaped.
+
+    Args:
+        title: what the page is about.
+        facts: name to value: what was judged, by which agreement; small print under the title.
+        sections: in the order of reading; the first is the summary and stands above the contents.
+
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["svg"] = svg
+    return environment.get_template(_TEMPLATE).render(title=title, facts=facts, sections=sections)
