@@ -7,331 +7,45 @@ defines it again.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tomllib
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
+from pydantic import ValidationError
+
+from features.errors import AgreementError
+from features.sections import (
+    DISPOSITIONS,
+    Agreement,
+    Columns,
+    Disposition,
+    Export,
+    FieldUse,
+    Grade,
+    Grades,
+    Kind,
+    PointsRule,
+    Rule,
 )
 
-from features.cells import key_of
-from features.errors import AgreementError
+__all__ = [
+    "DISPOSITIONS",
+    "Agreement",
+    "Columns",
+    "Disposition",
+    "Export",
+    "FieldUse",
+    "Grade",
+    "Grades",
+    "Kind",
+    "PointsRule",
+    "Rule",
+    "from_dict",
+    "load",
+    "parse",
+]
 
 FORMAT = 1
-DISPOSITIONS = ("won", "lost", "unqualified", "not_ready", "in_contract", "unreachable", "open")
-
-Disposition = Literal[
-    "won", "lost", "unqualified", "not_ready", "in_contract", "unreachable", "open"
-]
-Learning = Literal["positive", "negative", "censored"]
-Kind = Literal["number", "category", "date", "options", "text", "email", "phone"]
-Grade = Literal["A", "B", "C", "D"]
-Name = Annotated[str, Field(min_length=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Days = Annotated[int, Field(ge=1, le=3650)]
-Hours = Annotated[float, Field(gt=0, le=8760)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Export(_Section):
-    """How the export writes its values. What is not said is found out for each file."""
-
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    encoding: Name | None = None
-    decimal: Literal[".", ","] = "."
-    day_first: bool = False
-    missing: list[str] = []
-
-    @field_validator("delimiter")
-    @classmethod
-    def _delimits(cls, value: str | None) -> str | None:
-        if value and value in '"\r\n':
-            raise ValueError('a quote or a line end cannot delimit; say ",", ";", "\\t" or "|"')
-        return value
-
-    @field_validator("encoding")
-    @classmethod
-    def _encodes(cls, value: str | None) -> str | None:
-        try:
-            "".encode(value or "utf-8")
-        except (LookupError, ValueError):
-            raise ValueError(
-                "is no text encoding; say one such as utf-8, utf-16 or cp1252"
-            ) from None
-        return value
-
-
-class Columns(_Section):
-    """Which column is what. `serial` stands in for a creation time: later leads have more."""
-
-    id: Name
-    outcome: Name
-    created: Name | None = None
-    serial: Name | None = None
-    closed: Name | None = None
-    campaign: Name | None = None
-    source: Name | None = None
-    value: Name | None = None
-
-    @model_validator(mode="after")
-    def _one_order(self) -> Self:
-        if self.created and self.serial:
-            raise ValueError("give created or serial, not both: leads have one order in time")
-        for role in ("id", "created", "serial", "closed"):
-            if getattr(self, role) == self.outcome:
-                raise ValueError(f"{self.outcome!r} is named as outcome and as {role}: keep one")
-        if self.closed and self.closed == self.created:
-            raise ValueError(f"{self.closed!r} is named as created and as closed: keep one")
-        return self
-
-
-class Outcomes(_Section):
-    """Which raw outcome values mean which disposition. An empty outcome is always open."""
-
-    won: Annotated[list[str], Field(min_length=1)]
-    lost: list[str] = []
-    unqualified: list[str] = []
-    not_ready: list[str] = []
-    in_contract: list[str] = []
-    unreachable: list[str] = []
-    open: list[str] = []
-
-    @model_validator(mode="after")
-    def _one_meaning(self) -> Self:
-        seen: dict[str, str] = {}
-        for disposition in DISPOSITIONS:
-            for value in getattr(self, disposition):
-                key = key_of(value.strip())
-                if not key:
-                    raise ValueError(
-                        f"{value!r} stands under {disposition}, but an empty outcome is always "
-                        "open; remove it"
-                    )
-                if key in seen:
-                    raise ValueError(
-                        f"{value!r} stands under {seen[key]} and {disposition}: keep one"
-                    )
-                seen[key] = disposition
-        return self
-
-
-class LearningRules(_Section):
-    """What each disposition teaches. `censored` means not yet: neither won nor lost.
-
-    `open = "negative"` counts a lead that is still open after its horizon as not won within it;
-    right where sales works every lead, wrong where leads lie untouched.
-    """
-
-    won: Literal["positive"] = "positive"
-    lost: Learning = "negative"
-    unqualified: Learning = "negative"
-    not_ready: Learning = "censored"
-    in_contract: Learning = "censored"
-    unreachable: Learning = "censored"
-    open: Literal["negative", "censored"] = "censored"
-
-
-class Recycle(_Section):
-    """When a lead that is not ready yet comes back."""
-
-    not_ready_after_days: Days = 90
-    in_contract_ahead_days: Days = 60
-    unreachable_after_days: Days = 30
-
-
-class FieldUse(_Section):
-    """Whether a field may be used to predict, how it is read, and why.
-
-    `decide` waits for a human and is left out until then. `why` is the human's word: with it a
-    field that looks like a leak is used all the same.
-    """
-
-    use: Literal["yes", "no", "decide"]
-    kind: Kind = "category"
-    separator: str = ";"
-    because: str = ""
-    why: str = ""
-
-
-class Rule(_Section):
-    """One condition on one field: `is`, `at_least`, `at_most` or `filled`."""
-
-    field: Name
-    is_: Annotated[list[str] | None, Field(alias="is")] = None
-    at_least: float | None = None
-    at_most: float | None = None
-    filled: bool | None = None
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if all(v is None for v in (self.is_, self.at_least, self.at_most, self.filled)):
-            raise ValueError("a rule needs one of: is, at_least, at_most, filled")
-        return self
-
-
-class Persona(_Section):
-    """A kind of customer that both sides want, by rules over fields, with its material."""
-
-    name: Name
-    all: list[Rule]
-    material: str = ""
-
-
-class Route(_Section):
-    """Who gets a lead: the first route whose rules all hold. No rules: everybody else's."""
-
-    owner: Name
-    team: str = ""
-    all: list[Rule] = []
-
-
-class Bar(_Section):
-    """What counts as an MQL, and from which grade on a lead is handed to sales."""
-
-    mql_probability: Share = 0.1
-    handoff_grade: Grade = "C"
-
-
-class Grades(_Section):
-    """The lowest probability of each grade; below C is D."""
-
-    A: Share
-    B: Share
-    C: Share
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if not self.A > self.B > self.C:
-            raise ValueError(f"grades must fall: A {self.A} > B {self.B} > C {self.C}")
-        return self
-
-    def of(self, probability: float) -> Grade:
-        """Return the grade of a probability; a bound belongs to the better grade."""
-        if probability >= self.A:
-            return "A"
-        if probability >= self.B:
-            return "B"
-        return "C" if probability >= self.C else "D"
-
-
-class Capacity(_Section):
-    """How many leads sales can work."""
-
-    leads_per_day: Annotated[int, Field(ge=1)] = 50
-
-
-class MarketingPromise(_Section):
-    """What marketing promises sales."""
-
-    leads_graded_a_or_b_per_month: Annotated[int, Field(ge=0)] = 100
-
-
-class SalesPromise(_Section):
-    """What sales promises marketing."""
-
-    first_touch_hours: Hours = 24
-    disposition_days: Days = 14
-
-
-class Promises(_Section):
-    """The service levels (SLAs) of both sides."""
-
-    marketing: MarketingPromise = MarketingPromise()
-    sales: SalesPromise = SalesPromise()
-
-
-class Signature(_Section):
-    """Who signed which version, and when."""
-
-    side: Literal["sales", "marketing"]
-    by: Name
-    at: datetime
-    version: Annotated[int, Field(ge=1)]
-
-
-class Agreement(_Section):
-    """The whole of `agreement.toml`, checked."""
-
-    format: Literal[1]
-    version: Annotated[int, Field(ge=1)]
-    name: Name
-    horizon_days: Days = 90
-    columns: Columns
-    export: Export = Export()
-    outcomes: Outcomes
-    learning: LearningRules = LearningRules()
-    recycle: Recycle = Recycle()
-    grades: Grades
-    bar: Bar = Bar()
-    capacity: Capacity = Capacity()
-    sla: Promises = Promises()
-    personas: list[Persona] = []
-    routes: list[Route] = []
-    fields: dict[str, FieldUse] = {}
-    signatures: list[Signature] = []
-
-    @model_validator(mode="after")
-    def _open_needs_a_horizon(self) -> Self:
-        if self.learning.open == "negative" and not self.columns.created:
-            raise ValueError(
-                "learning.open: negative needs columns.created: without it no horizon "
-                "tells an old open lead from a young one"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _roles_are_no_features(self) -> Self:
-        known_later = (self.columns.outcome, self.columns.closed, self.columns.id)
-        for name in known_later:
-            if name in self.fields and self.fields[name].use == "yes":
-                raise ValueError(
-                    f"fields.{name!r}: the id, the outcome and the closing time tell "
-                    "the answer and cannot be used to predict; remove the line"
-                )
-        return self
-
-    @property
-    def label(self) -> str:
-        """The version with the beginning of the text's digest: `1-3f9a2c1b`."""
-        return f"{self.version}-{self.digest[:8]}"
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of everything agreed, in hex; signatures and layout do not change it."""
-        text = json.dumps(self.as_dict(), sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    @property
-    def order_column(self) -> str | None:
-        """The column that puts leads in time: creation time, a serial, or none."""
-        return self.columns.created or self.columns.serial
-
-    def as_dict(self) -> dict[str, object]:
-        """Everything agreed as plain JSON values, without the signatures."""
-        return self.model_dump(mode="json", by_alias=True, exclude={"signatures"})
-
-    def used_fields(self) -> dict[str, FieldUse]:
-        """The fields that may be used to predict, in the order of the file."""
-        return {name: field for name, field in self.fields.items() if field.use == "yes"}
-
-    def raw_outcomes(self) -> Iterator[tuple[str, Disposition]]:
-        """Every raw outcome value with its disposition."""
-        for disposition in Outcomes.model_fields:
-            for value in getattr(self.outcomes, disposition):
-                yield value, disposition  # type: ignore[misc]  # the fields are the dispositions
 
 
 def load(path: Path) -> Agreement:

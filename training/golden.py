@@ -20,6 +20,7 @@ from features.encoder import (
     Matrix,
     TokensEncoder,
 )
+from features.points import PointsEncoder
 
 ROWS = 8
 _CREATED = datetime(2026, 1, 15, 9, 30)
@@ -62,6 +63,8 @@ def _values(field: FieldEncoder, column: Any) -> list[Any]:
     if isinstance(field, TokensEncoder):
         separator = field.separator or " "
         return [*field.tokens[:3], separator.join(field.tokens[:2]) or None, None]
+    if isinstance(field, PointsEncoder):
+        return [*field.examples, "a value never seen", None]
     points = _quantiles(column)
     if isinstance(field, DateEncoder):
         days = [(_CREATED + timedelta(days=point)).isoformat() for point in points]

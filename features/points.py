@@ -1,0 +1,146 @@
+"""Points by rule: the scorecard that both sides agree on, as one column for each field.
+
+A rule holds of a cell when all that it says holds. `is` names categories whatever their case and
+spacing, the options of a multi-select field, or what is read of a contact: the kind of an e-mail's
+domain, the region of a phone number. `at_least` and `at_most` include their bound.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from features.agreement import Agreement, FieldUse, Kind, PointsRule, Rule
+from features.cells import Cell, key_of, number, text_of
+from features.fields import DERIVE, Codes, Column, split_tokens
+
+_BOUNDED: tuple[Kind, ...] = ("number", "category")
+_NAMED: tuple[Kind, ...] = ("number", "category", "options", "email", "phone")
+
+
+@dataclass(frozen=True)
+class PointsEncoder:
+    """The sum of the points that the rules over one field give a cell; never missing."""
+
+    kind: ClassVar[str] = "points"
+    verb: ClassVar[str] = "is"
+    field: str
+    rules: tuple[PointsRule, ...]
+    read_as: Kind
+    separator: str = ";"
+    decimal: str = "."
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """One column of points."""
+        return (Column(self.field, f"{self.field} (points)", None),)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest and the highest sum that the rules could give."""
+        points = [rule.points for rule in self.rules]
+        return float(sum(p for p in points if p < 0)), float(sum(p for p in points if p > 0))
+
+    @property
+    def examples(self) -> list[str | float]:
+        """What the rules themselves name: categories and bounds."""
+        named = [value for rule in self.rules for value in rule.is_ or ()]
+        bounds = [b for r in self.rules for b in (r.at_least, r.at_most) if b is not None]
+        return [*named, *bounds]
+
+    def encode(self, cell: Cell, created: datetime | None) -> Codes:
+        """Return the points of all rules that hold, added up; a missing cell may have some."""
+        return (float(sum(rule.points for rule in self.rules if self._holds(rule, cell))),)
+
+    def _holds(self, rule: Rule, cell: Cell) -> bool:
+        if rule.filled is not None and rule.filled != (cell is not None):
+            return False
+        if rule.is_ is not None and not self._keys(cell) & {key_of(value) for value in rule.is_}:
+            return False
+        if rule.at_least is None and rule.at_most is None:
+            return True
+        # What is no number compares as NaN does: it is on neither side of a bound.
+        value = self._number(cell)
+        low = -math.inf if rule.at_least is None else rule.at_least
+        return low <= value <= (math.inf if rule.at_most is None else rule.at_most)
+
+    def _keys(self, cell: Cell) -> frozenset[str]:
+        if cell is None:
+            return frozenset()
+        if self.read_as == "options":
+            return split_tokens(cell, self.separator)
+        return frozenset({key_of(self._read(cell))})
+
+    def _read(self, cell: Cell) -> str:
+        if self.read_as == "email" or self.read_as == "phone":
+            return DERIVE[self.read_as](cell)
+        return text_of(cell)
+
+    def _number(self, cell: Cell) -> float:
+        try:
+            return number(cell, self.decimal)
+        except ValueError:
+            return math.nan
+
+    def remark(self, cell: Cell) -> str | None:
+        """Name text that is no number where a rule asks for one."""
+        bounded = any(r.at_least is not None or r.at_most is not None for r in self.rules)
+        odd = bounded and cell is not None and math.isnan(self._number(cell))
+        return "is not a number, so no bound of a rule holds" if odd else None
+
+    def shown(self, cell: Cell) -> str | None:
+        """Return the value, or of a text, a date or a contact no more than the rules can see."""
+        if cell is None:
+            return None
+        if self.read_as in ("text", "date"):
+            return "filled"
+        if self.read_as == "options":
+            named = [key_of(value) for rule in self.rules for value in rule.is_ or ()]
+            found = self._keys(cell)
+            return ", ".join(dict.fromkeys(n for n in named if n in found)) or "(none known)"
+        return self._read(cell)
+
+    def state(self) -> dict[str, Any]:
+        """Return the rules and how the field is read."""
+        rules = [rule.model_dump(by_alias=True, exclude_none=True) for rule in self.rules]
+        return {
+            "rules": rules,
+            "read_as": self.read_as,
+            "separator": self.separator,
+            "decimal": self.decimal,
+        }
+
+
+def points_of_state(
+    field: str, rules: tuple[dict[str, Any], ...], read_as: Kind, separator: str, decimal: str
+) -> PointsEncoder:
+    """Read back what `PointsEncoder.state` wrote."""
+    checked = tuple(PointsRule.model_validate(rule) for rule in rules)
+    return PointsEncoder(field, checked, read_as, separator, decimal)
+
+
+def points_encoders(agreement: Agreement, fields: dict[str, FieldUse]) -> tuple[PointsEncoder, ...]:
+    """Return an encoder for each of `fields` that has rules, in their order."""
+    return tuple(
+        PointsEncoder(name, rules, use.kind, use.separator, agreement.export.decimal)
+        for name, use in fields.items()
+        if (rules := tuple(rule for rule in agreement.points if rule.field == name))
+    )
+
+
+def points_faults(agreement: Agreement) -> Iterator[str]:
+    """Yield what is wrong with the agreed points: rules that can never count, with the cure."""
+    for rule in agreement.points:
+        use = agreement.fields.get(rule.field)
+        begins = f"points: the rule over {rule.field!r} ({rule.points:+d}) never counts: "
+        if use is None:
+            yield f"{begins}[fields] has no such field; mend its name or remove the rule"
+        elif use.use != "yes":
+            yield f'{begins}the field has use = "{use.use}"; remove the rule or use the field'
+        elif rule.is_ is not None and use.kind not in _NAMED:
+            yield f"{begins}values of kind {use.kind} have no names to match; say filled = true instead"
+        elif (rule.at_least is not None or rule.at_most is not None) and use.kind not in _BOUNDED:
+            yield f"{begins}values of kind {use.kind} have no number to compare; say `is` or `filled` instead"
