@@ -19,6 +19,8 @@ from features.encoder import Encoder, Matrix
 from features.leads import Leads
 from serving.members import Member, Vector
 from serving.reasons import Explained, Reason, explain
+from serving.timing import Timing
+from serving.value import ValueModel
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,10 @@ class Score:
     """What the fields beyond the reasons add up to."""
     missed: tuple[str, ...]
     """Fields that are missing and would have mattered; none when no reasons were asked for."""
+    expected_value: float | None = None
+    """Probability × value given won, in the column's currency; None without a value model."""
+    expected_days: float | None = None
+    """Days from creation by which half of such leads, if won, are won; None without a model."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,8 @@ class Scorer:
     agreement: Agreement
     encoder: Encoder
     blend: Blend
+    value: ValueModel | None = None
+    timing: Timing | None = None
 
     @cached_property
     def reading(self) -> Callable[[Cell], Cell]:
@@ -89,20 +97,35 @@ class Scorer:
         if not len(leads):
             return []
         matrix = self.encoder.encode(leads)
-        log_odds = self.blend.log_odds(matrix).tolist()
+        raw = self.blend.log_odds(matrix)
+        log_odds = raw.tolist()
         explained: Iterable[Explained] = repeat(Explained(), len(leads))
         if reasons:
             parts = self.blend.contributions(matrix)
             explained = explain(self.encoder, leads, parts, log_odds, reasons)
+        nothing = [None] * len(leads)
+        values = nothing if self.value is None else self.value.expected(matrix).tolist()
+        days = nothing if self.timing is None else self.timing.expected_days(matrix, raw)
         return [
-            self._score(lead, z, why)
-            for lead, z, why in zip(leads.ids, log_odds, explained, strict=True)
+            self._score(*lead)
+            for lead in zip(leads.ids, log_odds, explained, values, days, strict=True)
         ]
 
-    def _score(self, lead: str, log_odds: float, why: Explained) -> Score:
+    def _score(
+        self, lead: str, log_odds: float, why: Explained, value: float | None, days: float | None
+    ) -> Score:
         probability = sigmoid(log_odds)
-        grade = self.agreement.grades.of(probability)
-        return Score(lead, probability, grade, why.reasons, why.base, why.rest, why.missed)
+        return Score(
+            id=lead,
+            probability=probability,
+            grade=self.agreement.grades.of(probability),
+            reasons=why.reasons,
+            base_log_odds=why.base,
+            rest_log_odds=why.rest,
+            missed=why.missed,
+            expected_value=None if value is None else probability * value,
+            expected_days=days,
+        )
 
 
 def sigmoid(log_odds: float) -> float:
