@@ -40,7 +40,10 @@ class FieldEncoder(Protocol):
     kind: ClassVar[str]
     verb: ClassVar[str]
     """Between field and value in a sentence: is, contains."""
-    field: str
+
+    @property
+    def field(self) -> str:
+        """The name of the field."""
 
     @property
     def columns(self) -> tuple[Column, ...]:

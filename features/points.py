@@ -141,6 +141,6 @@ def points_faults(agreement: Agreement) -> Iterator[str]:
         elif use.use != "yes":
             yield f'{begins}the field has use = "{use.use}"; remove the rule or use the field'
         elif rule.is_ is not None and use.kind not in _NAMED:
-            yield f"{begins}values of kind {use.kind} have no names to match; say filled = true instead"
+            yield f"{begins}values of kind {use.kind} have no names to match; say `filled`"
         elif (rule.at_least is not None or rule.at_most is not None) and use.kind not in _BOUNDED:
-            yield f"{begins}values of kind {use.kind} have no number to compare; say `is` or `filled` instead"
+            yield f"{begins}values of kind {use.kind} have no number; say `is` or `filled`"

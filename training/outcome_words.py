@@ -174,6 +174,12 @@ PROTECTED_NAMES = re.compile(
     r"\b(religion|ethnic\w*|race|disabilit\w*|health|sexual\w*|politic\w*|union|caste)\b"
 )
 
+# In many uses the law forbids to judge by these: sex, gender, nationality.
+RESTRICTED_NAMES = re.compile(
+    r"\b(gender|sex|geschlecht|sexe|sexo|sesso|genero|genere|geslacht|plec"
+    r"|nationalit\w*|nacionalidade?|nazionalita|narodowosc|citizenship|staatsangehorigkeit)\b"
+)
+
 
 def spoken(text: str) -> str:
     """Return a name or value as one would say it: `hs_lead_status`, `Lead-Status`: lead status."""

@@ -19,6 +19,7 @@ from training.labels import Labelled, label, last_moment
 from training.leaks import BECAUSE, Finding, find_leaks
 from training.outcome_words import PERSONAL_NAMES, PROTECTED_NAMES, SERIAL_NAMES, name_rank, spoken
 from training.roles import Roles, Told, find_roles
+from training.scorecard import propose_points
 
 # What forms and CRMs write for "nothing was chosen".
 _PLACEHOLDERS = (
@@ -185,6 +186,8 @@ def _completed(path: Path, draft: Agreement, roles: Roles, told: Told, day_note:
     grades = _grades(float(labelled.labels.mean()))
     bar = draft.bar.model_copy(update={"mql_probability": grades.C})
     agreement = draft.model_copy(update={"fields": fields, "grades": grades, "bar": bar})
+    points = propose_points(labelled, agreement)
+    agreement = agreement.model_copy(update={"points": points})
     notes = {"horizon_days": horizon_note, "day_first": day_note}
     return Proposal(agreement, roles, findings, intake, labelled, notes)
 

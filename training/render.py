@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from features.agreement import Agreement
 from features.leads import ROW_NUMBER
+from training.outcome_words import RESTRICTED_NAMES, spoken
 from training.propose import Proposal
 from training.roles import Roles
 
@@ -33,6 +34,7 @@ def _lines(proposal: Proposal) -> Iterator[str]:
     yield from _outcome_lines(a, proposal.roles)
     yield from _rule_lines(a, float(proposal.labelled.labels.mean()))
     yield from _field_lines(a)
+    yield from _points_lines(a)
 
 
 def _column_lines(a: Agreement) -> Iterator[str]:
@@ -68,10 +70,12 @@ def _outcome_lines(a: Agreement, roles: Roles) -> Iterator[str]:
     for name, values in a.outcomes.model_dump().items():
         if values or name in ("won", "lost"):
             yield f"{name} = {_texts(values)}"
-    for value in roles.undecided:
-        yield f"# DECIDE: {_text(value)} fits no disposition; put it under one of the above, or"
-        yield "# unqualified, not_ready, in_contract, unreachable, open. Until then its rows"
+    if roles.undecided:
+        yield "# DECIDE: these fit no disposition; put each under one of the above, or under"
+        yield "# unqualified, not_ready, in_contract, unreachable, open. Until then their rows"
         yield "# are set aside."
+    for value, leads in roles.undecided.items():
+        yield f"#     {_text(value)}  ({leads:,} {'lead' if leads == 1 else 'leads'})"
 
 
 def _rule_lines(a: Agreement, base: float) -> Iterator[str]:
@@ -112,6 +116,8 @@ def _field_lines(a: Agreement) -> Iterator[str]:
     for name, use in a.fields.items():
         if use.use == "decide":
             yield "# DECIDE: is this written before the hand-off, and never changed after it?"
+        if use.use != "no" and RESTRICTED_NAMES.search(spoken(name)):
+            yield '# NOTE: protected by law in many uses; say use = "no" unless you may use it.'
         shown: dict[str, str] = {"use": use.use, "kind": use.kind}
         if use.kind == "options":
             shown["separator"] = use.separator
@@ -121,6 +127,33 @@ def _field_lines(a: Agreement) -> Iterator[str]:
             shown["why"] = use.why
         inner = ", ".join(f"{key} = {_text(value)}" for key, value in shown.items())
         yield f"{_text(name)} = {{ {inner} }}"
+
+
+def _points_lines(a: Agreement) -> Iterator[str]:
+    yield "\n# DECIDE together: points for good and bad signs. 10 points double the odds, -10 halve"
+    yield "# them; the points of all rules that hold add up. They score until a model is shown to"
+    yield "# be better, and stay the bar that it must clear. A rule says one or more of: is,"
+    yield "# at_least, at_most (bounds included), filled."
+    if not a.points:
+        yield "# The leads here show no clear sign yet. Write down what sales knows, for example:"
+        yield '# [[points]]\n# field = "employees"\n# at_least = 250\n# points = 10'
+        yield '# why = "large firms have a budget of their own"'
+    else:
+        yield "# Proposed from the earlier leads; the later ones judge rules and models alike."
+    for rule in a.points:
+        yield "\n[[points]]"
+        yield f"field = {_text(rule.field)}"
+        if rule.is_ is not None:
+            yield f"is = {_texts(rule.is_)}"
+        for name in ("at_least", "at_most"):
+            bound = getattr(rule, name)
+            if bound is not None:
+                yield f"{name} = {int(bound) if bound.is_integer() else bound}"
+        if rule.filled is not None:
+            yield f"filled = {str(rule.filled).lower()}"
+        yield f"points = {rule.points}"
+        if rule.why:
+            yield f"why = {_text(rule.why)}"
 
 
 def _pairs(values: dict[str, object]) -> Iterator[str]:

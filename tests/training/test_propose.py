@@ -219,3 +219,16 @@ def test_a_file_with_a_header_only_is_no_export(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"none\.csv: no such file"):
         propose(tmp_path / "none.csv", Told())
+
+
+def test_points_are_proposed_for_used_fields_alone(simulated: Proposal) -> None:
+    points = simulated.agreement.points
+
+    assert points
+    assert {rule.field for rule in points} <= simulated.agreement.used_fields().keys()
+
+
+def test_a_small_export_is_given_no_points(tmp_path: Path) -> None:
+    small = propose(write_export(tmp_path, firm, rows=60), Told())
+
+    assert small.agreement.points == []

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.agreement import FieldUse, parse
+from features.agreement import FieldUse, PointsRule, parse
 from tests.training.firms import Enquiry, agreed, history, write_export
 from training.labels import label
 from training.propose import Proposal, propose
@@ -35,8 +35,13 @@ def proposal(name: str, value: str, undecided: str = "") -> Proposal:
         name + "2": FieldUse(use="yes", kind="options", separator="|", why=value),
         name + "3": FieldUse(use="no", kind="number"),
     }
-    roles = Roles(agreement.columns, {}, [undecided] if undecided else [])
-    agreement = agreement.model_copy(update={"fields": fields})
+    points = [
+        PointsRule(field=name + "2", **{"is": [value]}, points=10, why=value),
+        PointsRule(field=name + "3", at_least=0.1, at_most=1e6, points=-5),
+        PointsRule(field=name + "3", filled=False, points=-15),
+    ]
+    roles = Roles(agreement.columns, {}, {undecided: 12} if undecided else {})
+    agreement = agreement.model_copy(update={"fields": fields, "points": points})
     return Proposal(agreement, roles, {}, intake=None, labelled=label(TOLD, agreed()), notes=NOTES)  # type: ignore[arg-type]
 
 
@@ -85,7 +90,8 @@ def test_a_decided_field_is_not_marked() -> None:
 def test_an_outcome_that_nobody_could_map_is_marked() -> None:
     text = render(proposal("a", "b", undecided="tbd"))
 
-    assert '# DECIDE: "tbd" fits no disposition' in text
+    assert "# DECIDE: these fit no disposition" in text
+    assert '#     "tbd"  (12 leads)' in text
 
 
 def test_a_missing_id_is_marked(tmp_path: Path) -> None:
@@ -113,3 +119,43 @@ def test_the_day_note_stands_beside_the_order_of_dates() -> None:
     )
 
     assert "day_first = false  # written month first" in render(noted)
+
+
+def described(fields: dict[str, FieldUse], points: list[PointsRule]) -> list[str]:
+    """The lines of an agreement with these fields and points."""
+    plain = proposal("a", "b")
+    agreement = plain.agreement.model_copy(update={"fields": fields, "points": points})
+    return render(dataclasses.replace(plain, agreement=agreement)).splitlines()
+
+
+@pytest.mark.parametrize("name", ["Gender", "customer_sex", "Nationality", "Geschlecht"])
+def test_a_field_protected_in_many_uses_is_used_with_a_note(name: str) -> None:
+    lines = described({name: FieldUse(use="yes")}, [])
+
+    at = next(i for i, line in enumerate(lines) if line.startswith(f'"{name}"'))
+    assert lines[at - 1].startswith("# NOTE: protected by law in many uses")
+    assert 'use = "yes"' in lines[at]
+
+
+@pytest.mark.parametrize(("name", "use"), [("Gender", "no"), ("Essex", "yes"), ("sextant", "yes")])
+def test_other_fields_have_no_such_note(name: str, use: str) -> None:
+    lines = described({name: FieldUse(use=use)}, [])  # type: ignore[arg-type]
+
+    assert not any(line.startswith("# NOTE") for line in lines)
+
+
+def test_proposed_points_are_for_both_sides_to_decide() -> None:
+    lines = described({}, [PointsRule(field="size", at_least=250, points=10, why="they buy")])
+
+    at = lines.index("[[points]]")
+    assert lines[at + 1 : at + 5] == [
+        'field = "size"', "at_least = 250", "points = 10", 'why = "they buy"',
+    ]  # fmt: skip
+    assert any(line.startswith("# DECIDE together: points") for line in lines)
+
+
+def test_without_points_an_example_says_how_to_write_one() -> None:
+    lines = described({}, [])
+
+    example = [line.removeprefix("# ") for line in lines[lines.index("# [[points]]") :]]
+    assert parse("\n".join([*lines, *example])).points[0].points == 10
