@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
+from features.agreement import Agreement
 from serving.members import Vector
+from training.intervals import Interval, by_draws, cluster_codes, draws
+from training.judged import Judged
 from training.labels import Labels
+from training.ranking import GRID, Ranked, Steps, best_by_day, top_share
+from training.reliability import Reliability, log_losses, reliability
+from training.segments import Campaign, Grades, Segment, by_campaign, by_grade, by_segment
 
-_BOOTSTRAPS = 200
-BINS = 10
-Bins = list[tuple[float, float, int]]
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve over shares from 0 to 1, with the ends of its 95 % band point by point."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What sales finds with the calls that it has, the best leads of each day first."""
+
+    leads_per_day: int
+    share: float
+    """Share of the leads called: what calling at random would find."""
+    won: Interval
+    """Share of the wins found."""
+    precision: Interval
+    """Share of wins among the leads called."""
 
 
 @dataclass(frozen=True)
@@ -22,82 +46,203 @@ class Evaluation:
 
     rows: int
     won: int
-    roc_auc: float
-    roc_auc_low: float
-    """Lower and upper end of the 95 % bootstrap interval."""
-    roc_auc_high: float
-    pr_auc: float
-    log_loss: float
-    brier: float
-    lift_top_tenth: float
-    """Times as many wins in the best tenth as in a random one."""
-    won_in_top_tenth: float
-    """Share of all wins that the best tenth holds."""
-    expected_calibration_error: float
-    mean_predicted: float
-    mean_actual: float
+    clusters: int
+    """Groups of leads that were drawn anew for the intervals; `rows` where each stood alone."""
+    figures: Mapping[str, Interval]
+    """Name to figure and interval; the names are those of the metrics."""
+    gain: Curve
+    """Share of the wins found by share of the leads called."""
+    roc: Curve
+    precision_recall: Curve
+    reliability: Reliability
+    capacity: Capacity | None
+    """None where leads have no creation time, or no agreement says how many can be called."""
+    campaigns: tuple[Campaign, ...]
+    segments: Mapping[str, tuple[Segment, ...]]
+    grades: Grades | None
 
     def as_metrics(self) -> dict[str, float]:
-        """Return the figures by name."""
-        return {name: float(value) for name, value in vars(self).items()}
+        """Return the figures by name, with `_low` and `_high` for the ends of an interval."""
+        found = {"rows": float(self.rows), "won": float(self.won)}
+        for name, figure in self._intervals().items():
+            found |= {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
+        r = self.reliability
+        found |= {
+            "expected_calibration_error": r.error,
+            "calibration_error_by_chance": r.error_by_chance,
+            "calibration_error_by_chance_high": r.error_by_chance_high,
+            "brier_reliability": r.brier.reliability,
+            "brier_resolution": r.brier.resolution,
+            "brier_uncertainty": r.brier.uncertainty,
+        }
+        return {name: value for name, value in found.items() if np.isfinite(value)}
+
+    def _intervals(self) -> dict[str, Interval]:
+        slope = self.reliability.slope
+        return {
+            **self.figures,
+            **({} if slope is None else {"calibration_slope": slope}),
+            "calibration_intercept": self.reliability.intercept,
+        }
+
+    @property
+    def is_better_than_chance(self) -> bool:
+        """Whether the interval of ROC AUC lies above one half."""
+        return self.figures["roc_auc"].low > 0.5
+
+    @property
+    def roc_auc(self) -> float:
+        """Chance that a won lead stands above a lost one."""
+        return self.figures["roc_auc"].value
+
+    @property
+    def roc_auc_low(self) -> float:
+        """Lower end of the 95 % interval."""
+        return self.figures["roc_auc"].low
+
+    @property
+    def roc_auc_high(self) -> float:
+        """Upper end of the 95 % interval."""
+        return self.figures["roc_auc"].high
+
+    @property
+    def lift_top_tenth(self) -> float:
+        """Times as many wins in the best tenth as in a random one."""
+        return self.figures["lift_top_tenth"].value
+
+    @property
+    def won_in_top_tenth(self) -> float:
+        """Share of all wins that the best tenth holds."""
+        return self.figures["won_in_top_tenth"].value
+
+    @property
+    def mean_predicted(self) -> float:
+        """Mean probability."""
+        return self.figures["mean_predicted"].value
+
+    @property
+    def mean_actual(self) -> float:
+        """Share of wins."""
+        return self.figures["mean_actual"].value
+
+    @property
+    def expected_calibration_error(self) -> float:
+        """Mean distance of predicted and actual over ten bins of equal count."""
+        return self.reliability.error
 
 
 def evaluate(y: Labels, probability: Vector, seed: int = 0) -> Evaluation:
-    """Judge probabilities, shape (rows,), by labels; both outcomes must occur."""
-    low, high = _auc_interval(y, probability, seed)
-    top = top_rows(probability, 0.1)
+    """Judge bare probabilities, shape (rows,), by outcomes. See `judge`."""
+    return judge(Judged(y, probability), seed=seed)
+
+
+def judge(judged: Judged, agreement: Agreement | None = None, seed: int = 0) -> Evaluation:
+    """Judge probabilities by what became of the leads, with 95 % intervals.
+
+    The intervals say how far the figures would move among other leads of the same kind and time;
+    they know nothing of what changes later.
+    """
+    calls = _calls(judged, agreement)
+    view = _View(judged, None if calls is None else calls[1])
+    point, gain = view.figures(judged.weights)
+    drawn = [view.figures(weights) for weights in draws(judged, seed)]
+    figures = {
+        name: by_draws(value, np.array([names[name] for names, _ in drawn]))
+        for name, value in point.items()
+    }
+    low, high = np.quantile([curve for _, curve in drawn], [0.025, 0.975], axis=0)
+    steps = view.ranked.steps(judged.weights)
     return Evaluation(
-        rows=len(y),
-        won=int(y.sum()),
-        roc_auc=float(roc_auc_score(y, probability)),
-        roc_auc_low=low,
-        roc_auc_high=high,
-        pr_auc=float(average_precision_score(y, probability)),
-        log_loss=float(log_loss(y, probability)),
-        brier=float(brier_score_loss(y, probability)),
-        lift_top_tenth=float(y[top].mean() / y.mean()),
-        won_in_top_tenth=float(y[top].sum() / y.sum()),
-        expected_calibration_error=_calibration_error(y, probability),
-        mean_predicted=float(probability.mean()),
-        mean_actual=float(y.mean()),
+        rows=len(judged.y),
+        won=int(judged.y.sum()),
+        clusters=cluster_codes(judged)[1],
+        gain=_curve(GRID, gain, low, high),
+        roc=_curve(GRID, np.interp(GRID, *steps.roc())),
+        precision_recall=_curve(*steps.precision_recall()),
+        reliability=reliability(judged, seed),
+        capacity=None if calls is None else _capacity(*calls, figures),
+        figures=figures,
+        campaigns=by_campaign(judged),
+        segments=by_segment(judged),
+        grades=by_grade(judged),
     )
 
 
-def top_rows(probability: Vector, share: float) -> npt.NDArray[np.intp]:
-    """Return the positions of the best `share` of the rows, ties in their order."""
-    count = max(1, round(share * len(probability)))
-    return np.argsort(-probability, kind="stable")[:count]
+class _View:
+    """What every draw looks at, made once."""
+
+    def __init__(self, judged: Judged, called: Vector | None) -> None:
+        self.ranked = Ranked(judged.y, judged.probability)
+        self._judged = judged
+        self._worth = None if judged.value is None else Ranked(judged.value_won, judged.probability)
+        self._called = called
+        self._tenth = np.array([top_share(len(judged.y))])
+        self._loss = log_losses(judged.y, judged.probability)
+        self._distance = (judged.y - judged.probability) ** 2
+
+    def figures(self, weights: Vector) -> tuple[dict[str, float], Vector]:
+        """Return figures by name and the gain curve over `GRID`, every row `weights` times."""
+        steps = self.ranked.steps(weights)
+        said = float(np.average(self._judged.probability, weights=weights))
+        was = float(np.average(self._judged.y, weights=weights))
+        top = float(steps.found(self._tenth)[0])
+        found = {
+            "roc_auc": steps.roc_auc(),
+            "pr_auc": steps.pr_auc(),
+            "log_loss": float(np.average(self._loss, weights=weights)),
+            "brier": float(np.average(self._distance, weights=weights)),
+            "won_in_top_tenth": top,
+            "lift_top_tenth": top / float(self._tenth[0]),
+            "mean_predicted": said,
+            "mean_actual": was,
+            "predicted_minus_actual": said - was,
+            "actual_to_predicted": was / said,
+        }
+        if self._worth is not None:
+            found["value_in_top_tenth"] = _value_found(self._worth.steps(weights), self._tenth)
+        if self._called is not None:
+            found |= _at_capacity(self._called, weights, self._judged.y)
+        return found, steps.found(GRID)
 
 
-def _auc_interval(y: Labels, probability: Vector, seed: int) -> tuple[float, float]:
-    generator = np.random.default_rng(seed)
-    won, lost = np.flatnonzero(y == 1), np.flatnonzero(y == 0)
-    # Drawn within each outcome, so that every draw has both.
-    found = []
-    for _ in range(_BOOTSTRAPS):
-        rows = np.concatenate([generator.choice(won, len(won)), generator.choice(lost, len(lost))])
-        found.append(roc_auc_score(y[rows], probability[rows]))
-    low, high = np.quantile(found, [0.025, 0.975])
-    return float(low), float(high)
+def _value_found(steps: Steps, share: Vector) -> float:
+    return float(steps.found(share)[0]) if steps.won.sum() > 0 else float("nan")
 
 
-def calibration_bins(y: Labels, probability: Vector) -> Bins:
-    """Return (mean predicted, mean actual, rows) for ten bins of equal count."""
-    order = np.argsort(probability, kind="stable")
-    return [
-        (float(probability[rows].mean()), float(y[rows].mean()), len(rows))
-        for rows in np.array_split(order, BINS)
-        if len(rows)
-    ]
+def _calls(judged: Judged, agreement: Agreement | None) -> tuple[int, Vector] | None:
+    """Return the calls of a day and how much of each lead they reach, or None without days."""
+    if agreement is None or judged.place is None or not agreement.columns.created:
+        return None
+    if not np.isfinite(judged.place).any():
+        return None
+    each_day = agreement.capacity.leads_per_day
+    return each_day, best_by_day(judged.probability, judged.place, each_day)
 
 
-def _calibration_error(y: Labels, probability: Vector) -> float:
-    bins = calibration_bins(y, probability)
-    return sum(count * abs(said - was) for said, was, count in bins) / len(y)
+def _at_capacity(called: Vector, weights: Vector, y: Labels) -> dict[str, float]:
+    known = np.isfinite(called)
+    reached, dated = called[known] * weights[known], weights[known]
+    won = y[known]
+    return {
+        "called_at_capacity": _ratio(reached.sum(), dated.sum()),
+        "won_at_capacity": _ratio((reached * won).sum(), (dated * won).sum()),
+        "precision_at_capacity": _ratio((reached * won).sum(), reached.sum()),
+    }
 
 
-def gain_curve(y: Labels, probability: Vector) -> tuple[Vector, Vector]:
-    """Return shares of leads called, best first, and of wins found; 101 points each."""
-    found = np.concatenate([[0.0], np.cumsum(y[np.argsort(-probability, kind="stable")])])
-    called = np.linspace(0, 1, 101)
-    return called, np.interp(called, np.linspace(0, 1, len(found)), found / found[-1])
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole > 0 else float("nan")
+
+
+def _capacity(each_day: int, _: Vector, figures: Mapping[str, Interval]) -> Capacity:
+    return Capacity(
+        each_day,
+        figures["called_at_capacity"].value,
+        figures["won_at_capacity"],
+        figures["precision_at_capacity"],
+    )
+
+
+def _curve(x: Vector, y: Vector, *band: Vector) -> Curve:
+    ends = [tuple(end.tolist()) for end in band]
+    return Curve(tuple(x.tolist()), tuple(y.tolist()), *ends)

@@ -1,0 +1,287 @@
+"""An evaluation as sections of the report: a minute for heads of sales and marketing, then more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from training.charts import Dots, Line, Plot, Range, Ranges
+from training.evaluate import Evaluation
+from training.figures import lift
+from training.intervals import Interval
+from training.moved import Drift
+from training.report import Number, Section, Table
+from training.segments import Campaign, Grades
+from training.statements import (
+    calibration_sentences,
+    campaign_sentences,
+    drift_sentences,
+    grade_sentences,
+    in_the_large,
+    order_sentences,
+    segment_sentences,
+    share,
+    span,
+)
+
+_DRAWN = 20
+"""Campaigns or fields in a chart; the table holds more."""
+
+
+def summary(evaluation: Evaluation) -> Section:
+    """Return what it means for sales and for marketing, on top of everything."""
+    sentences = [f"For sales: {told}" for told in order_sentences(evaluation)]
+    sentences += [f"For both: {in_the_large(evaluation)}"]
+    sentences += [f"For marketing: {told}" for told in campaign_sentences(evaluation)]
+    return Section("In short", tuple(sentences), numbers=tuple(_numbers(evaluation)))
+
+
+def sections(
+    evaluation: Evaluation, split: str, drift: Drift | None = None, notes: Sequence[str] = ()
+) -> tuple[Section, ...]:
+    """Return gain, calibration, campaigns, fields, grades, drift, and how it was judged.
+
+    Args:
+        evaluation: what later leads say.
+        split: one sentence on how earlier and later leads were told apart.
+        drift: from the leads learned from to the later ones.
+        notes: more that a reader must know of how it was judged.
+
+    """
+    found = [_gain(evaluation), _calibration(evaluation)]
+    found += [_campaigns(evaluation)] if evaluation.campaigns else []
+    found += [_segments(evaluation)] if evaluation.segments else []
+    found += [_grades(evaluation.grades)] if evaluation.grades is not None else []
+    found += [_drift(drift)] if drift is not None else []
+    return (*found, _how(evaluation, split, notes))
+
+
+def _numbers(evaluation: Evaluation) -> Iterator[Number]:
+    won, capacity = evaluation.figures["won_in_top_tenth"], evaluation.capacity
+    if evaluation.is_better_than_chance and won.low > 0.1:
+        label = "of the wins are found by calling the best tenth"
+        yield Number(share(won.value), label, f"95 % interval {span(won)}; by chance 10 %")
+    shown = capacity is not None and capacity.share < capacity.won.low
+    if evaluation.is_better_than_chance and capacity is not None and shown:
+        yield Number(
+            share(capacity.won.value),
+            f"of the wins are found with {capacity.leads_per_day:,} calls a day",
+            f"95 % interval {span(capacity.won)}; by chance {share(capacity.share)}",
+        )
+    said, was = evaluation.figures["mean_predicted"], evaluation.figures["mean_actual"]
+    yield Number(
+        f"{share(said.value)} → {share(was.value)}",
+        "predicted → won",
+        f"95 % interval of what was won {span(was)}",
+    )
+
+
+def _gain(evaluation: Evaluation) -> Section:
+    gain, lifted = evaluation.gain, lift(evaluation)
+    chart = Plot(
+        "Wins found by calling the best leads first",
+        "The further the line stands above the dashed one, the more the order is worth. The band "
+        "is the 95 % interval.",
+        "leads called, best first",
+        "wins found",
+        (
+            Line("by score", gain.x, gain.y, gain.low, gain.high),
+            Line("in any order", [0, 1], [0, 1], is_reference=True),
+        ),
+    )
+    times = Plot(
+        "Lift",
+        "How many times more wins the best leads hold than leads in any order.",
+        "leads called, best first",
+        "times as many wins",
+        (
+            Line("by score", lifted.x[1:], lifted.y[1:], lifted.low[1:], lifted.high[1:]),
+            Line("in any order", [0, 1], [1, 1], is_reference=True),
+        ),
+        y_percent=False,
+    )
+    rows = tuple(
+        (
+            f"{i} %",
+            share(gain.y[i]),
+            f"{gain.low[i] * 100:.0f} to {gain.high[i] * 100:.0f} %",
+            f"{lifted.y[i - 1]:.2f}",
+        )
+        for i in (5, 10, 20, 30, 50)
+    )
+    table = Table("In numbers", ("leads called", "wins found", "95 % interval", "lift"), rows)
+    return Section(
+        "Whom to call first", tuple(order_sentences(evaluation)), (table,), (chart, times)
+    )
+
+
+def _calibration(evaluation: Evaluation) -> Section:
+    bins = evaluation.reliability.bins
+    said = [b.predicted for b in bins]
+    was = [b.actual for b in bins]
+    top = max([*said, *(rate.high for rate in was)])
+    chart = Plot(
+        "Predicted and won",
+        "Ten bands of leads with equal numbers; a dot on the dashed line is a prediction that came "
+        "true. The strokes are 95 % intervals.",
+        "predicted",
+        "won",
+        (Line("came true", [0, top], [0, top], is_reference=True),),
+        (
+            Dots(
+                "later leads",
+                said,
+                [rate.value for rate in was],
+                [rate.low for rate in was],
+                [rate.high for rate in was],
+            ),
+        ),
+    )
+    rows = tuple(
+        (f"{i}", f"{b.rows:,}", share(b.predicted), share(b.actual.value), span(b.actual))
+        for i, b in enumerate(bins, start=1)
+    )
+    columns = ("band, lowest first", "leads", "predicted", "won", "95 % interval")
+    table = Table("By band of probability", columns, rows)
+    return Section(
+        "Do the probabilities come true?", tuple(calibration_sentences(evaluation)), (table,),
+        (chart,),
+    )  # fmt: skip
+
+
+def _campaigns(evaluation: Evaluation) -> Section:
+    campaigns = evaluation.campaigns
+    chart = Ranges(
+        "Wins by campaign",
+        "A dot outside its bar is a surprise; among many campaigns a few stand outside by chance. "
+        "Red ones are beyond what that explains.",
+        "share of its leads won",
+        "expected (95 %)",
+        "won",
+        tuple(
+            Range(c.name, c.won / c.rows, c.low / c.rows, c.high / c.rows, c.wins != "as expected")
+            for c in campaigns[:_DRAWN]
+        ),
+    )
+    table = Table(
+        "By campaign, the largest first",
+        ("campaign", "leads", "expected wins", "95 % interval", "won", "verdict"),
+        tuple(_campaign_row(c) for c in campaigns),
+        "The interval is what the model expects of the sum if its probabilities are true. Small "
+        "campaigns stand together.",
+        words=("verdict",),
+    )
+    return Section("Campaigns", tuple(campaign_sentences(evaluation)), (table,), (chart,))
+
+
+def _campaign_row(c: Campaign) -> tuple[str, ...]:
+    told = c.wins if c.wins == "as expected" else f"{c.wins} than expected"
+    return (
+        c.name,
+        f"{c.rows:,}",
+        f"{c.expected:,.1f}",
+        f"{c.low:,} to {c.high:,}",
+        f"{c.won:,}",
+        told,
+    )
+
+
+def _segments(evaluation: Evaluation) -> Section:
+    columns = ("", "leads", "won", "predicted", "actual", "95 % interval", "ROC AUC")
+    tables = tuple(
+        Table(
+            f"By {field}",
+            columns,
+            tuple(
+                (
+                    s.name, f"{s.rows:,}", f"{s.won:,}", share(s.predicted),
+                    share(s.actual.value), span(s.actual), _auc(s.auc),
+                )
+                for s in found
+            ),
+        )
+        for field, found in evaluation.segments.items()
+    )  # fmt: skip
+    return Section("Field by field", tuple(segment_sentences(evaluation)), tables)
+
+
+def _auc(auc: Interval | None) -> str:
+    return "too few" if auc is None else f"{auc.value:.2f} ({auc.low:.2f} to {auc.high:.2f})"
+
+
+def _grades(grades: Grades) -> Section:
+    rows = tuple(
+        (
+            g.name, f"{g.rows:,}", f"{g.won:,}", share(g.predicted), share(g.actual.value),
+            span(g.actual),
+            "" if g.share_before is None else share(g.share_before.value),
+            "" if g.share_after is None else share(g.share_after.value),
+        )
+        for g in grades.rows
+    )  # fmt: skip
+    columns = (
+        "grade", "leads", "won", "predicted", "actual", "95 % interval",
+        "share, earlier half", "share, later half",
+    )  # fmt: skip
+    return Section("Grades", tuple(grade_sentences(grades)), (Table("By grade", columns, rows),))
+
+
+def _drift(drift: Drift) -> Section:
+    rows = tuple(
+        (
+            f.field, f.verdict, share(f.moved_share), f"{f.psi:.3f}", f"{f.psi_by_chance:.3f}",
+            share(f.missing_before), share(f.missing_after),
+        )
+        for f in drift.fields
+    )  # fmt: skip
+    columns = (
+        "field", "verdict", "leads moved", "PSI", "PSI by chance", "empty before", "empty after",
+    )  # fmt: skip
+    note = (
+        "PSI (population stability index) is 0 where nothing moved; from 0.1 on a field has moved, "
+        "from 0.25 on much, if chance does not explain it."
+    )
+    table = Table("From the leads learned from to the later ones", columns, rows, note)
+    return Section("What has changed", tuple(drift_sentences(drift)), (table,))
+
+
+def _how(evaluation: Evaluation, split: str, notes: Sequence[str]) -> Section:
+    e, r = evaluation, evaluation.reliability
+    by_cluster = e.clusters < e.rows
+    sentences = (
+        f"Split: {split}.",
+        f"All figures come from {e.rows:,} later leads, {e.won:,} of them won, that the judged "
+        "model had not seen.",
+        "Intervals hold in 95 of 100 cases for other leads of the same kind and time; leads were "
+        + (f"drawn anew in {e.clusters:,} groups that hang together." if by_cluster else
+           "drawn anew one by one, as if independent of one another.")
+        + " Intervals of single bands, fields and grades take leads as independent.",
+        "What they do not show: what changes after this time, leads without a known outcome, and "
+        "what would have become of leads had sales worked them otherwise.",
+        *notes,
+    )  # fmt: skip
+    names = {
+        "roc_auc": "ROC AUC", "pr_auc": "PR AUC", "log_loss": "log loss", "brier": "Brier score",
+        "actual_to_predicted": "actual / predicted",
+    }  # fmt: skip
+    rows = [_figure(told, e.figures[name]) for name, told in names.items()]
+    rows += [] if r.slope is None else [_figure("calibration slope (1 is right)", r.slope)]
+    rows += [_figure("calibration intercept (0 is right)", r.intercept)]
+    b = r.brier
+    parts = Table(
+        "The Brier score in parts",
+        ("total", "reliability", "resolution", "uncertainty", "within bands"),
+        (
+            tuple(
+                f"{part:.4f}"
+                for part in (b.total, b.reliability, b.resolution, b.uncertainty, b.within)
+            ),
+        ),
+        "Total = reliability − resolution + uncertainty + within bands (Murphy 1973). Reliability "
+        "is best at 0; more resolution is better.",
+    )
+    table = Table("For statisticians", ("figure", "value", "95 % interval"), tuple(rows))
+    return Section("How it was judged", sentences, (table, parts))
+
+
+def _figure(name: str, interval: Interval) -> tuple[str, ...]:
+    return name, f"{interval.value:.3f}", f"{interval.low:.3f} to {interval.high:.3f}"
