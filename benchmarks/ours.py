@@ -1,0 +1,125 @@
+"""leadq as a contender, through its own doors: raw CSV in, proposed agreement, fit, score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.measures import Floats
+from benchmarks.sets import Rows, Set
+from features.agreement import Agreement, FieldUse
+from features.files import open_table
+from features.leads import Intake, read_history, read_nightly
+from serving.scorer import Scorer
+from training.fit import fit, recency_weights
+from training.labels import label
+from training.leaks import BECAUSE
+from training.propose import propose
+from training.roles import Told
+from training.splits import order
+
+_ID, _PLACE, _OUTCOME = "benchmark_id", "benchmark_place", "benchmark_outcome"
+
+
+@dataclass(frozen=True)
+class Ours:
+    """What leadq made of one split."""
+
+    probability: Floats
+    left_out: dict[str, str] = field(default_factory=dict)
+    """Fields that leadq did not use, with its reason."""
+    set_aside: int = 0
+    """Test rows that leadq would not read; they get the share won of the rows to train on."""
+
+
+def leadq(data: Set, train: Rows, test: Rows, seed: int) -> Ours:
+    """Propose an agreement, fit and score, as a user of leadq would who knows the leaks.
+
+    - The rows get numbers of their own as ids, because ids of real sets repeat.
+    - A time enters as the rank of each row, which leadq takes for a serial number. With the date
+      itself leadq would expect closing times, and leave the youngest rows unlabelled until their
+      horizon is over; in these sets every outcome is known.
+    - The set's owner has named the leaks in `exclude` already. What leadq suspects beyond them is
+      declared honest, as the owner would in the agreement; what it leaves out for other reasons
+      stays out.
+    """
+    with TemporaryDirectory() as folder:
+        earlier, later = Path(folder) / "earlier.csv", Path(folder) / "later.csv"
+        _table(data, train, with_outcome=True).to_csv(earlier, index=False)
+        _table(data, test, with_outcome=False).to_csv(later, index=False)
+        agreement = _agreed(propose(earlier, _told(data)).agreement, data)
+        scorer = _fitted(earlier, agreement, seed)
+        known = _scored(later, scorer)
+    base = float(data.labels[train].mean())
+    left_out = {n: use.because for n, use in agreement.fields.items() if use.use != "yes"}
+    return Ours(
+        np.array([known.get(str(row), base) for row in test]), left_out, len(test) - len(known)
+    )
+
+
+def _table(data: Set, rows: Rows, with_outcome: bool) -> pd.DataFrame:
+    table = data.raw.iloc[rows].copy()
+    table.insert(0, _ID, rows)
+    if data.place is not None:
+        table[_PLACE] = np.searchsorted(np.unique(data.place), data.place[rows]) + 1
+    if with_outcome:
+        table[_OUTCOME] = data.outcome.iloc[rows]
+    return table
+
+
+def _told(data: Set) -> Told:
+    won = data.labels == 1
+    return Told(
+        id=_ID,
+        created=None if data.place is None else _PLACE,
+        outcome=_OUTCOME,
+        won=sorted(set(data.outcome[won])),
+        lost=sorted(set(data.outcome[~won])),
+    )
+
+
+def _agreed(proposed: Agreement, data: Set) -> Agreement:
+    """Declare suspected leaks honest, and take no column but the owner's for the time."""
+    suspected = tuple(BECAUSE.values())
+    honest = {"use": "yes", "why": "the owner of the set has named its leaks"}
+    fields = {
+        name: use.model_copy(update=honest)
+        if use.use == "decide" or use.because.startswith(suspected)
+        else use
+        for name, use in proposed.fields.items()
+    }
+    columns = proposed.columns
+    if data.place is None:
+        dates = [name for name in (columns.created, columns.closed) if name]
+        fields |= {name: FieldUse(use="yes", kind="date", why=honest["why"]) for name in dates}
+        columns = columns.model_copy(update={"created": None, "closed": None})
+    return proposed.model_copy(update={"fields": fields, "columns": columns})
+
+
+def _fitted(path: Path, agreement: Agreement, seed: int) -> Scorer:
+    history = read_history(open_table(path, agreement.export), agreement, Intake())
+    labelled = label(history, agreement)
+    weight = recency_weights(order(labelled.history, agreement), len(labelled.labels))
+    fields = {name: use for name, use in agreement.fields.items() if use.use == "yes"}
+    return fit(
+        leads=labelled.history.leads,
+        labels=labelled.labels,
+        weight=weight,
+        agreement=agreement,
+        fields=fields,
+        seed=seed,
+    ).scorer
+
+
+def _scored(path: Path, scorer: Scorer) -> dict[str, float]:
+    agreement = scorer.agreement
+    batches = read_nightly(open_table(path, agreement.export), agreement, Intake())
+    return {
+        lead: chance
+        for leads in batches
+        for lead, chance in zip(leads.ids, scorer.probabilities(leads).tolist(), strict=True)
+    }
