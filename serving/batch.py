@@ -23,7 +23,15 @@ from features.leads import Intake, read_nightly
 from serving.registry import LoadedModel
 from serving.scorer import Score
 
-_OWN_COLUMNS = ("probability", "grade", "reasons", "model_version", "agreement_version")
+_OWN_COLUMNS = (
+    "probability",
+    "grade",
+    "reasons",
+    "model_version",
+    "agreement_version",
+    "expected_value",
+    "expected_days",
+)
 
 
 @dataclass
@@ -153,7 +161,11 @@ class _CsvWriter:
 
     def write(self, scores: Sequence[Score]) -> None:
         self._rows.writerows(
-            [s.id, repr(s.probability), s.grade, _json_reasons(s), *self._names] for s in scores
+            [
+                *(s.id, repr(s.probability), s.grade, _json_reasons(s), *self._names),
+                *(s.expected_value, s.expected_days),
+            ]
+            for s in scores
         )
 
     def close(self) -> None:
@@ -178,7 +190,10 @@ class _ParquetWriter:
                 ("text", pa.string()),
             ]
         )
-        kinds = (pa.float64(), pa.string(), pa.list_(reason), pa.string(), pa.string())
+        kinds = (
+            *(pa.float64(), pa.string(), pa.list_(reason), pa.string(), pa.string()),
+            *(pa.float64(), pa.float64()),
+        )
         self._schema = pa.schema([(id_column, pa.string()), *zip(_OWN_COLUMNS, kinds, strict=True)])
         self._writer = pyarrow.parquet.ParquetWriter(path, self._schema)
         self._names = (model.version, model.artefact.scorer.agreement.label)
@@ -192,6 +207,8 @@ class _ParquetWriter:
             [s.grade for s in scores],
             [[reason._asdict() for reason in s.reasons] for s in scores],
             *([name] * len(scores) for name in self._names),
+            [s.expected_value for s in scores],
+            [s.expected_days for s in scores],
         ]
         arrays = [pa.array(c, f.type) for c, f in zip(columns, self._schema, strict=True)]
         self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))

@@ -33,6 +33,14 @@ class ResultReply(BaseModel):
     reasons: list[ReasonReply] = []
     base_log_odds: float | None = Field(None, description="Where an average lead starts.")
     rest_log_odds: float | None = Field(None, description="The sum of all other fields.")
+    expected_value: float | None = Field(
+        None,
+        description="Probability × value given won; null where no value column is agreed.",
+    )
+    expected_days: float | None = Field(
+        None,
+        description="If it is won, half of such leads are within so many days of creation.",
+    )
     warnings: list[str] = []
     error: Problem | None = None
 
@@ -153,6 +161,8 @@ def _result(score: Score, record: dict[str, Any], scorer: Scorer) -> dict[str, A
         "reasons": [reason._asdict() for reason in score.reasons],
         "base_log_odds": score.base_log_odds,
         "rest_log_odds": score.rest_log_odds,
+        "expected_value": score.expected_value,
+        "expected_days": score.expected_days,
         "warnings": warnings(score, record, scorer),
     }
 

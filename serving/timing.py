@@ -58,7 +58,7 @@ class Timing:
         return np.array([known[delay] for delay in delays]).reshape(len(delays), len(self.days))
 
     def expected_days(self, matrix: Matrix, log_odds: Vector) -> list[float]:
-        """Return the day by which half the wins of such leads have come, to a tenth of a day."""
+        """Return the day by which half the wins of such leads have come."""
         delays = self.delay.at(self.inputs(matrix, log_odds)).tolist()
         known = {delay: self._median(delay) for delay in set(delays)}
         return [known[delay] for delay in delays]
@@ -67,7 +67,7 @@ class Timing:
         points = pairwise(zip((0.0, *self.days), (0.0, *self.shares(delay)), strict=True))
         for (start, before), (end, by) in points:
             if by >= 0.5:
-                return round(start + (end - start) * (0.5 - before) / (by - before), 1)
+                return start + (end - start) * (0.5 - before) / (by - before)
         return self.days[-1]
 
     def to_come(self, matrix: Matrix, log_odds: Vector, ages: Vector) -> Vector:
@@ -83,6 +83,11 @@ class Timing:
         lift = np.interp(ages, (0.0, *self.days[:-1]), self.undecided)
         odds = left * np.exp(np.clip(log_odds + lift, -700.0, 700.0))
         return np.asarray(odds / (1.0 + odds))
+
+    def so_far(self, matrix: Matrix, log_odds: Vector, ages: Vector) -> Vector:
+        """Return P(won by its age) of leads, seen from their creation, shape (rows,)."""
+        odds = np.exp(np.clip(log_odds + self.undecided[0], -700.0, 700.0))
+        return self.by_age(self.won_by(matrix, log_odds), ages) * odds / (1.0 + odds)
 
     def by_age(self, shares: Matrix, ages: Vector) -> Vector:
         """Return the shares at each lead's age, straight between the days, shape (rows,)."""
@@ -117,7 +122,8 @@ class Timing:
             for name in ("days", "hazards", "undecided")
         )
         rising = all(a < b for a, b in pairwise((0.0, *days)))
-        if not days or not rising or len(undecided) != len(days) != len(hazards) + 1:
+        fits = len(days) == len(undecided) == len(hazards) + 1
+        if not rising or not fits:
             raise ValueError("the days of the timing model and its tables do not fit")
         delay = Effects.from_dict(state["delay"])
         return cls(days, hazards, delay, undecided, float(state["spread"]))

@@ -23,8 +23,8 @@ ALL = "all fields"
 FOLDS = 5
 PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0)
 """Rows by which a category is pulled toward the mean; its own rows pull the other way."""
-SHOWN = 2.0
-"""Standard errors by which a gain out of fold must exceed zero to count as shown."""
+SHOWN = 3.0
+"""Standard errors by which a gain out of fold must exceed zero: many fields are tried."""
 _KNOTS = (0.05, 0.275, 0.5, 0.725, 0.95)
 _MOST_LEVELS = 30
 Loss = Callable[[Vector], Vector]

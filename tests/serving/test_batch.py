@@ -38,6 +38,7 @@ def test_the_scored_file_has_the_agreed_columns(model, crm: Path, tmp_path: Path
     first = rows(tmp_path / "scored.csv")[0]
     assert list(first) == [
         "id", "probability", "grade", "reasons", "model_version", "agreement_version",
+        "expected_value", "expected_days",
     ]  # fmt: skip
     assert set(json.loads(first["reasons"])[0]) == {
         "field", "value", "direction", "log_odds", "text",

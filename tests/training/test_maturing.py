@@ -1,0 +1,131 @@
+"""What recent leads will come to, held against what they came to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from features.leads import History
+from serving.maturing import OTHERS, interval, maturing
+from serving.scorer import Scorer
+from tests.training.deals import (
+    HORIZON,
+    START,
+    agreement,
+    chances_of,
+    history_of,
+    leads_of,
+    scorer_of,
+)
+from training.maturing import evaluate_maturing, known_at
+from training.timing import fit_timing
+
+AGREED = agreement()
+AS_OF = START + timedelta(days=720)
+SINCE = START + timedelta(days=450)
+
+
+def world(seed: int, strayed: float = 0.0) -> tuple[History, Scorer]:
+    """A full export and a scorer with the timing that was known at `SINCE`."""
+    random = np.random.default_rng(seed)
+    leads = leads_of(3000, seed)
+    quarter = [int((c - START).days // HORIZON) if c else 0 for c in leads.created]
+    # Each campaign is better or worse than its leads look, anew in each quarter.
+    campaigns = [int(str(name)[-1]) for name in leads.column("campaign")]
+    groups = [6 * q + name for q, name in zip(quarter, campaigns, strict=True)]
+    better = np.exp(random.normal(0, strayed, 60))[groups]
+    won = random.random(len(leads)) < np.clip(chances_of(leads) * better, 0, 1)
+    day = HORIZON * random.beta(1.7, 3.4, len(leads))
+    scorer = scorer_of(leads, AGREED)
+    told = history_of(leads, won, day, AS_OF)
+    timing = fit_timing(known_at(told, SINCE)[0], scorer, SINCE).model
+    return told, replace(scorer, timing=timing)
+
+
+def test_expected_final_wins_come_true_and_intervals_cover() -> None:
+    found = [evaluate_maturing(*world(seed), AS_OF, SINCE) for seed in range(6)]
+
+    assert all(one is not None for one in found)
+    wins, expected = (sum(getattr(one, n) for one in found) for n in ("wins", "expected"))
+    assert expected == pytest.approx(wins, rel=0.06)
+    assert 0.85 <= np.mean([one.covered for one in found if one]) <= 0.99
+
+
+def test_groups_that_stray_widen_the_interval() -> None:
+    told, scorer = world(1)
+    steady = evaluate_maturing(told, scorer, AS_OF, SINCE)
+    restless = evaluate_maturing(*world(1, strayed=0.5), AS_OF, SINCE)
+
+    assert steady is not None
+    assert restless is not None
+    assert steady.spread < 0.2 < restless.spread
+
+
+def test_the_wins_so_far_and_the_open_leads_make_the_final_wins() -> None:
+    told, scorer = world(2)
+    moment = AS_OF - timedelta(days=100)
+    past, _ = known_at(told, moment)
+    recent = past.take(
+        [i for i, c in enumerate(past.leads.created) if c and c >= moment - timedelta(days=60)]
+    )
+
+    (found,) = maturing(scorer, recent, moment, [None] * len(recent)).values()
+
+    assert found.won == recent.dispositions.count("won")
+    assert found.to_come > 0
+    assert found.won <= found.low <= found.final <= found.high
+
+
+def test_a_group_whose_horizon_is_over_has_nothing_to_come() -> None:
+    told, scorer = world(2)
+    old = told.take(range(50))
+
+    (found,) = maturing(scorer, old, AS_OF, ["spring"] * 50).values()
+
+    assert (found.to_come, found.low, found.high) == (0, found.won, found.won)
+
+
+def test_small_groups_are_not_named() -> None:
+    told, scorer = world(2)
+
+    found = maturing(scorer, told.take(range(30)), AS_OF, ["large"] * 21 + ["one firm"] * 9)
+
+    assert sorted(found) == ["large", OTHERS]
+
+
+def test_a_scorer_without_timing_is_refused() -> None:
+    told, scorer = world(2)
+
+    with pytest.raises(ValueError, match="no timing model"):
+        maturing(replace(scorer, timing=None), told, AS_OF, [None] * len(told))
+
+
+def test_an_earlier_export_knows_nothing_of_what_came_later() -> None:
+    told, _ = world(3)
+
+    past, rows = known_at(told, SINCE)
+
+    assert max(end for end in past.closed if end) < SINCE
+    assert max(c for c in past.leads.created if c) < SINCE
+    assert past.leads.ids == [told.leads.ids[i] for i in rows]
+    assert "open" in past.dispositions
+
+
+@pytest.mark.parametrize(("spread", "covered"), [(0.0, 0.9), (0.4, 0.9)])
+def test_the_interval_covers_as_often_as_it_says(spread: float, covered: float) -> None:
+    random = np.random.default_rng(5)
+    inside = []
+    for _ in range(400):
+        chance = random.uniform(0.02, 0.2, 150)
+        level = random.gamma(spread**-2, spread**2) if spread else 1.0
+        low, high = interval(chance, spread)
+        inside.append(low <= (random.random(150) < chance * level).sum() <= high)
+
+    assert np.mean(inside) == pytest.approx(covered, abs=0.05)
+
+
+def test_no_open_lead_no_interval() -> None:
+    assert interval(np.zeros(4), 0.3) == (0, 0)
