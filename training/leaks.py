@@ -1,35 +1,35 @@
-"""Fields that give the future away: the evidence, and a verdict with its reason.
+"""Fields that give the future away: a verdict on each, with its reason in a sentence.
 
 A leak is a field that is filled in, or changed, once the outcome is known or nearly so. It makes
-a model look brilliant and be useless. The rules, measured on real exports with known leaks:
+a model look brilliant and be useless. Evidence and names are judged together:
 
-    blocked   alone it nearly tells the outcome, or it is filled for one outcome only, or whether
-              it is filled tells the outcome: nothing honest does that
-    suspect   its name says that people write it while they work the lead, and it carries signal;
-              or a good part of its values are all but certain; or it is a date that mostly lies
-              after the creation of the lead
-    cannot_tell   it is the score of another system: only when it is written decides
+    blocked      alone it nearly tells the outcome; or it is filled, or other than zero, for one
+                 outcome only; or its name says that it is written at the end or while the lead is
+                 worked, and it tells much. Nothing honest does that.
+    suspect      its name says so, and it tells something; or values of it settle the outcome; or
+                 it is filled for decided leads and not for open ones of the same age; or it is a
+                 date that mostly lies after the creation; or without it the model loses half of
+                 what it knows
+    cannot_tell  only when it is written decides, and one export does not show that
+
+What is blocked is taken away and the rest is judged again, until nothing more is found: so no leak
+hides behind another, and the model with and without a field is measured beside honest fields only.
+Some leaks cannot be seen in one export at all, such as a score that is renewed later: snapshots
+taken at hand-off are the cure.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-from sklearn.metrics import roc_auc_score
-
 from features.agreement import Agreement, FieldUse
-from features.cells import Cell, moment
-from features.encoder import Column, Encoder
+from features.encoder import Encoder
 from features.leads import History, Leads
-from serving.members import Vector
-from training.labels import Labelled, Labels
-from training.outcome_words import spoken
+from training.labels import Labelled
+from training.leak_evidence import Crowd, Evidence, Exhibit, weigh
+from training.leak_model import Bench
+from training.leak_words import Hint, hint_of, is_planned
 
 Verdict = Literal["blocked", "suspect", "fine", "cannot_tell"]
 
@@ -39,55 +39,10 @@ BECAUSE: dict[Verdict, str] = {
     "cannot_tell": "possible leak",
 }
 """How the agreement names a verdict, before its reason."""
-_BINS = 20
-_FOLDS = 5
-_CERTAIN = 3.0
-"""Log-odds from the average at which a value is all but certain."""
-_WRITTEN_LATER = re.compile(
-    r"(?i)(^|[\W_])("
-    r"tags?|labels?|stage|status|close|closed|closing|reason|remarks?|comments?|notes?"
-    r"|outcome|result|disposition|quality|profile|rating|rated|temperature|qualified|qualification"
-    r"|last\W?(notable\W?)?(activity|contact|modified|action|touch|call|update|interaction)\w*"
-    r"|(record|contact|lead|deal)?\W?owner|assignee|assigned\W?to|sales\W?(rep|agent|person)"
-    r"|account\W?manager|(call|talk|meeting)\W?(s|duration|minutes|seconds|length|time|count)?|duration|demo"
-    r"|quote|quotation|proposal|offer|contract|invoice|payment|deposit|paid|won|lost"
-    r"|opportunit(y|ies)|deal|enrol(l?)ed|enrol(l?)ment|follow\W?ups?|next\W?step|converted|conversions?"
-    r"|abschluss|angebot|grund|ergebnis|bemerkung|notiz|phase|etapa|motivo|raison|statut"
-    r")($|[\W_])"
-)
-# A person's standing, or what happened before this lead, is known at hand-off.
-_KNOWN_BEFORE = re.compile(
-    r"(?i)marital|civil|family|employ|occupation|housing|home|citizen|residen|credit"
-    r"|(^|[\W_])(prev(ious)?|prior|past|earlier)([\W_]|$)"
-)
-_OTHER_SCORE = re.compile(
-    r"(?i)(^|[\W_])(score|scoring|index|grade|rank|probability|propensity)($|[\W_])"
-)
-# Some CRMs put the object before the field: in `Deal - Channel` the deal tells nothing.
-_OBJECT = re.compile(r"(?i)^(deal|lead|person|organi[sz]ation|contact|company|account) - ")
-_A_DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the export shows of one field; shares and AUCs between 0 and 1."""
-
-    auc_alone: float
-    """ROC AUC of the field on its own, out of fold."""
-    auc_error: float
-    """Its standard error: with few leads a strong AUC can be chance."""
-    auc_missing: float
-    """ROC AUC of knowing only whether it is filled."""
-    filled_won: float
-    filled_lost: float
-    filled_open: float | None
-    """None where no lead is open."""
-    fill_log_ratio: float
-    """abs ln(share filled when won / share filled when not)."""
-    certain_share: float
-    """Share of leads with a value under which the outcome is all but certain."""
-    after_created: float | None = None
-    """Of a date: share of its values a day or more after the creation; None where unknown."""
+_MOST_ROWS = 50_000
+_MOST_MEASURED = 14
+"""Fields that a model is fitted with and without, those that tell most first."""
+_WORTH_MEASURING = 0.65
 
 
 @dataclass(frozen=True)
@@ -113,177 +68,194 @@ def find_leaks(
     """Judge every field of `fields`.
 
     Args:
-        labelled: the rows with labels.
-        history: all rows, for the open ones among them.
+        labelled: the rows with labels; of more than 50,000 a regular part is judged.
+        history: all rows, for the open and the young ones among them.
         agreement: says how values are read.
         fields: the fields to judge, and their kinds.
 
     """
-    taught = {n for n in fields if _is_filled(labelled.history.leads, n)}
-    never = {n for n in fields if n not in taught and _is_filled(history.leads, n)}
-    opened = [i for i, d in enumerate(history.dispositions) if d == "open"]
-    open_leads = history.leads.take(opened)
-    return {
-        name: _finding(name, _evidence(name, use, labelled, open_leads, agreement), name in never)
-        for name, use in fields.items()
-    }
+    if not fields:
+        return {}
+    never = [
+        n
+        for n in fields
+        if _is_empty(labelled.history.leads, n) and not _is_empty(history.leads, n)
+    ]
+    labelled, history = _part(labelled), _part_of(history)
+    leads, y, crowd = labelled.history.leads, labelled.labels, Crowd.of(history)
+    encoder = Encoder.fit(leads, agreement, fields)
+    matrix = encoder.encode(leads)
+    findings: dict[str, Finding] = {}
+    for name, use in fields.items():
+        at = [i for i, column in enumerate(encoder.columns) if column.field == name]
+        columns = tuple(encoder.columns[i] for i in at)
+        field = Exhibit(name, use, leads.column(name), matrix[:, at], columns)
+        evidence = weigh(field, y, leads, crowd, agreement)
+        verdict, reason = _NEVER if name in never else judge(name, evidence)
+        findings[name] = Finding(verdict, evidence, reason)
+    usable = {n for n, use in fields.items() if use.use != "no"}
+    return _beside_honest_fields(findings, usable, Bench(matrix, encoder.columns, y))
 
 
-def _is_filled(leads: Leads, name: str) -> bool:
-    return any(cell is not None for cell in leads.column(name))
+_NEVER: tuple[Verdict, str] = (
+    "suspect",
+    "no lead whose outcome is known holds a value, so nothing can be learned from it",
+)
 
 
-def _evidence(
-    name: str, use: FieldUse, labelled: Labelled, open_leads: Leads, agreement: Agreement
-) -> Evidence:
-    y = labelled.labels
-    cells = labelled.history.leads.columns[name]
-    filled = np.array([cell is not None for cell in cells])
-    won, lost = _share(filled[y == 1]), _share(filled[y == 0])
-    columns = _groups(name, use, labelled.history.leads, agreement)
-    auc_alone = max(_auc_alone(groups, y) for groups in columns)
-    return Evidence(
-        auc_alone=auc_alone,
-        auc_error=_auc_error(auc_alone, y),
-        auc_missing=max(auc := _auc(y, filled.astype(float)), 1 - auc),
-        filled_won=won,
-        filled_lost=lost,
-        filled_open=_open_fill(open_leads.columns[name]),
-        fill_log_ratio=abs(math.log(won / lost)),
-        certain_share=max(_certain_share(groups, y) for groups in columns),
-        after_created=_after_created(name, use, labelled.history.leads, agreement),
+def _is_empty(leads: Leads, name: str) -> bool:
+    return all(cell is None for cell in leads.column(name))
+
+
+def _part(labelled: Labelled) -> Labelled:
+    step = -(-len(labelled.labels) // _MOST_ROWS)
+    if step == 1:
+        return labelled
+    rows = list(range(0, len(labelled.labels), step))
+    return replace(labelled, history=labelled.history.take(rows), labels=labelled.labels[::step])
+
+
+def _part_of(history: History) -> History:
+    step = -(-len(history) // _MOST_ROWS)
+    return history if step <= 1 else history.take(list(range(0, len(history), step)))
+
+
+def _beside_honest_fields(
+    findings: dict[str, Finding], usable: set[str], bench: Bench
+) -> dict[str, Finding]:
+    """Measure the model with and without each field that tells much or is doubted.
+
+    A field that only seemed honest beside its like is found when they are gone; then all is
+    measured again.
+    """
+    measured = dict(findings)
+    while True:
+        honest = frozenset(n for n in usable if measured[n].verdict == "fine")
+        found = {n: _measured(findings[n], n, honest, bench) for n in _worth_measuring(findings)}
+        measured |= found
+        if all(measured[n].verdict == "fine" for n in honest):
+            return measured
+
+
+def _worth_measuring(findings: dict[str, Finding]) -> list[str]:
+    worth = [
+        name
+        for name, f in findings.items()
+        if f.verdict != "fine" or f.evidence.auc_alone >= _WORTH_MEASURING
+    ]
+    return sorted(worth, key=lambda n: -findings[n].evidence.auc_alone)[:_MOST_MEASURED]
+
+
+def _measured(finding: Finding, name: str, honest: frozenset[str], bench: Bench) -> Finding:
+    without, with_it = bench.auc(honest - {name}), bench.auc(honest | {name})
+    evidence = replace(finding.evidence, auc_without=without, auc_with=with_it)
+    gain = (with_it - without) / (1 - without) if without < 1 else 0.0
+    if gain < 0.5 or with_it < 0.85 or evidence.auc_alone - 2 * evidence.auc_error < 0.7:
+        return replace(finding, evidence=evidence)
+    if finding.verdict in ("fine", "cannot_tell"):
+        return Finding("suspect", evidence, _gain_reason(without, with_it))
+    if finding.verdict == "suspect" and with_it >= 0.9:
+        return Finding("blocked", evidence, _gain_reason(without, with_it))
+    return replace(finding, evidence=evidence)
+
+
+def _gain_reason(without: float, with_it: float) -> str:
+    return (
+        f"with it a model orders the leads with an AUC of {with_it:.2f}, without it with "
+        f"{without:.2f}: it tells more than all honest fields leave open"
     )
 
 
-def _after_created(name: str, use: FieldUse, leads: Leads, agreement: Agreement) -> float | None:
-    if use.kind != "date":
-        return None
-    pairs = zip(leads.columns[name], leads.created, strict=True)
-    late = [
-        read - start >= _A_DAY
-        for cell, start in pairs
-        if cell is not None and start and (read := _moment(cell, agreement.export.day_first))
-    ]
-    return sum(late) / len(late) if late else None
+def judge(name: str, e: Evidence) -> tuple[Verdict, str]:
+    """Return the verdict on a field by its name and what it shows alone, and the reason."""
+    return _proved(e) or _named(hint_of(name), e) or _noticed(name, e) or ("fine", _facts(e))
 
 
-def _moment(cell: Cell, day_first: bool) -> datetime | None:
-    try:
-        return moment(cell, day_first)
-    except ValueError:
-        return None
+def _fills(e: Evidence) -> str:
+    return f"filled for {e.filled_won:.0%} of the won leads and {e.filled_lost:.0%} of the others"
 
 
-def _share(filled: npt.NDArray[np.bool_]) -> float:
-    """Return the share that is filled; half a row more either way, so that none is zero."""
-    return float((filled.sum() + 0.5) / (len(filled) + 1))
+def _facts(e: Evidence) -> str:
+    return f"AUC {e.auc_alone:.2f} alone, {_fills(e)}"
 
 
-def _open_fill(cells: list[Cell]) -> float | None:
-    return sum(cell is not None for cell in cells) / len(cells) if cells else None
+def _tells(e: Evidence, auc: float) -> bool:
+    """Whether the field alone reaches an AUC, and more than chance would."""
+    return e.auc_alone >= auc and e.auc_alone - 2 * e.auc_error >= (0.5 + auc) / 2
 
 
-def _groups(
-    name: str, use: FieldUse, leads: Leads, agreement: Agreement
-) -> list[npt.NDArray[np.intp]]:
-    """Return a group for each lead by each column of the field: category, bin, or missing."""
-    encoder = Encoder.fit(leads, agreement, {name: use})
-    matrix = encoder.encode(leads)
-    return [_grouped(matrix[:, i], column) for i, column in enumerate(encoder.columns)]
+def _enough(e: Evidence) -> bool:
+    return max(e.filled_won, e.filled_lost) >= 0.02
 
 
-def _grouped(cells: Vector, column: Column) -> npt.NDArray[np.intp]:
-    if column.levels is None and not np.isnan(cells).all():
-        inner = np.linspace(0, 1, _BINS + 1)[1:-1]
-        edges = np.unique(np.quantile(cells[~np.isnan(cells)], inner))
-        # A flag that nearly all leads carry has its quantiles in one place; those without it count.
-        edges = edges if len(edges) > 1 else np.unique([*edges, np.nanmin(cells)])
-        binned = np.searchsorted(edges, cells, side="left").astype(float)
-        cells = np.where(np.isnan(cells), -1, binned)
-    _, groups = np.unique(np.nan_to_num(cells, nan=-1), return_inverse=True)
-    return np.asarray(groups)
-
-
-def _auc_error(auc: float, y: Labels) -> float:
-    """Return the standard error of an AUC (Hanley and McNeil 1982)."""
-    won = int(y.sum())
-    lost = len(y) - won
-    both_won, both_lost = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-    spread = (won - 1) * (both_won - auc**2) + (lost - 1) * (both_lost - auc**2)
-    return math.sqrt(max(auc * (1 - auc) + spread, 0.0) / (won * lost))
-
-
-def _auc(y: Labels, score: npt.NDArray[np.float64]) -> float:
-    return float(roc_auc_score(y, score))
-
-
-def _auc_alone(groups: npt.NDArray[np.intp], y: Labels) -> float:
-    """Score each lead by how often its group won in the other folds, shrunk to the average."""
-    fold = np.arange(len(y)) % _FOLDS
-    size = int(groups.max()) + 1
-    score = np.empty(len(y))
-    for k in range(_FOLDS):
-        rest = fold != k
-        base = float(y[rest].mean())
-        won = np.bincount(groups[rest], weights=y[rest], minlength=size)
-        count = np.bincount(groups[rest], minlength=size)
-        rate = (won + 5 * base) / (count + 5)
-        score[~rest] = rate[groups[~rest]]
-    return max(_auc(y, score), 0.5)
-
-
-def _certain_share(groups: npt.NDArray[np.intp], y: Labels) -> float:
-    base = math.log(y.mean() / (1 - y.mean()))
-    count = np.bincount(groups)
-    won = np.bincount(groups, weights=y)
-    odds = np.log((won + 1) / (count - won + 1)) - base
-    certain = (np.abs(odds) >= _CERTAIN) & (count >= 20)
-    return float(count[certain].sum() / len(y))
-
-
-def _finding(name: str, evidence: Evidence, never_filled: bool) -> Finding:
-    if never_filled:
-        reason = "no lead whose outcome is known holds a value, so nothing can be learned from it"
-        return Finding("suspect", evidence, reason)
-    verdict, reason = _judge(name, evidence)
-    return Finding(verdict, evidence, reason)
-
-
-def _judge(name: str, e: Evidence) -> tuple[Verdict, str]:
-    said = spoken(_OBJECT.sub("", name))
-    fills = f"filled for {e.filled_won:.0%} of the won leads and {e.filled_lost:.0%} of the others"
-    enough = max(e.filled_won, e.filled_lost) >= 0.02
-    if e.auc_alone >= 0.85:
+def _proved(e: Evidence) -> tuple[Verdict, str] | None:
+    if _tells(e, 0.85):
         return "blocked", f"alone it tells won from lost with an AUC of {e.auc_alone:.2f}"
-    if (e.fill_log_ratio >= 3 and enough) or e.auc_missing >= 0.8:
-        return "blocked", f"it is {fills}: whether it is filled gives the outcome away"
-    if _OTHER_SCORE.search(said):
-        return (
-            "cannot_tell",
-            "it looks like the score of another system: if that is written or renewed after the "
-            "hand-off it knows the outcome, and no statistic of one export shows when",
-        )
-    if e.after_created is not None and e.after_created >= 0.5:
+    one_sided = e.fill_log_ratio >= 3 and e.fill_low >= 1.5 and _enough(e)
+    if one_sided or (e.auc_missing >= 0.8 and e.fill_low > 0):
+        return "blocked", f"it is {_fills(e)}: whether it is filled gives the outcome away"
+    if e.nonzero_low >= 2.5:
+        return "blocked", "it is other than zero for one outcome only"
+    return None
+
+
+def _signal(e: Evidence) -> bool:
+    return (
+        (e.auc_alone >= 0.53 and e.auc_alone - 2 * e.auc_error > 0.5)
+        or (e.fill_log_ratio >= 0.5 and e.fill_low > 0 and _enough(e))
+        or e.nonzero_low >= 0.5
+    )
+
+
+def _named(hint: Hint, e: Evidence) -> tuple[Verdict, str] | None:
+    much = _tells(e, 0.68) or e.fill_low >= 1
+    if hint == "ending":
+        said = "its name says that it is written when the lead is decided"
+        return ("blocked" if much else "suspect"), f"{said}: {_facts(e)}"
+    if hint == "other_score" and _tells(e, 0.7):
+        return "suspect", f"{_WHEN[hint]}; it tells much: {_facts(e)}"
+    if hint in ("assigned", "other_score") and _tells(e, 0.58):
+        return "cannot_tell", _WHEN[hint]
+    if not _signal(e):
+        return None
+    if hint in ("worked", "scored"):
+        verdict: Verdict = "blocked" if _tells(e, 0.72) or e.fill_low >= 1 else "suspect"
+        return verdict, f"{_WHEN[hint]}, and it carries signal: {_facts(e)}"
+    if hint == "offered" and e.fill_log_ratio >= 0.3 and e.fill_low > 0:
+        return "suspect", f"it belongs to an offer, and it is {_fills(e)}"
+    return None
+
+
+_WHEN: dict[Hint, str] = {
+    "worked": "its name says that it may be written while a lead is worked",
+    "scored": "its name says that a system watches the lead and renews this",
+    "assigned": (
+        "it names who works the lead: if that was chosen or changed after the hand-off it knows "
+        "the outcome, and no statistic of one export shows when"
+    ),
+    "other_score": (
+        "it looks like the score of another system: if that is written or renewed after the "
+        "hand-off it knows the outcome, and no statistic of one export shows when"
+    ),
+}
+
+
+def _noticed(name: str, e: Evidence) -> tuple[Verdict, str] | None:
+    if e.after_created is not None and e.after_created >= 0.5 and not is_planned(name):
         return "suspect", (
             f"in {e.after_created:.0%} of the leads it lies after the creation: unless it is a "
             "date that the lead planned, it was written later"
         )
-    signal = (
-        (e.auc_alone >= 0.55 and e.auc_alone - 2 * e.auc_error > 0.5)
-        or (e.fill_log_ratio >= 0.5 and enough)
-        or e.auc_missing >= 0.55
-    )
-    telling = _WRITTEN_LATER.search(said) and not _KNOWN_BEFORE.search(said)
-    if telling and signal:
-        return "suspect", (
-            "its name says that it may be written while a lead is worked, and it carries signal: "
-            f"AUC {e.auc_alone:.2f} alone, {fills}"
-        )
-    if e.certain_share >= 0.1 and e.auc_alone >= 0.7:
+    if e.certain_share >= 0.1 and _tells(e, 0.7):
         return "suspect", (
             f"{e.certain_share:.0%} of the leads hold a value under which the outcome is all but "
             f"certain (AUC {e.auc_alone:.2f} alone)"
         )
-    if e.fill_log_ratio >= 1.5 and enough:
-        return "suspect", f"it is {fills}: it may be filled in once the outcome shows"
-    return "fine", f"AUC {e.auc_alone:.2f} alone, {fills}"
+    if e.fill_log_ratio >= 1.5 and e.fill_low >= 0.7 and _enough(e):
+        return "suspect", f"it is {_fills(e)}: it may be filled in once the outcome shows"
+    if e.open_low is not None and e.open_low >= 1.5 and _enough(e):
+        return "suspect", (
+            f"it is {_fills(e)}, but for only {e.filled_open or 0:.0%} of the open ones, at equal "
+            "age: it is filled in while a lead is worked"
+        )
+    return None

@@ -13,7 +13,14 @@ from training.check import check
 def test_a_fitting_export_has_a_finding_for_every_field(crm: Path, agreement: Agreement) -> None:
     result = check(crm / "export.csv", agreement)
 
-    assert result.findings.keys() == agreement.fields.keys()
+    assert result.findings.keys() == {*agreement.fields, "closed_at"}
+
+
+def test_the_agreed_closing_time_is_blocked(crm: Path, agreement: Agreement) -> None:
+    finding = check(crm / "export.csv", agreement).findings["closed_at"]
+
+    assert finding.verdict == "blocked"
+    assert "closing time" in finding.reason
 
 
 def test_the_excluded_fields_are_judged_too(crm: Path, agreement: Agreement) -> None:
@@ -62,3 +69,30 @@ def test_an_export_without_wins_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match=r"4 leads have a label and 0 of them are won.*\[outcomes"):
         check(small(tmp_path), turned)
+
+
+def test_a_kind_that_does_not_fit_the_values_is_named(tmp_path: Path) -> None:
+    result = check(small(tmp_path), agreed(fields={"size": {"use": "yes", "kind": "date"}}))
+
+    fault = "size is agreed as a date, and 100% of its values are none; they look like a number"
+    assert any(remark.startswith(fault) for remark in result.remarks)
+
+
+def test_a_kind_that_fits_is_not_remarked_on(tmp_path: Path) -> None:
+    result = check(small(tmp_path), agreed(fields=SIZE))
+
+    assert not any("agreed as" in remark for remark in result.remarks)
+
+
+def test_rules_on_a_field_that_the_export_lacks_are_named(tmp_path: Path) -> None:
+    rule = [{"field": "region", "is": ["north"]}]
+    ruled = agreed(
+        fields=SIZE,
+        personas=[{"name": "Northern", "all": rule}],
+        routes=[{"owner": "Team North", "all": rule}],
+    )
+
+    remarks = check(small(tmp_path), ruled).remarks
+
+    assert any(r.startswith("persona 'Northern' asks for 'region'") for r in remarks)
+    assert any(r.startswith("the route to 'Team North' asks for 'region'") for r in remarks)

@@ -74,7 +74,8 @@ def test_a_lopsided_fill_is_suspect() -> None:
 @pytest.mark.parametrize(
     "name",
     ["Lead Quality", "Tags", "last_activity", "LastModifiedBy", "Lost reason", "DealStage",
-     "call_minutes", "lead-status", "Angebot", "Notes", "Phase"],
+     "call_minutes", "lead-status", "Notes", "Phase", "Number of Calls", "next_step",
+     "Motivo de pérdida", "Gesprächsdauer", "Activity Score", "Lead Score", "propensity"],
 )  # fmt: skip
 def test_a_telling_name_with_signal_is_suspect(name: str) -> None:
     finding = judge(name, MODEST)
@@ -115,16 +116,63 @@ def test_values_under_which_the_outcome_is_all_but_certain_are_suspect() -> None
     assert "all but certain" in finding.reason
 
 
-@pytest.mark.parametrize("name", ["Activity Score", "health_index", "CreditGrade", "propensity"])
-def test_the_score_of_another_system_cannot_be_told(name: str) -> None:
-    finding = judge(name, MODEST)
+@pytest.mark.parametrize("name", ["Risk Score", "site_index", "Grade", "Lead Owner", "sales_rep"])
+def test_of_a_score_or_an_owner_only_the_time_of_writing_decides(name: str) -> None:
+    finding = judge(name, mostly(0.35))
 
     assert finding.verdict == "cannot_tell"
     assert "no statistic of one export shows when" in finding.reason
 
 
+@pytest.mark.parametrize("name", ["site_index", "Lead Owner"])
+def test_a_score_or_an_owner_that_tells_nothing_is_fine(name: str) -> None:
+    assert judge(name, NOISE).verdict == "fine"
+
+
+def test_a_telling_name_that_tells_much_is_blocked() -> None:
+    finding = judge("Lead Quality", mostly(0.55))
+
+    assert finding.verdict == "blocked"
+    assert "written while a lead is worked" in finding.reason
+
+
+@pytest.mark.parametrize("name", ["close_date", "Lost Reason", "Date Closed", "won_at"])
+def test_what_is_written_at_the_end_is_suspect_though_it_tells_nothing(name: str) -> None:
+    assert judge(name, NOISE).verdict == "suspect"
+
+
+def test_an_offer_is_suspect_where_it_is_given_to_the_winners_more_often() -> None:
+    assert judge("Angebot", filled(0.7, 0.4)).verdict == "suspect"
+
+
+def test_a_quote_that_every_lead_came_with_is_fine() -> None:
+    assert judge("quoted_amt", MODEST).verdict == "fine"
+
+
 def test_another_systems_score_that_nearly_tells_the_outcome_is_blocked() -> None:
     assert judge("Activity Score", mostly(0.95)).verdict == "blocked"
+
+
+def test_an_answer_that_rules_a_sale_out_is_honest_where_few_buy() -> None:
+    few = (np.random.default_rng(2).random(ROWS) < 0.12).astype(int).tolist()
+    cells: list[Cell] = [
+        "insured" if not won and d < 0.5 else "not" for won, d in zip(few, DRAW, strict=True)
+    ]
+    known = labelled(few, previously_insured=cells)
+
+    finding = find_leaks(known, known.history, agreed(), {"previously_insured": use()})
+
+    assert finding["previously_insured"].evidence.auc_alone > 0.7
+    assert finding["previously_insured"].verdict == "fine"
+
+
+def test_a_number_other_than_zero_for_one_outcome_only_is_blocked() -> None:
+    cells: list[Cell] = [float(won and d < 0.15) * 100 for won, d in zip(WON, DRAW, strict=True)]
+
+    finding = judge("balance due", cells, "number")
+
+    assert finding.verdict == "blocked"
+    assert "other than zero" in finding.reason
 
 
 def test_an_empty_field_is_fine() -> None:
@@ -201,3 +249,96 @@ def test_with_few_leads_a_telling_name_needs_more_than_chance() -> None:
         verdicts.append(find_leaks(few, few.history, agreed(), {"notes": use()})["notes"].verdict)
 
     assert verdicts.count("fine") >= 9
+
+
+def of_ages(filled_when_open: float, new_form: bool = False) -> Finding:
+    """What is found of a nameless field in 1,000 leads of which each second is still open."""
+    random = np.random.default_rng(3)
+    created = [START + timedelta(days=i / 2) for i in range(1000)]
+    states = [("won", "open", "lost", "open")[i % 4] for i in range(1000)]
+    chance = [filled_when_open if state == "open" else 0.8 for state in states]
+    if new_form:
+        chance = [0.8 if i > 500 else 0.0 for i in range(1000)]
+    cells: list[Cell] = ["x" if random.random() < share else None for share in chance]
+    told = history(states, created, columns={"branch": cells})
+    agreement = agreed(IN_TIME)
+    return find_leaks(label(told, agreement), told, agreement, {"branch": use()})["branch"]
+
+
+def test_a_field_filled_only_once_leads_are_decided_is_suspect() -> None:
+    finding = of_ages(filled_when_open=0.02)
+
+    assert finding.verdict == "suspect"
+    assert "at equal age" in finding.reason
+
+
+def test_a_field_that_a_new_form_brought_is_fine() -> None:
+    finding = of_ages(filled_when_open=0.8, new_form=True)
+
+    assert finding.verdict == "fine"
+    assert (finding.evidence.filled_young or 0) > 0.7
+    assert finding.evidence.filled_old == 0.0
+
+
+def side_by_side() -> dict[str, Finding]:
+    """Two honest fields, a leak that is blocked alone, and a weaker one behind it."""
+    random = np.random.default_rng(8)
+
+    def telling(share: float) -> list[Cell]:
+        known = random.random(ROWS) < share
+        return [
+            "ab"[won if k else int(random.random() < 0.5)]
+            for won, k in zip(WON, known, strict=True)
+        ]
+
+    columns = {
+        "form": telling(0.5),
+        "size": telling(0.3),
+        "all": telling(0.97),
+        "most": telling(0.67),
+    }
+    known = labelled(WON, **columns)
+    return find_leaks(known, known.history, agreed(), {name: use() for name in columns})
+
+
+def test_a_leak_hidden_behind_another_is_found_when_that_is_gone() -> None:
+    found = side_by_side()
+
+    assert found["all"].verdict == "blocked"
+    assert found["most"].verdict == "suspect"
+    assert "with it a model orders the leads" in found["most"].reason
+
+
+def test_honest_fields_beside_leaks_stay_fine() -> None:
+    found = side_by_side()
+
+    assert {found["form"].verdict, found["size"].verdict} == {"fine"}
+
+
+def test_what_a_field_adds_is_measured_beside_honest_fields_only() -> None:
+    evidence = side_by_side()["all"].evidence
+
+    assert (evidence.auc_without or 1) < 0.85 < (evidence.auc_with or 0)
+
+
+def test_sixty_leads_and_chance_accuse_no_field() -> None:
+    random = np.random.default_rng(11)
+    won = (random.random(60) < 0.4).astype(int).tolist()
+    columns: dict[str, list[Cell]] = {
+        f"f{i}": [None if d < 0.1 else d for d in random.random(60)] for i in range(40)
+    }
+    known = labelled(won, **columns)
+
+    found = find_leaks(known, known.history, agreed(), {n: use("number") for n in columns})
+
+    assert {n for n, finding in found.items() if finding.verdict != "fine"} == set()
+
+
+def test_judging_twice_gives_the_same() -> None:
+    assert side_by_side() == side_by_side()
+
+
+def test_of_many_leads_a_part_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.leaks._MOST_ROWS", 500)
+
+    assert judge("colour", mostly(0.95)).verdict == "blocked"

@@ -1,0 +1,218 @@
+"""What the name of a field says about when it is written.
+
+The lists hold what CRMs and sales teams call their fields, gathered from public schemas and exports
+of Salesforce, HubSpot, Pipedrive, Zoho, Odoo and Bitrix24, and of call, loan, quote, enrolment and
+booking data. A name alone convicts nobody: `leaks` asks for evidence beside it.
+Names are compared as `spoken` gives them: small letters, no accents, single spaces.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from training.outcome_words import spoken
+
+Hint = Literal["ending", "worked", "offered", "scored", "other_score", "assigned", ""]
+"""When a field of such a name is written.
+
+ending: when the lead is decided; worked: while sales works it; offered: with an offer or a quote,
+which may also be what the lead came with; scored: by a system that watches the lead;
+other_score: by some other system; assigned: when somebody is put in charge.
+"""
+
+# Some CRMs put the object before the field: in `Deal - Channel` the deal tells nothing.
+_OBJECT = re.compile(r"(?i)^(deal|lead|person|organi[sz]ation|contact|company|account) - ")
+
+_HAPPENED = (
+    r"(done|date|time|status|set|show(n|ed)?|held|kept|made|scheduled|booked|completed|count)"
+)
+_MOVED = r"(lead|deal|opportunity|contact|prospect|sales?|pipeline|call|order|application|proposal"
+_MOVED += (
+    r"|appointment|booking|reservation|enrol\w*|customer|churn|current|final|project|quote|loan"
+)
+_MOVED += r"|follow ?ups?|docusign|payment|policy|last|disposition)"
+_LAST = r"(last|latest|recent|letzte[rsn]?|ultim[ao]|dernier|derniere|laatste)"
+_TOUCH = r"(notable )?(activity|contact(ed)?|modified|modification|action|touch\w*|call(ed)?"
+_TOUCH += r"|updated?|change"
+_TOUCH += r"|interaction|stage( (change|update))?|transfer\w*|viewed|follow ?up|engagement"
+_TOUCH += r"|meeting|attempt|conversation"
+_TOUCH += (
+    r"|(e ?)?mail (sent|received)|credit pull|fico|aktivitat|kontakt\w*|anruf|actividad|contacto"
+)
+_TOUCH += r"|llamada|atividade|contato|attivita|contatto|activite|activiteit)"
+_COUNTED = (
+    r"(calls?|contacts?|touch(es|points?)?|meetings?|attempts?|activities|chats?|interactions?"
+)
+_COUNTED += (
+    r"|follow ?ups?|demos?|(e ?)?mails? (sent|messages)|messages sent|llamadas|relances|appels"
+)
+_COUNTED += r"|anrufe|visitas)"
+
+_ENDING = (
+    r"clos(e|ed|ing|ure)( ?date)?|won|lost|(changed?|close) ?date|recogni[sz]ed \w+",
+    r"expected (arr|mrr|value)|became (a |an )?\w+( date)?",
+    r"(win|loss|lose|churn|exit|termination|dead|junk|cancel\w*|status|stage) (reason|date"
+    r"|category)",
+    r"reason (for |of )?(\w+ )?(loss|losing|churn|cancel\w*|rejection|not \w+|disqual\w*)",
+    r"churn (score|label|flag|value)|(dis|un)qualif\w+|reject(ed|ion)( \w+)?|declined|withdrawn",
+    r"cancel(l?ed|lation)?( (date|reason|flag|time|at|on))?",
+    r"(is |lead |total |days to )?convert(ed)?( .*)?",
+    r"(total|lead|is|days to|time to) conversions?( time)?",
+    r"(mql|sql|sal|sao|sqo|opportunity|customer|qualified|demo|proposal|negotiation"
+    r"|trial)( (date|at|on))",
+    r"conversions?|enrol(l?ed|l?ment)( (date|status|fee|number|id|at|on))?",
+    r"contracts? (signed|sent|date|start|end|until|value|amount|number|no|id|status"
+    r"|verified)( \w+)?",
+    r"(signed|sent) contract|docu ?signed?|signed( (date|at|on|up))?|invoiced?( .*)?",
+    r"(down |second |setup )?payments? (date|received|status|made|amount|verified|done)( \w+)*",
+    r"(amount|token|deposit|fee|commission|balance|total) (paid|received)",
+    r"paid (date|amount|on|at)|is paid|\w* ?pymnt\w*( \w+)*|(\w+ )*(prncp|recoveries)( \w+)?",
+    r"recovery fee|settlement \w+|hardship \w+|sold( .*)?|sale (date|amount|value|completed)",
+    r"(order|purchase) (date|number|no|value|id)|booking (amount|date|status|value|changes?)",
+    r"booked( .*)?|reservation status( date)?|disburs\w+( .*)?|sanction\w+( .*)?",
+    r"approv(ed|al)( (date|amount|status|at|on))?|admit(ted)?( date)?|admission decision",
+    r"decision( (date|made))?|deposit (date|amount|paid)( date)?",
+    r"install(ed|ation)?( (date|status))|hand ?over( date)?",
+    r"policy (number|issued|bound|start)( date)?|(deal )?probability( .*)?|win probability",
+    r"forecast( .*)?|weighted (amount|value|revenue)",
+    r"(expected|prorated) (revenue|clos\w+)( date)?|final (amount|value|price|decision|status)",
+    r"abschluss\w*|absagen?|absage grund|(verlust|absage|ablehnungs)grund",
+    r"auftrags(nummer|datum|wert)|rechnungs?\w*|(auftrags|abschluss)wahrscheinlichkeit|gewonnen",
+    r"verloren|unterschrieben|vertrags\w+",
+    r"(fecha|data|date|datum|motivo|motif|raison|razon|reden) (de |da |del |di "
+    r"|van )?(la )?(cierre|perdida|perda|perte|cloture|fechamento|chiusura|sluiting|verlies"
+    r"|rechazo|venta|refus)",
+)  # fmt: skip
+_WORKED = (
+    r"tags?|labels?|notes?",
+    r"(sales|call|lead|agent|internal|rep|manager|staff|next \w+) (tags?|labels?|notes?"
+    r"|remarks?|comments?)",
+    r"remarks?|comments?|bemerkung(en)?|notiz(en)?|observaciones|observacoes|comentarios",
+    r"commentaires|opmerkingen",
+    r"(\w+ )*(stage|phase)( name| id| idx| index| change count| changes?)?|reached( \w+)?",
+    r"(stage )?entered \w+|(sales |deal )?cycle (days|length|time)",
+    r"date (open|opened|assigned|deadline)|verkaufsphase|etapa|etape|fase",
+    r"(.* )?(date|time) entered .*|status( (id|name|date|reason))?|statut( .*)?",
+    rf"{_MOVED} status( .*)?|estado (actual|de|del|do|da) .*|reasons?|grund|motivo|motif|raison",
+    r"reden|outcome|(call|lead|contact|sales|final) (outcome|result)|result|ergebnis",
+    r"(call )?disposition( code)?|resultado",
+    r"(lead|sales|prospect|contact) (quality|temperature|rating|profile|interest|heat|priority)",
+    r"quality|rating|rated|temperature|(\w+ )?behaviou?r profile|hot lead|interest level",
+    r"(is |sales |days |through |to )*(qualified|validated|accepted)( (date|at|on|by|lead))?",
+    rf"(.* )?{_LAST} {_TOUCH}( (date|time|datetime|at|on|by|type|d|high|low|range \w+|range))*",
+    r"(last )?(modified|updated|changed?)( (on|at|date|time|by))?|update time",
+    r"next (steps?|action|activity|follow ?up|call|contact|task|meeting|pymnt)( .*)?",
+    r"(.* )?follow ?ups?( .*)?|relances?|wiedervorlage\w*|seguimientos?",
+    r"(call ?back|reminder)( .*)?",
+    rf"(phone )?calls?( (minutes|seconds|length|{_HAPPENED}|duration|outcome|result|attempts?"
+    rf"|start|end|connected|answered|last \d+ days|made))?",
+    rf"(.* )?(number|no|num|nr|nb|count|total|numero|nombre|anzahl) (of |de "
+    rf"|der )?(times )?(sales )?{_COUNTED}",
+    rf"{_COUNTED} (count|made)|(done|total|completed|open|sales|number of) activities",
+    r"activities (done|to do)|(number of )?times contacted|num touches|times called",
+    r"(e ?)?mails? sent|set date|follow ?up due( at)?",
+    r"(.* )?(call|talk|pitch|meeting|conversation|demo|gesprachs?) ?(duration|dauer|time"
+    r"|length|minutes)",
+    r"duration( of (the )?(call|pitch|conversation|meeting|last contact))?( (sec\w*|min\w*|s))?",
+    r"(duree|duracion|dauer|duracao) .*|gesprachsdauer",
+    rf"(appointment|interview|test drive|site visit|campus visit|viewing"
+    rf"|consultation) {_HAPPENED}( .*)?",
+    r"meetings?( .*)?|demos?( (date|held|done|given|scheduled|status|completed|attended))?",
+    r"test drive|site visits?|campus visits?|visited|site survey( .*)?",
+    r"visit (done|date|status|scheduled|completed)",
+    r"counsell?(or|ing) (calls?|sessions?|done|date)|interview score|erstgesprach",
+    r"abschlussgesprach|(.* )?satisfaction( .*)?|(customer |sales |agent |lead )feedback|nps",
+    r"csat|product pitched|objections?|negotiation( .*)?|trade apprais\w+",
+    r"application (submitted|status|completed)( date)?",
+    r"respon(ded|se time|se received|d time|se days)( .*)?|repl(y|ied)( .*)?|reached",
+    r"contacted( .*)?|(contact|call|response) (date time|time|date)|first (call|response) .*",
+    r"(last )?stage (update|change)( date)?|days to (?!departure|arrival|event|travel|move).*",
+    r"time to (first )?\w+|speed to lead|elapsed (days|time).*",
+    r"(ratio |total |elapsed |number of )*days (in|open|since (contact|call|stage)|identified"
+    r"|validated|qualified)( .*)?",
+    r"(is )?un(worked|read).*|contact unworked|(open|overdue) (activity|task)|permit .*|ntp date",
+    r"lead age|opportunit(y|ies) (id|stage|status|created|count)|number of associated deals",
+    r"associated deals?|(recent|first) deal .*|deal (amount|value) won|time in (stage|status)",
+    r"converted (opportunity|account|deal|contact)( id)?|total revenue|deal gross",
+    r"stock number sold|commission( .*)?|orientation .*|financial aid awarded|assigned room type",
+)  # fmt: skip
+_OFFERED = (
+    r"(.* )?(quotes?|quoted|quotations?|proposals?|offers?|angebote?|angebots\w+|devis"
+    r"|cotizacion|propuesta|proposta|preventivo|offerte)( .*)?",
+    r"contract|deposit|payments?|paid|samples?|discounts?( (given|amount|offered))?",
+)  # fmt: skip
+_SCORE = r"(score|scoring|index|grade|rank|propensity|points)"
+_WATCHED = (
+    r"(activity|engagement|profile|lead|quality|intent|behaviou?r|health|interest|hub ?spot|pardot"
+)
+_WATCHED += r"|marketo|ai|predictive|conversion|win|einstein|salesforce|heat)"
+_SCORED = (
+    rf"(.* )?{_WATCHED} {_SCORE}( .*)?|propensity.*|conversion probability|ai \w+",
+    r"confidence( score)?",
+)  # fmt: skip
+_OTHER_SCORE = (
+    rf"(.* )?{_SCORE}( .*)?",
+)  # fmt: skip
+_ASSIGNED = (
+    r"((record|contact|lead|deal|account|opportunity) )?owner( .*)?|assignee|assigned .*",
+    r"rep( \d)?|sales ?(rep\w*|agent|person|man|owner|executive)( .*)?",
+    r"account (manager|executive)|(lead )?priority",
+)  # fmt: skip
+# A person's standing, what happened before this lead, or what it did on the site itself.
+_KNOWN_BEFORE = re.compile(
+    r"\b(marital|civil|family|employ\w*|occupation|housing|home|citizen\w*|residen\w*|credit"
+    r"|education\w*"
+    r"|verification|smok\w*|health (condition|insurance)|school|exam|test (score|result)|sat"
+    r"|gpa|waiting|membership|life ?stage|growth stage"
+    r"|funding stage|company stage|prev(ious)?(ly)?|prior|past|earlier|before"
+    r"|do not|opt(ed)?|consent|(first|recent) conversion|(e ?)?mail quality|(type ?of"
+    r"|preferred) contact"
+    r"|(contact|call) (day|month|year|weekday|hour)|(day|month|weekday) of|service calls"
+    r"|(day|eve|evening|night|intl|international) (calls?|minutes|charge)|customer type"
+    r"|(page|visit|session|website|product related|administrative|informational|loan|trip|stay"
+    r"|course)"
+    r" duration|how did|what|which)\b"
+)
+_HINTS: tuple[tuple[Hint, tuple[str, ...]], ...] = (
+    ("scored", _SCORED),
+    ("ending", _ENDING),
+    ("worked", _WORKED),
+    ("offered", _OFFERED),
+    ("assigned", _ASSIGNED),
+    ("other_score", _OTHER_SCORE),
+)
+_COMPILED = tuple((hint, re.compile("|".join(f"(?:{p})" for p in parts))) for hint, parts in _HINTS)
+# An ending may stand anywhere in a name; the other words must be all that the name says.
+_CLOSED_ANYWHERE = re.compile(
+    r"\b(clos(e|ed|ing|ure)|lost|won|disqualif\w+|unterschrieben|invoiced?|enrolled|converted)\b"
+)
+
+
+def plain(name: str) -> str:
+    """Return a field's name as one would say it, without the object that some CRMs put before."""
+    return spoken(_OBJECT.sub("", re.sub(r"[’'`]", "", name)))
+
+
+def hint_of(name: str) -> Hint:
+    """Return what a field's name says about when it is written; empty where it says nothing."""
+    said = re.sub(r"^(is|has|the) (?=\w+ \w)", "", re.sub(r" c$", "", plain(name)))
+    if _KNOWN_BEFORE.search(said):
+        return ""
+    if _CLOSED_ANYWHERE.search(said):
+        return "ending"
+    return next((hint for hint, pattern in _COMPILED if pattern.fullmatch(said)), "")
+
+
+_PLANNED = re.compile(
+    r"\b(desired|wanted|wished|preferred|planned|intended|requested|travel|departure|arrival"
+    r"|check ?in"
+    r"|check ?out|move|moving|wedding|event|course|term|semester|due|birth|geburt\w*|expir\w*"
+    r"|renewal"
+    r"|scheduled day|appointment day|availab\w*|wunsch\w*)\b"
+)
+
+
+def is_planned(name: str) -> bool:
+    """Whether a field's name says that it is a date which the lead itself looks forward to."""
+    return _PLANNED.search(plain(name)) is not None
