@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 _WIDTH, _HEIGHT = 600, 340
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 34, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 26, 34, 46
 _ROW = 26
 _LABELS = 210
 _NAME = 30
@@ -202,7 +202,7 @@ def _ranges_height(chart: Ranges) -> int:
 def _ranges(chart: Ranges) -> Iterator[Markup]:
     values = [v for row in chart.rows for v in (row.value, row.high)]
     top = _highest(values, chart.x_percent)
-    x = _Axis(top, _LABELS, _WIDTH - _RIGHT - 10, chart.x_percent)
+    x = _Axis(top, _LABELS, _WIDTH - _RIGHT, chart.x_percent)
     bottom = _TOP + _ROW * len(chart.rows)
     for at, text in x.ticks():
         yield Markup('<line class="grid" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(

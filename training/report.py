@@ -55,6 +55,8 @@ class Section:
 def render(title: str, facts: Mapping[str, str], sections: Sequence[Section]) -> str:
     """Return the report as one self-contained HTML page; all text is escaped.
 
+    Per cent signs stand after a no-break space, which a search in it must know.
+
     Args:
         title: what the page is about.
         facts: name to value: what was judged, by which agreement; small print under the title.
@@ -67,6 +69,12 @@ def render(title: str, facts: Mapping[str, str], sections: Sequence[Section]) ->
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_unbroken,
     )
     environment.globals["svg"] = svg
     return environment.get_template(_TEMPLATE).render(title=title, facts=facts, sections=sections)
+
+
+def _unbroken(value: object) -> object:
+    """Keep a number and its per cent sign on one line, by a no-break space."""
+    return value.replace(" %", "\u00a0%") if isinstance(value, str) else value

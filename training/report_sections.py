@@ -24,14 +24,23 @@ from training.statements import (
 )
 
 _DRAWN = 20
-"""Campaigns or fields in a chart; the table holds more."""
+"""Campaigns in the chart; the table holds more."""
+_SMALL = "What few leads share stands together; fewer than ten in all are left out."
+_CALLS = (
+    "Calls a day are held against judged leads alone; leads without a known outcome take calls "
+    "too, so sales may reach fewer than told here.",
+)
 
 
 def summary(evaluation: Evaluation) -> Section:
     """Return what it means for sales and for marketing, on top of everything."""
-    sentences = [f"For sales: {told}" for told in order_sentences(evaluation)]
-    sentences += [f"For both: {in_the_large(evaluation)}"]
-    sentences += [f"For marketing: {told}" for told in campaign_sentences(evaluation)]
+    parts = {
+        "sales": order_sentences(evaluation),
+        "both": (in_the_large(evaluation),),
+        "marketing": campaign_sentences(evaluation),
+    }
+    told = {who: " ".join(found) for who, found in parts.items()}
+    sentences = [f"For {who}: {text}" for who, text in told.items() if text]
     return Section("In short", tuple(sentences), numbers=tuple(_numbers(evaluation)))
 
 
@@ -166,8 +175,8 @@ def _campaigns(evaluation: Evaluation) -> Section:
         "By campaign, the largest first",
         ("campaign", "leads", "expected wins", "95 % interval", "won", "verdict"),
         tuple(_campaign_row(c) for c in campaigns),
-        "The interval is what the model expects of the sum if its probabilities are true. Small "
-        "campaigns stand together.",
+        "The interval is what the model expects of the sum if its probabilities are true. "
+        + _SMALL,
         words=("verdict",),
     )
     return Section("Campaigns", tuple(campaign_sentences(evaluation)), (table,), (chart,))
@@ -198,6 +207,7 @@ def _segments(evaluation: Evaluation) -> Section:
                 )
                 for s in found
             ),
+            _SMALL,
         )
         for field, found in evaluation.segments.items()
     )  # fmt: skip
@@ -240,7 +250,9 @@ def _drift(drift: Drift) -> Section:
         "PSI (population stability index) is 0 where nothing moved; from 0.1 on a field has moved, "
         "from 0.25 on much, if chance does not explain it."
     )
-    table = Table("From the leads learned from to the later ones", columns, rows, note)
+    table = Table(
+        "From the leads learned from to the later ones", columns, rows, note, ("verdict",)
+    )
     return Section("What has changed", tuple(drift_sentences(drift)), (table,))
 
 
@@ -257,6 +269,7 @@ def _how(evaluation: Evaluation, split: str, notes: Sequence[str]) -> Section:
         + " Intervals of single bands, fields and grades take leads as independent.",
         "What they do not show: what changes after this time, leads without a known outcome, and "
         "what would have become of leads had sales worked them otherwise.",
+        *(_CALLS if e.capacity is not None else ()),
         *notes,
     )  # fmt: skip
     names = {

@@ -1,6 +1,7 @@
 """Later rows by campaign, by any field, by grade: what was said of them and what became of them.
 
-Categories of few rows are never named: they stand together as `smaller ones`.
+Categories of few rows are never named: they stand together as `smaller ones`, and are left out
+where even together they are fewer than ten.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ FALSE_ALARMS = 0.05
 """Share of false alarms among all that are raised."""
 _FEWEST_ROWS = 20
 _FEWEST_WON = 5
+_FEWEST_TOGETHER = 10
 _MOST = 40
 """Categories of a field that stand by name; the largest ones."""
 Rows = npt.NDArray[np.intp]
@@ -109,6 +111,8 @@ def by_campaign(judged: Judged) -> tuple[Campaign, ...]:
         )
         for name, rows in parts.items()
     }
+    if not tests:
+        return ()
     q = benjamini_hochberg(np.array([test.p for test in tests.values()]))
     found = []
     for (name, test), share in zip(tests.items(), q.tolist(), strict=True):
@@ -152,11 +156,14 @@ def by_grade(judged: Judged) -> Grades | None:
 
 
 def _pooled(parts: dict[str, Rows], enough: Enough) -> dict[str, Rows]:
-    """Return the categories of which there is enough, the largest first, then the others as one."""
+    """Return the categories of which there is enough, the largest first, then the others as one.
+
+    Fewer than ten leads are left out even together: they would tell of single persons.
+    """
     order = sorted(parts.items(), key=lambda part: (-len(part[1]), part[0]))
     named = dict([part for part in order if enough(part[1])][:_MOST])
-    others = [rows for name, rows in order if name not in named]
-    return {**named, SMALLER: np.sort(np.concatenate(others))} if others else named
+    others = np.array([row for name, rows in order if name not in named for row in rows], np.intp)
+    return {**named, SMALLER: np.sort(others)} if len(others) >= _FEWEST_TOGETHER else named
 
 
 def _judgeable(judged: Judged) -> Enough:

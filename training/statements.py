@@ -159,7 +159,7 @@ def segment_sentences(evaluation: Evaluation) -> Iterator[str]:
         yield (
             f"In {len(missed)} of {_count(len(found), 'category', 'categories')} the mean "
             "prediction lies outside the 95 % interval of what was won; of true probabilities "
-            f"about {len(found) * 0.05:.1f} would by chance."
+            f"at most about {len(found) * 0.05:.1f} would by chance."
         )
 
 

@@ -32,7 +32,8 @@ EVIL = '<script>alert("1")</script>'
 
 
 def page(*sections: Section) -> str:
-    return render("Lead quality", {"agreement": "1-abc"}, sections or SECTIONS)
+    text = render("Lead quality", {"agreement": "1-abc"}, sections or SECTIONS)
+    return text.replace("\u00a0", " ")
 
 
 class Tags(HTMLParser):
@@ -136,3 +137,7 @@ def test_rare_shares_are_told_apart_on_the_axis() -> None:
 
 def test_what_stands_out_is_marked() -> None:
     assert page().count('class="dot odd"') == 1
+
+
+def test_a_per_cent_sign_never_begins_a_line() -> None:
+    assert "52\u00a0%" in render("a", {}, SECTIONS)

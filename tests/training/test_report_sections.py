@@ -46,7 +46,8 @@ def moved() -> Drift:
 
 @pytest.fixture(scope="module")
 def page(found: Evaluation, moved: Drift) -> str:
-    return render("Leads", {}, (summary(found), *sections(found, SPLIT, moved, ("A note.",))))
+    parts = (summary(found), *sections(found, SPLIT, moved, ("A note.",)))
+    return render("Leads", {}, parts).replace("\u00a0", " ")
 
 
 def test_the_page_holds_the_figures_that_it_speaks_of(found: Evaluation, page: str) -> None:

@@ -81,6 +81,15 @@ def test_campaigns_of_few_leads_are_not_named() -> None:
     assert [(c.name, c.rows) for c in found] == [("large", ROWS - 19), (SMALLER, 19)]
 
 
+def test_a_handful_of_leads_is_left_out_even_together() -> None:
+    names = ["tiny"] * 9 + ["large"] * (ROWS - 9)
+
+    found = replace(JUDGED, campaign=names, segments={"field": names})
+
+    assert [c.name for c in by_campaign(found)] == ["large"]
+    assert [s.name for s in by_segment(found)["field"]] == ["large"]
+
+
 def test_categories_with_few_wins_stand_together() -> None:
     y = np.array([1] * 40 + [0] * 60 + [1] * 4 + [0] * 46, dtype=np.int8)
     said = np.linspace(0.9, 0.1, 150)

@@ -65,10 +65,10 @@ def test_the_best_tenth_is_told_with_its_intervals() -> None:
     text = next(order_sentences(GOOD))
 
     assert text == (
-        f"Calling the best tenth first finds {won.value:.0%} of the wins ({won.low * 100:.0f} to "
-        f"{won.high * 100:.0f} %), {lift.value:.1f} times as many as in any order "
-        f"({lift.low:.1f} to {lift.high:.1f})."
-    ).replace(f"{won.value:.0%}", f"{won.value * 100:.0f} %")
+        f"Calling the best tenth first finds {won.value * 100:.0f} % of the wins ("
+        f"{won.low * 100:.0f} to {won.high * 100:.0f} %), "
+        f"{lift.value:.1f} times as many as in any order ({lift.low:.1f} to {lift.high:.1f})."
+    )
 
 
 def test_a_best_tenth_that_may_be_like_any_other_is_not_praised() -> None:
@@ -151,7 +151,7 @@ def test_misses_among_many_categories_are_set_against_chance() -> None:
     text = next(segment_sentences(judge(Judged(Y, SAID, segments={"source": names}))))
 
     assert "of 10 categories" in text
-    assert "about 0.5 would by chance" in text
+    assert "at most about 0.5 would by chance" in text
 
 
 def grades(a: int, b: int) -> Grades | None:
