@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.agreement import Agreement
-from features.encoder import MIN_COUNT
+from features.encoder import MIN_COUNT, Matrix
 from features.leads import History
 from serving.members import Vector
 from serving.scorer import Scorer
@@ -96,12 +96,57 @@ def maturing(
     """
     if scorer.timing is None:
         raise ValueError("the scorer has no timing model")
-    found = fates(history, scorer.agreement, as_of)
-    hopes = _hopes(scorer, scorer.timing, history, found)
+    return expect(Watched.of(scorer, history, as_of, groups), scorer.timing)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Leads, what became of them so far, and what a timing model reads, as arrays (leads,)."""
+
+    fates: Fates
+    matrix: Matrix
+    log_odds: Vector
+    groups: npt.NDArray[np.object_]
+    horizon: float
+    """In days."""
+
+    @classmethod
+    def of(
+        cls, scorer: Scorer, history: History, as_of: datetime, groups: Sequence[str | None]
+    ) -> Watched:
+        """Read them from a history as known by `as_of`."""
+        matrix = scorer.encoder.encode(history.leads)
+        return cls(
+            fates(history, scorer.agreement, as_of),
+            matrix,
+            scorer.blend.log_odds(matrix),
+            np.array(groups, dtype=object),
+            float(scorer.agreement.horizon_days),
+        )
+
+    def take(self, rows: npt.NDArray[np.intp]) -> Watched:
+        """Return the leads at the given positions."""
+        f = self.fates
+        return Watched(
+            Fates(f.won[rows], f.open[rows], f.day[rows], f.age[rows]),
+            self.matrix[rows],
+            self.log_odds[rows],
+            self.groups[rows],
+            self.horizon,
+        )
+
+
+def expect(watched: Watched, timing: Timing) -> dict[str, Maturing]:
+    """Return what each group will come to. See `maturing`."""
+    found, age = watched.fates, np.nan_to_num(watched.fates.age)
+    left = found.open & (age < watched.horizon)
+    to_come = timing.to_come(watched.matrix, watched.log_odds, age)
+    so_far = timing.so_far(watched.matrix, watched.log_odds, age)
+    hopes = _Hopes(found.won, so_far, np.where(left, to_come, 0.0), timing.spread)
     rows: dict[str, list[int]] = {}
-    for i, name in enumerate(_named(groups)):
+    for i, name in enumerate(_named(watched.groups.tolist())):
         rows.setdefault(name, []).append(i)
-    level = hopes.level(list(range(len(history))), 1.0)
+    level = hopes.level(list(range(len(age))), 1.0)
     return {name: hopes.mature(rows[name], level) for name in sorted(rows)}
 
 
@@ -140,17 +185,6 @@ class _Hopes:
         left = (self.spread**-2 + won) ** -0.5 if self.spread else 0.0
         low, high = interval(chance, left)
         return Maturing(rows, won, float(chance.sum()), won + low, won + high)
-
-
-def _hopes(scorer: Scorer, timing: Timing, history: History, found: Fates) -> _Hopes:
-    if not len(history):
-        return _Hopes(found.won, np.zeros(0), np.zeros(0), timing.spread)
-    matrix = scorer.encoder.encode(history.leads)
-    log_odds = scorer.blend.log_odds(matrix)
-    left = found.open & (found.age < scorer.agreement.horizon_days)
-    age = np.nan_to_num(found.age)
-    to_come = np.where(left, timing.to_come(matrix, log_odds, age), 0.0)
-    return _Hopes(found.won, timing.so_far(matrix, log_odds, age), to_come, timing.spread)
 
 
 def interval(chance: Vector, spread: float) -> tuple[int, int]:

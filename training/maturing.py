@@ -9,11 +9,10 @@ import numpy as np
 from scipy.optimize import brentq
 
 from features.leads import History
-from serving.maturing import LEVEL, Fates, Maturing, fates, maturing
+from serving.maturing import LEVEL, Fates, Mask, Maturing, Watched, expect
 from serving.members import Vector
 from serving.scorer import Scorer
 from serving.timing import Timing
-from training.splits import Rows
 
 _DATES = 4
 """Past moments at most at which a replay looks at the leads that were recent then."""
@@ -22,34 +21,30 @@ _NEWEST = 0.5
 """Share of the matured leads, the newest, by which open leads are judged: markets move."""
 
 
-def undecided(history: History, scorer: Scorer, timing: Timing, found: Fates) -> tuple[float, ...]:
-    """Return, for age 0 and each day but the last, the log-odds that being open then adds.
+def with_undecided(timing: Timing, watched: Watched) -> Timing:
+    """Return the timing with what being open at an age adds to the log-odds of a win.
 
     Leads leave the open ones by being won, which the curve tells, and by being lost or recycled;
     and some are never worked. So of matured leads that were open at that age, as many must be
     expected to win as did.
     """
-    known = found.open | ~np.isnan(found.day)
-    rows = np.flatnonzero(known & (found.age >= scorer.agreement.horizon_days))
-    newest = np.argsort(found.age[rows], kind="stable")[: round(_NEWEST * len(rows))]
-    rows = rows[np.sort(newest)]
-    matrix = scorer.encoder.encode(history.leads.take(rows.tolist()))
-    log_odds = scorer.blend.log_odds(matrix)
-    shares = timing.won_by(matrix, log_odds)
-    end = np.where(found.open, np.inf, found.day)[rows]
-    found_lifts = []
+    mature = np.flatnonzero(_placed(watched.fates) & (watched.fates.age >= watched.horizon))
+    newest = np.argsort(watched.fates.age[mature], kind="stable")[: round(_NEWEST * len(mature))]
+    seen = watched.take(mature[np.sort(newest)])
+    shares = timing.won_by(seen.matrix, seen.log_odds)
+    end = np.where(seen.fates.open, np.inf, seen.fates.day)
+    lifts = []
     for age in (0.0, *timing.days[:-1]):
         still = end >= age
         left = 1 - timing.by_age(shares[still], np.full(int(still.sum()), age))
-        log_odds_left = log_odds[still] + np.log(np.maximum(left, 1e-12))
-        found_lifts.append(_lift(log_odds_left, float((found.won[rows] & still).sum())))
-    return tuple(found_lifts)
+        log_odds_left = seen.log_odds[still] + np.log(np.maximum(left, 1e-12))
+        lifts.append(_lift(log_odds_left, float((seen.fates.won & still).sum())))
+    return replace(timing, undecided=tuple(lifts))
 
 
-def with_undecided(history: History, scorer: Scorer, timing: Timing, as_of: datetime) -> Timing:
-    """Return the timing with `undecided` learned from what is known at `as_of`."""
-    found = fates(history, scorer.agreement, as_of)
-    return replace(timing, undecided=undecided(history, scorer, timing, found))
+def _placed(found: Fates) -> Mask:
+    """Return the leads that are open, or whose end has its day."""
+    return found.open | ~np.isnan(found.day)
 
 
 def _lift(log_odds: Vector, wins: float) -> float:
@@ -64,8 +59,8 @@ def _lift(log_odds: Vector, wins: float) -> float:
     return float(np.clip(brentq(excess, -2 * _FAR, 2 * _FAR, xtol=1e-6), -_FAR, _FAR))
 
 
-def known_at(history: History, when: datetime) -> tuple[History, Rows]:
-    """Return the history as an export at `when` would have told it, and the rows it keeps.
+def known_at(history: History, when: datetime) -> History:
+    """Return the history as an export at `when` would have told it.
 
     What ended later was open then. An end without its time cannot be placed and is left out.
     """
@@ -81,13 +76,12 @@ def known_at(history: History, when: datetime) -> tuple[History, Rows]:
         d == "open" or (end is not None and end >= when)
         for d, end in zip(told.dispositions, told.closed, strict=True)
     ]
-    past = History(
+    return History(
         told.leads,
         ["open" if is_late else d for is_late, d in zip(late, told.dispositions, strict=True)],
         [None if is_late else end for is_late, end in zip(late, told.closed, strict=True)],
         told.serial,
     )
-    return past, np.array(rows, dtype=np.intp)
 
 
 @dataclass(frozen=True)
@@ -106,44 +100,46 @@ class Replayed:
         return self.expected.low <= self.wins <= self.expected.high
 
 
-def horizon_of(scorer: Scorer) -> timedelta:
-    """Return the horizon as a time."""
-    return timedelta(days=scorer.agreement.horizon_days)
+def watch(scorer: Scorer, history: History, as_of: datetime) -> Watched:
+    """Return the leads of a history by campaign where it is agreed, else by source, else in one."""
+    return Watched.of(scorer, history, as_of, _groups(history, scorer))
 
 
-def replay(history: History, scorer: Scorer, as_of: datetime, since: datetime) -> list[Replayed]:
+def replay(timing: Timing, watched: Watched, since: float) -> list[Replayed]:
     """Look back at past moments: what was expected of the leads recent then, and what they came to.
 
-    The moments lie between `since` and one horizon before `as_of`, so that all is known by now.
-    Groups are campaigns where they are agreed, else sources, else the leads of a moment together.
-    What being open means is learned again from what was known at each moment.
+    The moments lie between `since` (in days before now) and one horizon ago, so that by now all
+    is known. What being open means is learned again from what was known at each moment.
     """
-    horizon = horizon_of(scorer)
-    last = as_of - horizon
-    if since > last:
+    if since < watched.horizon:
         return []
-    step = max((last - since) / (_DATES - 1), horizon / 4)
-    moments = [last - i * step for i in range(_DATES) if last - i * step >= since]
-    return [one for moment in moments for one in _replay_at(history, scorer, as_of, moment)]
+    step = max((since - watched.horizon) / (_DATES - 1), watched.horizon / 4)
+    moments = [watched.horizon + i * step for i in range(_DATES)]
+    # A little beyond, because the steps were divided.
+    kept = [ago for ago in moments if ago <= since + 1e-6]
+    return [one for ago in kept for one in _replay_at(timing, watched, ago)]
 
 
-def _replay_at(
-    history: History, scorer: Scorer, as_of: datetime, moment: datetime
-) -> list[Replayed]:
-    past, rows = known_at(history, moment)
-    if scorer.timing is not None:
-        scorer = replace(scorer, timing=with_undecided(past, scorer, scorer.timing, moment))
-    start = moment - horizon_of(scorer)
-    recent = [i for i, created in enumerate(past.leads.created) if created and created >= start]
-    past, final = past.take(recent), history.take(rows[recent].tolist())
-    won = fates(final, scorer.agreement, as_of).won
-    is_open = fates(past, scorer.agreement, moment).open
-    groups = _groups(past, scorer)
-    expected = maturing(scorer, past, moment, groups)
+def _replay_at(timing: Timing, watched: Watched, ago: float) -> list[Replayed]:
+    rows = np.flatnonzero(_placed(watched.fates) & (watched.fates.age > ago))
+    final = watched.take(rows)
+    past = replace(final, fates=_days_ago(final.fates, ago))
+    recent = np.flatnonzero(past.fates.age <= watched.horizon)
+    if len(recent) in (0, len(rows)):
+        return []
+    now, then = final.take(recent).fates, past.take(recent)
+    expected = expect(then, with_undecided(timing, past))
     return [
-        Replayed(mature, int(is_open[mature.rows].sum()), int(won[mature.rows].sum()))
-        for mature in expected.values()
+        Replayed(one, int(then.fates.open[one.rows].sum()), int(now.won[one.rows].sum()))
+        for one in expected.values()
     ]
+
+
+def _days_ago(found: Fates, days: float) -> Fates:
+    """Return what had become of leads so many days before: what ended later was open."""
+    age = found.age - days
+    still = found.open | (found.day >= age)
+    return Fates(found.won & ~still, still, np.where(still, np.nan, found.day), age)
 
 
 def _groups(history: History, scorer: Scorer) -> list[str | None]:
@@ -154,17 +150,14 @@ def _groups(history: History, scorer: Scorer) -> list[str | None]:
     return [None if cell is None else str(cell) for cell in history.leads.column(column)]
 
 
-def spread(history: History, scorer: Scorer, as_of: datetime, since: datetime) -> float:
+def spread(timing: Timing, watched: Watched, since: float) -> float:
     """Return how far wins to come strayed beyond chance: standard deviation as a share of them.
 
     By the method of moments, over past moments: squared errors less what chance explains, over
     squared expectations, before a group's own wins correct what is expected of it.
     """
-    if scorer.timing is None:
-        return 0.0
-    unmoved = replace(scorer, timing=replace(scorer.timing, spread=0.0))
     beyond = squared = 0.0
-    for one in replay(history, unmoved, as_of, since):
+    for one in replay(replace(timing, spread=0.0), watched, since):
         to_come, open_leads = one.expected.to_come, max(one.open, 1)
         by_chance = to_come * (1 - to_come / open_leads)
         beyond += (one.wins - one.expected.final) ** 2 - by_chance
@@ -214,8 +207,8 @@ def evaluate_maturing(
     """
     if scorer.timing is None:
         return None
-    replays = replay(history, scorer, as_of, since)
-    strayed = spread(history, scorer, as_of, since)
+    watched, ago = watch(scorer, history, as_of), (as_of - since) / timedelta(days=1)
+    replays = replay(scorer.timing, watched, ago)
     if not replays:
         return None
     return MaturingEvaluation(
@@ -223,5 +216,5 @@ def evaluate_maturing(
         wins=sum(one.wins for one in replays),
         expected=sum(one.expected.final for one in replays),
         covered=sum(one.covered for one in replays) / len(replays),
-        spread=strayed,
+        spread=spread(scorer.timing, watched, ago),
     )

@@ -15,16 +15,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from features.encoder import MIN_COUNT, Column, Matrix
 from features.leads import History
 from serving.effects import Effects
-from serving.maturing import Fates, Mask, fates
+from serving.maturing import Fates, Mask, Watched, fates
 from serving.members import Additive, Vector
 from serving.scorer import Scorer
 from serving.timing import Timing
 from training.effects import ALL, Choice, Design, Ridge, choose
-from training.maturing import horizon_of, spread, with_undecided
+from training.maturing import spread, watch, with_undecided
 from training.splits import Rows
 
 SCORE = "the score"
@@ -33,6 +34,8 @@ _WINS_AN_INTERVAL = 10
 _MOST_WINS = 25_000
 """With eight intervals, 200,000 person-periods."""
 _STEPS = 6
+_LOOK_BACK = 3
+"""Horizons back at most from which former recent leads are looked at."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,8 @@ def fit_timing(
     names = scorer.agreement.columns
     if names.created is None or names.closed is None or as_of is None:
         return _absent("it needs the creation and the closing time of leads")
-    found = fates(history, scorer.agreement, as_of)
+    watched = watch(scorer, history, as_of)
+    found = watched.fates
     won = found.won & ~np.isnan(found.day) & (found.day <= found.age)
     mature = won & (found.age >= scorer.agreement.horizon_days)
     if mature.sum() < MIN_COUNT:
@@ -154,7 +158,8 @@ def fit_timing(
     if len(wins) > _MOST_WINS:
         wins = np.sort(np.random.default_rng(seed).choice(wins, _MOST_WINS, replace=False))
     days = _intervals(found.day[mature], scorer)
-    return _fit(history, scorer, found, as_of, wins, days, seed)
+    with threadpool_limits(1):  # so that sums are the same on any number of cores
+        return _fit(scorer, watched, wins, days, seed)
 
 
 def _absent(why: str, wins: int = 0) -> FittedTiming:
@@ -171,25 +176,17 @@ def _intervals(day: Vector, scorer: Scorer) -> tuple[float, ...]:
 
 
 def _fit(
-    history: History,
-    scorer: Scorer,
-    found: Fates,
-    as_of: datetime,
-    wins: Rows,
-    days: tuple[float, ...],
-    seed: int,
+    scorer: Scorer, watched: Watched, wins: Rows, days: tuple[float, ...], seed: int
 ) -> FittedTiming:
-    periods = Periods.of(found.day[wins], found.age[wins], days)
-    matrix = scorer.encoder.encode(history.leads.take(wins.tolist()))
-    inputs = np.column_stack([matrix, scorer.blend.log_odds(matrix)])
+    seen = watched.take(wins)
+    periods = Periods.of(seen.fates.day, seen.fates.age, days)
+    inputs = np.column_stack([seen.matrix, seen.log_odds])
     columns = (*scorer.encoder.columns, Column(SCORE, SCORE, None))
-    design = Design(inputs, columns, np.arange(len(wins)))
-    choice, hazards, delay = _delays(periods, design, seed)
+    choice, hazards, delay = _delays(periods, Design(inputs, columns, np.arange(len(wins))), seed)
     curve = Timing(days, tuple(hazards.tolist()), delay, (0.0,) * len(days), spread=0.0)
-    model = with_undecided(history, scorer, curve, as_of)
-    timed, since = replace(scorer, timing=model), as_of - 3 * horizon_of(scorer)
-    model = replace(model, spread=spread(history, timed, as_of, since))
-    return FittedTiming(model, len(wins), choice)
+    model = with_undecided(curve, watched)
+    strayed = spread(model, watched, _LOOK_BACK * watched.horizon)
+    return FittedTiming(replace(model, spread=strayed), len(wins), choice)
 
 
 def _delays(periods: Periods, design: Design, seed: int) -> tuple[Choice, Vector, Effects]:

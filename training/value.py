@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from features.agreement import Agreement
 from features.cells import Cell, missing_as_none, number
@@ -149,7 +150,8 @@ def fit_value(labelled: Labelled, scorer: Scorer, rows: Rows, seed: int = 0) -> 
     if len(wins) > _MOST_WINS:
         wins = np.sort(np.random.default_rng(seed).choice(wins, _MOST_WINS, replace=False))
     matrix = scorer.encoder.encode(taken.leads)
-    return _fit(Design(matrix, scorer.encoder.columns, wins), values[wins], unusable, seed)
+    with threadpool_limits(1):  # so that sums are the same on any number of cores
+        return _fit(Design(matrix, scorer.encoder.columns, wins), values[wins], unusable, seed)
 
 
 def _absent(why: str, wins: int = 0, unusable: Counter[str] | None = None) -> FittedValue:
