@@ -201,29 +201,33 @@ def train(
         _print_json(training_json(result, agreed))
 
 
-@app.command(epilog="Example: leadq compare --json")
+@app.command(epilog="Example: leadq compare 2 5 --top 500")
 def compare(
+    versions: Annotated[
+        list[str] | None, typer.Argument(help="Compare these versions alone; default: all.")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Count wins among the best N; default: a tenth.")
+    ] = None,
     as_json: AsJson = False,
     page: Annotated[bool, typer.Option("--open", help="Serve MLflow's page as well.")] = False,
     host: Annotated[str, typer.Option(help="Where the page listens.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Where the page listens.")] = 5000,
     agreement: AgreementFile = DEFAULT_AGREEMENT,
 ) -> None:
-    """Show the runs, best first; only those judged on the same leads are set side by side."""
-    from training.compare import compare as rows
-    from training.summary import runs_table
+    """Hold runs against the champion, on the same later leads, and say what is shown."""
+    from training.compare import compare as run
+    from training.compare_words import compare_json, pair_lines, runs_table
 
     home = _home()
-    groups = rows(home)
+    groups = run(home, versions or [], top)
     if not groups:
         raise UsageError(f"no run in {home.root} yet; start with: leadq train EXPORT")
     for group in groups:
         out.print(runs_table(group), markup=False)
+        _say(*pair_lines(group))
     if as_json:
-        best = next((row.version for row in groups[0] if row.version), None)
-        _print_json(
-            {"best": best, "groups": [[row.as_dict() for row in group] for group in groups]}
-        )
+        _print_json(compare_json(groups))
     if page:
         _serve_mlflow(home, host, port)
 

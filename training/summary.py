@@ -1,4 +1,4 @@
-"""What init, check, train and compare say to their users, in words and as JSON values."""
+"""What init, check and train say to their users, in words and as JSON values."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from rich import box
 from rich.table import Table
 
 from features.agreement import Agreement
-from training.compare import Row
+from training.leak_report import worst_first
 from training.leaks import Finding
 from training.propose import Proposal
 from training.train import LeftOut, Training
-
-_WORST_FIRST = ("blocked", "suspect", "cannot_tell", "fine")
 
 
 def proposal_lines(proposal: Proposal) -> Iterator[str]:
@@ -113,30 +111,14 @@ def training_json(training: Training, agreement: Agreement) -> dict[str, Any]:
 def findings_table(findings: dict[str, Finding]) -> Table:
     """Set the fields out with their evidence, the worst first."""
     table = Table(
-        "field", "verdict", "alone (AUC)", "filled: won", "not won", "open", "why", box=box.SIMPLE
-    )
-    for name, finding in sorted(findings.items(), key=lambda f: _WORST_FIRST.index(f[1].verdict)):
+        "field", "verdict", "alone (AUC)", "filled: won", "not won", "open", "model with (without)",
+        "why", box=box.SIMPLE,
+    )  # fmt: skip
+    for name, finding in worst_first(findings):
         e = finding.evidence
         opened = "-" if e.filled_open is None else f"{e.filled_open:.0%}"
+        model = "-" if e.auc_with is None else f"{e.auc_with:.2f} ({e.auc_without:.2f})"
         numbers = (f"{e.auc_alone:.2f}", f"{e.filled_won:.0%}", f"{e.filled_lost:.0%}", opened)
         why = "" if finding.verdict == "fine" else finding.reason
-        table.add_row(name, finding.verdict.replace("_", " "), *numbers, why)
-    return table
-
-
-def runs_table(group: list[Row]) -> Table:
-    """Set runs side by side that were judged on the same leads."""
-    table = Table(
-        "version", "run", "log loss", "ROC AUC", "lift", "predicted", "actual", "agreement", "",
-        box=box.SIMPLE,
-        title=f"Judged on the same later leads ({group[0].judged_on[:8]}), best first",
-        title_justify="left",
-    )  # fmt: skip
-    for row in group:
-        m = row.metrics
-        numbers = (
-            f"{m['log_loss']:.4f}", f"{m['roc_auc']:.4f}", f"{m['lift_top_tenth']:.2f}",
-            f"{m['mean_predicted']:.1%}", f"{m['mean_actual']:.1%}", row.agreement,
-        )  # fmt: skip
-        table.add_row(row.version or "-", row.run, *numbers, "champion" if row.is_champion else "")
+        table.add_row(name, finding.verdict.replace("_", " "), *numbers, model, why)
     return table

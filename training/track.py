@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -24,26 +25,46 @@ from serving.registry import (
     connect,
     registry_errors,
 )
+from training.later import write_later
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
 EXPERIMENT = "leadq"
 _REQUIREMENTS = ("lightgbm", "mlflow", "numpy", "pandas", "phonenumbers", "pydantic", "tldextract")
+_NOBODY = {"mlflow.user": "leadq", "mlflow.source.name": "leadq"}
+"""In place of what MLflow would take from the machine: a login name and a path."""
+_DATASETS = {"data": "training", "judged_on": "judging"}
+"""Tag that holds a digest of leads, and what they were used for."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One attempt of a tuning, kept as a run within the run of the training."""
+
+    name: str
+    parameters: Mapping[str, Any]
+    metrics: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Record:
-    """What a run keeps of a training: never a row, never a value of a person."""
+    """What a run keeps of a training: never a lead's data, never a value of a person."""
 
     name: str
     parameters: Mapping[str, Any]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
+    """`data` and `judged_on` are digests of the leads learned from and judged on; `agreement`;
+    `data_window` and `judged_window` as `later.window` tells them."""
     figures: Mapping[str, Figure]
     tables: Mapping[str, Any]
     """File name to JSON values."""
+    later: pa.Table | None = None
+    """What was said of the later leads, as `later.later_table` gives it."""
+    trials: Sequence[Trial] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +88,10 @@ def register(home: Home, artefact: Artefact, record: Record, promote: bool) -> R
     import mlflow
 
     mlflow.set_experiment(experiment_id=_experiment(client, home))
-    with tempfile.TemporaryDirectory() as work, mlflow.start_run(run_name=record.name) as run:
+    with (
+        tempfile.TemporaryDirectory() as work,
+        mlflow.start_run(run_name=record.name, tags=_NOBODY) as run,
+    ):
         folder = Path(work) / MODEL
         written = write(artefact, folder)
         mlflow.log_params(dict(record.parameters))
@@ -77,12 +101,39 @@ def register(home: Home, artefact: Artefact, record: Record, promote: bool) -> R
             mlflow.log_figure(figure, name)
         for name, table in record.tables.items():
             mlflow.log_dict(table, name)
+        if record.later is not None:
+            mlflow.log_artifact(str(write_later(record.later, Path(work))))
+        client.log_inputs(run.info.run_id, _datasets(record))
+        _log_trials(record.trials)
         model = _log_model(folder, artefact)
     first = champion_version(client) is None
     tags = {DIGEST_TAG: written, "agreement": artefact.scorer.agreement.label}
     number = _new_version(client, model, run.info.run_id, tags)
     client.set_registered_model_alias(MODEL, CHAMPION if first or promote else CHALLENGER, number)
     return Registered(number, run.info.run_id, written, first or promote)
+
+
+def _datasets(record: Record) -> list[Any]:
+    """Name the leads by digest and window alone: no row, no file, no path."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    found = []
+    for tag, context in _DATASETS.items():
+        if tag in record.tags:
+            profile = json.dumps({"created": record.tags.get(f"{tag.split('_')[0]}_window", "")})
+            # MLflow's own type for leads that come from code and cannot be fetched again.
+            leads = Dataset("leads", record.tags[tag], "code", '{"tags": {}}', profile=profile)
+            found.append(DatasetInput(leads, [InputTag("mlflow.data.context", context)]))
+    return found
+
+
+def _log_trials(trials: Sequence[Trial]) -> None:
+    import mlflow
+
+    for trial in trials:
+        with mlflow.start_run(run_name=trial.name, nested=True, tags=_NOBODY):
+            mlflow.log_params(dict(trial.parameters))
+            mlflow.log_metrics(dict(trial.metrics))
 
 
 def _new_version(client: MlflowClient, model: Any, run_id: str, tags: dict[str, str]) -> str:
@@ -118,6 +169,7 @@ def _log_model(folder: Path, artefact: Artefact) -> Any:
         signature=_signature(artefact),
         pip_requirements=[f"{name}=={package_version(name)}" for name in _REQUIREMENTS],
         input_example=_example(artefact),
+        tags=_NOBODY,
     )
 
 
