@@ -36,8 +36,10 @@ def work(folder: Path) -> None:
         time_limit=job["seconds"],
         num_cpus=1,
         num_gpus=0,
-        ag_args_fit={"ag.random_seed": job["seed"]},
-        ag_args_ensemble={"fold_fitting_strategy": "sequential_local"},
+        ag_args_ensemble={
+            "fold_fitting_strategy": "sequential_local",
+            "model_random_seed": job["seed"],
+        },
     )
     won = predictor.predict_proba(test)[1].to_numpy()
     np.save(folder / "probability.npy", won)

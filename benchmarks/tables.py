@@ -95,6 +95,7 @@ def show_summary(console: Console, outcomes: Outcomes) -> None:
     if "leadq" in names:
         _show_margins(console, outcomes, [name for name in names if name != "leadq"])
         _show_calibration(console, outcomes)
+        _show_truth(console, outcomes)
 
 
 def _show_ranks(console: Console, outcomes: Outcomes, names: list[str]) -> None:
@@ -153,6 +154,21 @@ def _show_calibration(console: Console, outcomes: Outcomes) -> None:
         f"leadq's ECE is at most .01 above chance on {within} of {len(steady)} sets whose share "
         f"won moves by less than a tenth"
     )
+
+
+def _show_truth(console: Console, outcomes: Outcomes) -> None:
+    """Say how far leadq is from the truth, against LightGBM, where the truth is known."""
+    pairs = [
+        (outcome.figures["leadq"].mae_true, outcome.figures["lightgbm"].mae_true)
+        for outcome in outcomes.values()
+        if {"leadq", "lightgbm"} <= set(outcome.figures)
+    ]
+    shares = [ours / theirs for ours, theirs in pairs if ours is not None and theirs]
+    if shares:
+        console.print(
+            f"leadq's error to the true probability is {np.median(shares):.2f} of lightgbm's at "
+            f"the median of {len(shares)} simulated sets"
+        )
 
 
 def is_steady(outcome: Outcome) -> bool:
