@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from features.agreement import Agreement
+from features.cells import Cell
+from features.encoder import Encoder
+from serving.members import Vector
+from tests.conftest import SHARED_DATA
+from tests.training.firms import agreed, labelled
+from training.labels import Labelled, Labels
+from training.points import rules_scorer
+from training.propose import propose
+from training.roles import Told
+from training.scorecard import propose_points
+from training.shown import Verdict, shown, takes_over
+from training.splits import split
+
+
+def drawn(rows: int, seed: int, effect: float, base: float = -1.0) -> tuple[Labels, Vector]:
+    """Labels, and probabilities that are right but for the base rate."""
+    generator = np.random.default_rng(seed)
+    scores = generator.normal(size=rows)
+    won = generator.random(rows) < expit(base + effect * scores)
+    return won.astype(np.int8), expit(base + scores)
+
+
+def test_the_figures_of_a_case_that_can_be_counted() -> None:
+    y = np.array([1, 1, 0, 1, 0, 0, 0, 0, 0, 0], dtype=np.int8)
+
+    found = shown(y, np.linspace(0.9, 0.1, 10))
+
+    assert (found.rows, found.won, found.top) == (10, 3, 1)
+    assert found.auc == pytest.approx(20 / 21)
+    assert found.auc_p == pytest.approx(2 / 120, abs=0.01)  # 2 of 120 orders sort as well
+    assert found.lift == pytest.approx(1 / 0.3)
+    assert found.lift_low == pytest.approx((1 - 0.975 ** (1 / 3)) * 10, abs=1e-9)
+
+
+def test_leads_that_share_the_last_score_of_the_best_are_all_taken() -> None:
+    y, _ = drawn(100, 1, 0.0)
+
+    found = shown(y, np.repeat([0.8, 0.2], [40, 60]))
+
+    assert found.top == 40
+
+
+def test_one_probability_for_all_shows_nothing() -> None:
+    y, _ = drawn(200, 1, 1.0)
+
+    found = shown(y, np.full(200, 0.3))
+
+    assert (found.auc, found.lift, found.auc_p) == (0.5, 1.0, 1.0)
+    assert not found.better_than_chance
+
+
+@pytest.mark.parametrize(("rows", "base"), [(20, -1.0), (60, -1.5), (300, -2.5), (3000, -1.0)])
+def test_chance_is_seldom_taken_for_more(rows: int, base: float) -> None:
+    generator = np.random.default_rng(rows)
+    found = []
+    for seed in range(60):
+        y, _ = drawn(rows, seed, 0.0, base)
+        if 0 < y.sum() < rows:
+            found.append(shown(y, generator.random(rows), seed=seed).better_than_chance)
+
+    assert np.mean(found) <= 0.08
+
+
+def test_a_strong_signal_is_shown_by_few_leads() -> None:
+    found = [shown(*drawn(90, seed, 2.0)).better_than_chance for seed in range(20)]
+
+    assert np.mean(found) >= 0.9
+
+
+def test_the_lower_end_of_the_auc_is_seldom_above_the_truth() -> None:
+    truth = shown(*drawn(200_000, 0, 1.5)).auc
+
+    below = [shown(*drawn(60, seed, 1.5)).auc_low <= truth for seed in range(1, 101)]
+
+    assert np.mean(below) >= 0.95
+
+
+def test_leads_of_one_account_do_not_count_as_many() -> None:
+    by_chance = {True: 0, False: 0}
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+        account = np.repeat(np.arange(20), 10)
+        y = (generator.random(200) < expit(3 * generator.normal(size=20)[account])).astype(np.int8)
+        score = generator.normal(size=20)[account] + 0.1 * generator.random(200)
+        for known in (True, False):
+            found = shown(y, score, account if known else None, seed)
+            by_chance[known] += found.better_than_chance
+
+    assert by_chance[True] <= 5
+    assert by_chance[False] >= 10
+
+
+def test_a_good_model_takes_over() -> None:
+    y, good = drawn(1000, 1, 1.0)
+
+    verdict = takes_over(y, good, np.full(1000, y.mean()))
+
+    assert (verdict.scorer, verdict.learnt) == ("model", True)
+    assert verdict.sentence.startswith("the model scores: on 1,000 later leads")
+
+
+def test_a_model_that_sorts_but_misses_the_level_does_not_take_over() -> None:
+    y, good = drawn(1000, 1, 1.0)
+
+    verdict = takes_over(y, expit(3 + 4 * np.log(good / (1 - good))), good)
+
+    assert verdict.scorer == "rules"
+    assert "but its log loss" in verdict.sentence
+
+
+def test_where_only_the_rules_sort_they_score() -> None:
+    y, good = drawn(1000, 1, 1.0)
+
+    verdict = takes_over(y, np.random.default_rng(5).random(1000), good)
+
+    assert (verdict.scorer, verdict.learnt) == ("rules", True)
+    assert "they are shown to sort better than chance" in verdict.sentence
+
+
+@pytest.mark.parametrize(("label", "lacks"), [(0, "won"), (1, "lost")])
+def test_without_one_of_the_outcomes_it_says_what_is_missing(label: int, lacks: str) -> None:
+    verdict = takes_over(np.full(30, label, dtype=np.int8), np.full(30, 0.3), np.full(30, 0.3))
+
+    assert (verdict.scorer, verdict.model) == ("rules", None)
+    assert f"of 30 later leads none was {lacks}" in verdict.sentence
+
+
+def judged(told: Labelled, agreement: Agreement, seed: int = 0) -> Verdict:
+    """Rules and a plain model, fitted on earlier leads and judged on later ones."""
+    rows = split(told.history, told.labels, agreement, seed)
+    leads, later = (told.history.leads.take(r.tolist()) for r in (rows.earlier, rows.later))
+    fields = agreement.used_fields()
+    encoder = Encoder.fit(leads, agreement, fields)
+    model = make_pipeline(
+        SimpleImputer(strategy="median", keep_empty_features=True),
+        StandardScaler(),
+        LogisticRegression(C=0.1),
+    ).fit(encoder.encode(leads), told.labels[rows.earlier])
+    points = propose_points(told, agreement, seed)
+    earlier = Labelled(
+        told.history.take(rows.earlier.tolist()), told.labels[rows.earlier], told.unlabelled, None
+    )
+    rules = rules_scorer(agreement.model_copy(update={"points": points}), fields, earlier)
+    return takes_over(
+        told.labels[rows.later],
+        model.predict_proba(encoder.encode(later))[:, 1],
+        rules.probabilities(later),
+        seed=seed,
+    )
+
+
+def a_firm(rows: int, seed: int, effect: float) -> tuple[Labelled, Agreement]:
+    """Leads with one strong field, if `effect` is not 0, beside four of no account."""
+    generator = np.random.default_rng(seed)
+    values = generator.normal(size=(rows, 5))
+    won = (generator.random(rows) < expit(effect * values[:, 0] - 0.8)).astype(int)
+    columns: dict[str, list[Cell]] = {
+        f"f{i}": [float(f"{v:.3f}") for v in values[:, i]] for i in range(5)
+    }
+    agreement = agreed(fields={name: {"use": "yes", "kind": "number"} for name in columns})
+    return labelled(won.tolist(), **columns), agreement
+
+
+def test_random_labels_end_in_nothing_to_learn_here() -> None:
+    verdicts = [judged(*a_firm(1000, seed, effect=0.0)) for seed in range(20)]
+
+    assert sum(verdict.scorer == "model" for verdict in verdicts) <= 1
+    assert sum("nothing to learn here" in verdict.sentence for verdict in verdicts) >= 18
+
+
+def test_three_hundred_leads_with_a_strong_field_are_enough() -> None:
+    verdicts = [judged(*a_firm(300, seed, effect=1.5)) for seed in range(8)]
+
+    assert all(verdict.learnt for verdict in verdicts)
+    assert sum(verdict.scorer == "model" for verdict in verdicts) >= 6
+
+
+def test_the_control_with_random_labels_ends_in_nothing_to_learn_here() -> None:
+    path: Path = SHARED_DATA / "maven_crm" / "sales_pipeline.csv"
+    if not path.exists():
+        pytest.skip("the control data are not on this machine; they cannot be shipped")
+    proposal = propose(path, Told(exclude=["close_date", "close_value"]))
+
+    verdict = judged(proposal.labelled, proposal.agreement)
+
+    assert proposal.agreement.points == []
+    assert verdict.sentence.startswith("nothing to learn here")

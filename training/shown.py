@@ -1,0 +1,239 @@
+"""What later leads show of a model, however few they are: is it better than chance, and than rules?
+
+No number of rows is asked for. What counts is whether later leads show that the sorting is better
+than chance, by either of two figures, each with an error of 2.5 % so that both together have 5 %:
+
+    AUC    a permutation test (the labels shuffled; exact at any size but for the number of
+           shuffles; by its normal approximation with ties above 2,000 leads) and the lower end of
+           the interval of DeLong et al. 1988 on the logit scale, both of which must agree
+    lift   wins among the best tenth of the leads against wins in all, by the exact binomial
+           interval of Clopper and Pearson 1934; conservative, as wins are drawn without return
+
+Where leads are not independent (many of one account or one day), both come from a jackknife that
+leaves out a group of such clusters at a time, with Student's t.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, logit
+from scipy.stats import beta, mannwhitneyu, norm, rankdata, t
+from sklearn.metrics import log_loss
+
+from serving.members import Vector
+from training.labels import Labels
+
+ERROR = 0.025
+"""Of each of the two figures, one-sided."""
+_TOP = 0.1
+_SHUFFLES = 999
+_SHUFFLED_UP_TO = 2000
+_GROUPS = 50
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What later leads show of one way to score."""
+
+    rows: int
+    won: int
+    auc: float
+    auc_low: float
+    """The lower end of its one-sided interval of 97.5 %."""
+    auc_p: float
+    """How often chance alone would sort as well."""
+    top: int
+    """The leads of the best tenth, with all that share the last score."""
+    lift: float
+    lift_low: float
+    """The lower end of its one-sided interval of 97.5 %."""
+
+    @property
+    def better_than_chance(self) -> bool:
+        """Whether the AUC is shown to be above .5, or the lift above 1."""
+        return (self.auc_p <= ERROR and self.auc_low > 0.5) or self.lift_low > 1
+
+    @property
+    def figures(self) -> str:
+        """The figures in words."""
+        return (
+            f"AUC {self.auc:.3f}, at least {self.auc_low:.3f}; the best {self.top:,} hold "
+            f"{self.lift:.2f} times their share of the wins, at least {self.lift_low:.2f} times"
+        )
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Who scores, and why."""
+
+    scorer: Literal["model", "rules"]
+    sentence: str
+    model: Shown | None = None
+    """None where later leads have one outcome only."""
+    rules: Shown | None = None
+    log_loss_model: float | None = None
+    log_loss_rules: float | None = None
+
+    @property
+    def learnt(self) -> bool:
+        """Whether anything is shown to sort better than chance."""
+        return any(found and found.better_than_chance for found in (self.model, self.rules))
+
+
+def shown(
+    y: Labels, probability: Vector, clusters: npt.NDArray[Any] | None = None, seed: int = 0
+) -> Shown:
+    """Say what later leads show of their probabilities.
+
+    Args:
+        y: 1 won, 0 not, shape (rows,); both must occur.
+        probability: what was foretold, shape (rows,).
+        clusters: leads of one cluster are not independent, shape (rows,); None: all are.
+        seed: of the shuffles.
+
+    """
+    top = _top(probability)
+    auc, lift = _auc(y, probability), _lift(y, top)
+    if clusters is None:
+        auc_low, auc_p = _delong_low(y, probability, auc), _chance(y, probability, seed)
+        found = int(y[top].sum())
+        share = float(beta.ppf(ERROR, found, y.sum() - found + 1)) if found else 0.0
+        lift_low = share / float(top.mean())
+    else:
+        auc_low, auc_p, lift_low = _by_cluster(y, probability, clusters, seed)
+    return Shown(
+        len(y), int(y.sum()), auc, auc_low, auc_p, int(top.sum()), lift, min(lift, lift_low)
+    )
+
+
+def _top(probability: Vector) -> npt.NDArray[np.bool_]:
+    """Mark the best tenth, and all leads that share its last score: order is no merit."""
+    count = max(1, round(_TOP * len(probability)))
+    last = np.partition(probability, len(probability) - count)[len(probability) - count]
+    return np.asarray(probability >= last)
+
+
+def _auc(y: Labels, probability: Vector) -> float:
+    won = int(y.sum())
+    ranks = rankdata(probability)[y == 1].sum()
+    return float((ranks - won * (won + 1) / 2) / (won * (len(y) - won)))
+
+
+def _lift(y: Labels, top: npt.NDArray[np.bool_]) -> float:
+    return float(y[top].mean() / y.mean())
+
+
+def _chance(y: Labels, probability: Vector, seed: int) -> float:
+    """Return how often shuffled labels reach the AUC."""
+    won, lost = probability[y == 1], probability[y == 0]
+    if np.ptp(probability) == 0:
+        return 1.0
+    if len(y) > _SHUFFLED_UP_TO:
+        test = mannwhitneyu(won, lost, alternative="greater", method="asymptotic")
+        return float(test.pvalue)
+    ranks = rankdata(probability)
+    reached = ranks[y == 1].sum() - 1e-9
+    generator = np.random.default_rng(seed)
+    drawn = [generator.permutation(ranks)[: len(won)].sum() for _ in range(_SHUFFLES)]
+    return float((1 + np.sum(np.array(drawn) >= reached)) / (1 + _SHUFFLES))
+
+
+def _delong_low(y: Labels, probability: Vector, auc: float) -> float:
+    won, lost = probability[y == 1], probability[y == 0]
+    above = (rankdata(probability)[y == 1] - rankdata(won)) / len(lost)
+    below = (rankdata(probability)[y == 0] - rankdata(lost)) / len(won)
+    if min(len(won), len(lost)) < 2:
+        return 0.0
+    variance = above.var(ddof=1) / len(won) + below.var(ddof=1) / len(lost)
+    # A perfect order has no spread of its own: half a pair less is taken for it.
+    inner = float(np.clip(auc, 0.5 / (len(won) * len(lost)), 1 - 0.5 / (len(won) * len(lost))))
+    least = inner * (1 - inner) / min(len(won), len(lost))
+    spread = max(variance, least if variance == 0 else 0.0) ** 0.5
+    return float(expit(logit(inner) + norm.ppf(ERROR) * spread / (inner * (1 - inner))))
+
+
+def _by_cluster(
+    y: Labels, probability: Vector, clusters: npt.NDArray[Any], seed: int
+) -> tuple[float, float, float]:
+    """Return the lower end and chance of the AUC, and the lower end of the lift."""
+    names, which = np.unique(clusters, return_inverse=True)
+    groups = min(len(names), _GROUPS)
+    group = (np.random.default_rng(seed).permutation(len(names)) % groups)[which]
+    without = []
+    for left_out in range(groups):
+        rest = group != left_out
+        if 0 < y[rest].sum() < rest.sum():
+            part = probability[rest]
+            without.append((_auc(y[rest], part), _lift(y[rest], _top(part))))
+    if len(without) < 2:
+        return 0.0, 1.0, 0.0
+    found, n = np.array(without), len(without)
+    error = np.sqrt((n - 1) / n * ((found - found.mean(axis=0)) ** 2).sum(axis=0))
+    auc, lift = _auc(y, probability), _lift(y, _top(probability))
+    low = np.array([auc, lift]) + t.ppf(ERROR, n - 1) * error
+    p = float(t.sf((auc - 0.5) / error[0], n - 1)) if error[0] > 0 else 1.0
+    return float(low[0]), p, float(low[1])
+
+
+def takes_over(
+    y: Labels,
+    p_model: Vector,
+    p_rules: Vector,
+    clusters: npt.NDArray[Any] | None = None,
+    seed: int = 0,
+) -> Verdict:
+    """Decide by later leads whether the model scores, or the agreed rules.
+
+    The model takes over when it is shown to be better than chance and its log loss is lower than
+    that of the rules. Both must have been fitted on earlier leads alone.
+
+    Args:
+        y: 1 won, 0 not, of the later leads, shape (rows,).
+        p_model: what the model foretells of them, shape (rows,).
+        p_rules: what the rules foretell, shape (rows,); one value for all where there are none.
+        clusters: as in `shown`.
+        seed: as in `shown`.
+
+    """
+    won = int(y.sum())
+    if won == 0 or won == len(y):
+        lacks = "won" if won == 0 else "lost"
+        return Verdict(
+            "rules",
+            f"the rules score: of {len(y):,} later leads none was {lacks}, so nothing can be "
+            f"shown of a model yet; bring some leads of a later time that were {lacks}",
+        )
+    model, rules = shown(y, p_model, clusters, seed), shown(y, p_rules, clusters, seed)
+    losses = float(log_loss(y, p_model, labels=[0, 1])), float(log_loss(y, p_rules, labels=[0, 1]))
+    plain = "the rules" if np.ptp(p_rules) > 0 else "the base rate for all"
+    takes = model.better_than_chance and losses[0] < losses[1]
+    sentence = _sentence(model, rules, losses, plain)
+    return Verdict("model" if takes else "rules", sentence, model, rules, *losses)
+
+
+def _sentence(model: Shown, rules: Shown, losses: tuple[float, float], plain: str) -> str:
+    mine, theirs = (f"{loss:.4f}" for loss in losses)
+    judged = f"{model.rows:,} later leads, {model.won:,} of them won"
+    if model.better_than_chance and losses[0] < losses[1]:
+        return (
+            f"the model scores: on {judged}, it is shown to sort better than chance "
+            f"({model.figures}), and its log loss {mine} is lower than {theirs} of {plain}"
+        )
+    if model.better_than_chance:
+        return (
+            f"the rules score: on {judged}, the model is shown to sort better than chance "
+            f"({model.figures}), but its log loss {mine} is not lower than {theirs} of {plain}"
+        )
+    if rules.better_than_chance:
+        return (
+            f"the rules score: on {judged}, they are shown to sort better than chance "
+            f"({rules.figures}); the model is not ({model.figures})"
+        )
+    return (
+        f"nothing to learn here: on {judged}, the model is not shown to sort better than chance "
+        f"({model.figures}), and neither are the rules ({rules.figures})"
+    )
