@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import t as student_t
 from sklearn.model_selection import KFold
 
 from features.encoder import Column, Matrix
@@ -23,8 +24,8 @@ ALL = "all fields"
 FOLDS = 5
 PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0)
 """Rows by which a category is pulled toward the mean; its own rows pull the other way."""
-SHOWN = 3.0
-"""Standard errors by which a gain out of fold must exceed zero: many fields are tried."""
+_BY_CHANCE = 0.05
+"""How often chance may be taken for an effect, all that is tried taken together."""
 _KNOTS = (0.05, 0.275, 0.5, 0.725, 0.95)
 _MOST_LEVELS = 30
 Loss = Callable[[Vector], Vector]
@@ -185,10 +186,12 @@ def choose(
     tried = _out_of_fold(design, target, weight, seed)
     best, unseen = Choice(None, 0.0, 0.0, 0.0), tried.pop((None, 0.0))
     nothing = loss(unseen)
+    # Student's t, because rows may be few; Bonferroni's share, because much is tried.
+    shown = float(student_t.isf(_BY_CHANCE / max(len(tried), 1), len(target) - 1))
     for (field, penalty), predicted in tried.items():
         gains = nothing - loss(predicted)
         gain, error = float(gains.mean()), float(gains.std(ddof=1) / np.sqrt(len(gains)))
-        if gain > max(best.gain, SHOWN * error):
+        if gain > max(best.gain, shown * error):
             best, unseen = Choice(field, penalty, gain, error), predicted
     return best, unseen
 

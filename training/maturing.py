@@ -187,7 +187,14 @@ class MaturingEvaluation:
             f"Recent leads, seen from past moments in {self.groups:,} groups: {self.expected:.0f} "
             f"wins were to be expected by the end of the horizon, {self.wins:,} came. The "
             f"{LEVEL:.0%} interval held the wins of {self.covered:.0%} of the groups."
+            f"{self._warning()}"
         ]
+
+    def _warning(self) -> str:
+        by_chance = (LEVEL * (1 - LEVEL) / self.groups) ** 0.5
+        if self.covered >= LEVEL - 2 * by_chance:
+            return ""
+        return " WARNING: that is too seldom; leads mature otherwise than they used to."
 
 
 def evaluate_maturing(

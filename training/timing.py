@@ -34,6 +34,7 @@ _WINS_AN_INTERVAL = 10
 _MOST_WINS = 25_000
 """With eight intervals, 200,000 person-periods."""
 _STEPS = 6
+_DUST = 1e-9
 _LOOK_BACK = 3
 """Horizons back at most from which former recent leads are looked at."""
 
@@ -238,7 +239,8 @@ class TimingEvaluation:
 
     def sentences(self) -> list[str]:
         """Tell whether fields help to say when, and how good the curves are."""
-        better = "better than" if self.skill_low > 0 else "not shown to be better than"
+        # Equal curves differ by the dust of their sums.
+        better = "better than" if self.skill_low > _DUST else "not shown to be better than"
         return [
             self._shape(),
             f'As a forecast of "won by day t" the curves are {better} one curve for all leads: '
@@ -296,7 +298,7 @@ def evaluate_timing(
     weight, outcome = _censoring_weights(won, day, age, np.array(timing.days))
     brier, brier_same = ((weight * (c - outcome) ** 2).mean(axis=1) for c in (curves, same))
     skill = brier_same - brier
-    reach = 1.96 * float(skill.std(ddof=1)) / np.sqrt(len(skill))
+    reach = 1.96 * float(skill.std() / np.sqrt(len(skill)))
     return TimingEvaluation(
         leads=len(rows),
         wins=int(won.sum()),

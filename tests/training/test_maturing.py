@@ -20,7 +20,7 @@ from tests.training.deals import (
     leads_of,
     scorer_of,
 )
-from training.maturing import evaluate_maturing, known_at
+from training.maturing import MaturingEvaluation, evaluate_maturing, known_at
 from training.timing import fit_timing
 
 AGREED = agreement()
@@ -128,3 +128,10 @@ def test_the_interval_covers_as_often_as_it_says(spread: float, covered: float) 
 
 def test_no_open_lead_no_interval() -> None:
     assert interval(np.zeros(4), 0.3) == (0, 0)
+
+
+@pytest.mark.parametrize(("covered", "warns"), [(0.88, False), (0.6, True)])
+def test_intervals_that_hold_too_seldom_are_a_warning(covered: float, warns: bool) -> None:
+    found = MaturingEvaluation(groups=50, wins=100, expected=150.0, covered=covered, spread=0.3)
+
+    assert ("WARNING" in found.sentences()[0]) == warns

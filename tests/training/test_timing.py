@@ -11,7 +11,7 @@ import pytest
 
 from features.leads import History, Leads
 from serving.members import Vector
-from serving.scorer import Scorer
+from serving.scorer import Blend, Scorer
 from serving.timing import Timing
 from tests.training.deals import (
     HORIZON,
@@ -190,3 +190,15 @@ def test_the_same_seed_gives_the_same_curve() -> None:
     one, other = (fit_timing(exported(1500, 1, AS_OF), scorer, AS_OF, 3) for _ in range(2))
 
     assert model_of(one).as_dict() == model_of(other).as_dict()
+
+
+def test_equal_probabilities_and_one_curve_are_not_called_better() -> None:
+    scorer = world(1500, 0, False)[3]
+    alike = replace(scorer, blend=Blend((), offset=-1.0))
+    since = START + timedelta(days=480)
+    timed = replace(alike, timing=fit_timing(exported(1500, 0, since), alike, since).model)
+
+    found = evaluate_timing(exported(1500, 0, AS_OF), timed, AS_OF, since)
+
+    assert found is not None
+    assert "are not shown to be better" in found.sentences()[1]
