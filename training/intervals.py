@@ -15,7 +15,7 @@ from training.judged import Judged
 
 LEVEL = 0.95
 """Of every interval that is shown."""
-DRAWS = 300
+DRAWS = 200
 FEWEST_CLUSTERS = 10
 """With fewer clusters, drawing them anew says too little; rows are drawn instead."""
 _Z = float(norm.ppf(0.5 + LEVEL / 2))

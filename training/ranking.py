@@ -7,6 +7,7 @@ proportion: no figure depends on the order in which equal rows happen to stand.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.stats import norm, rankdata
@@ -17,6 +18,7 @@ from training.labels import Labels
 
 GRID = np.linspace(0, 1, 101)
 """Shares of leads called at which curves are drawn."""
+_NOTHING = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True)
@@ -26,33 +28,41 @@ class Steps:
     won: Vector
     rows: Vector
 
+    @cached_property
+    def won_above(self) -> Vector:
+        """Weights of won rows before each step and after the last, shape (steps + 1,)."""
+        return np.concatenate([[0.0], np.cumsum(self.won)])
+
+    @cached_property
+    def rows_above(self) -> Vector:
+        """Weights of all rows before each step and after the last, shape (steps + 1,)."""
+        return np.concatenate([[0.0], np.cumsum(self.rows)])
+
     def roc_auc(self) -> float:
         """Return the chance that a won row stands above a lost one; equal ones count half."""
-        lost = self.rows - self.won
-        above = np.cumsum(self.won) - self.won / 2
-        return float((lost * above).sum() / (lost.sum() * self.won.sum()))
+        lost, above = self.rows - self.won, self.won_above[:-1] + self.won / 2
+        total = self.won_above[-1]
+        return float(lost @ above / ((self.rows_above[-1] - total) * total))
 
     def pr_auc(self) -> float:
         """Return the average precision: precision at each step, weighted by the wins it adds."""
-        precision = np.cumsum(self.won) / np.maximum(np.cumsum(self.rows), 1e-300)
-        return float((self.won * precision).sum() / self.won.sum())
+        precision = self.won_above[1:] / np.maximum(self.rows_above[1:], _NOTHING)
+        return float(self.won @ precision / self.won_above[-1])
 
     def found(self, share: Vector) -> Vector:
         """Return the share of wins among the best `share` of rows, shape as `share`."""
-        called = np.concatenate([[0.0], np.cumsum(self.rows)]) / self.rows.sum()
-        wins = np.concatenate([[0.0], np.cumsum(self.won)]) / self.won.sum()
-        return np.asarray(np.interp(share, called, wins), dtype=np.float64)
+        wins = np.interp(share * self.rows_above[-1], self.rows_above, self.won_above)
+        return np.asarray(wins / self.won_above[-1], dtype=np.float64)
 
     def roc(self) -> tuple[Vector, Vector]:
         """Return shares of lost and of won rows above each step, from (0, 0) to (1, 1)."""
-        lost = np.concatenate([[0.0], np.cumsum(self.rows - self.won)])
-        won = np.concatenate([[0.0], np.cumsum(self.won)])
+        lost, won = self.rows_above - self.won_above, self.won_above
         return lost / lost[-1], won / won[-1]
 
     def precision_recall(self) -> tuple[Vector, Vector]:
         """Return recall and precision over `GRID` of the share of rows called, from 1 % on."""
         recall = self.found(GRID[1:])
-        return recall, recall * self.won.sum() / (GRID[1:] * self.rows.sum())
+        return recall, recall * self.won_above[-1] / (GRID[1:] * self.rows_above[-1])
 
 
 class Ranked:

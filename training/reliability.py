@@ -14,7 +14,7 @@ from training.intervals import LEVEL, Interval, cluster_codes, rate_of
 from training.judged import Judged
 
 BINS = 10
-_CHANCE_DRAWS = 400
+_CHANCE_DRAWS = 200
 _CERTAIN = float(np.finfo(np.float64).eps)
 _STEPS = 50
 _FLAT = 1e-9

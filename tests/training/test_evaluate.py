@@ -53,7 +53,7 @@ def test_the_same_probability_for_all_orders_nothing_wherever_wins_stand() -> No
 
     result = evaluate(wins_first, np.full(len(Y), 0.5))
 
-    assert (result.roc_auc, result.lift_top_tenth) == (0.5, 1.0)
+    assert (result.roc_auc, result.lift_top_tenth) == pytest.approx((0.5, 1.0))
     assert result.figures["log_loss"].value == pytest.approx(np.log(2))
     assert result.expected_calibration_error == pytest.approx(abs(Y.mean() - 0.5))
 
