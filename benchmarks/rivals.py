@@ -20,6 +20,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from benchmarks.measures import Floats, Labels
+from features.cells import number
+from features.profile import find_decimal
 
 Rival = Callable[[pd.DataFrame, Labels, pd.DataFrame, int], Floats]
 _SMOOTHING = 0.1
@@ -31,17 +33,35 @@ _MOST_LEVELS = 254
 def prepared(raw: pd.DataFrame) -> pd.DataFrame:
     """Return the columns as pandas reads them: numbers as numbers, all else as text or None.
 
-    Texts that are unique in each row are dropped as ids, and empty columns with them.
+    Numbers with a decimal comma or with marks of thousands are numbers too: nobody's figures shall
+    depend on cleaning. Texts that are unique in each row are dropped as ids, and empty columns
+    with them.
     """
     frame = pd.read_csv(StringIO(raw.to_csv(index=False)), low_memory=False)
     frame.columns = raw.columns
+    decimal = find_decimal(column.tolist() for _, column in raw.items())
     kept = {}
     for name, column in frame.items():
-        numeric = pd.api.types.is_numeric_dtype(column) and column.dtype != bool
+        numbers = _numbers(column, decimal)
         filled = column.dropna()
-        if len(filled) and (numeric or filled.nunique() < len(filled)):
-            kept[name] = column.astype(float) if numeric else _texts(column)
+        if numbers is not None:
+            kept[name] = numbers
+        elif filled.nunique() < len(filled):
+            kept[name] = _texts(column)
     return pd.DataFrame(kept, index=frame.index)
+
+
+def _numbers(column: pd.Series, decimal: str) -> pd.Series | None:
+    """Return a column as numbers; None where it is empty or holds anything else."""
+    if column.dtype == bool or column.isna().all():
+        return None
+    if pd.api.types.is_numeric_dtype(column):
+        return column.astype(float)
+    try:
+        read = {cell: number(str(cell), decimal) for cell in column.dropna().unique()}
+    except ValueError:
+        return None
+    return column.map(read).astype(float)
 
 
 def _texts(column: pd.Series) -> pd.Series:

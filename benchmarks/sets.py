@@ -44,8 +44,8 @@ class Set:
     @property
     def labels(self) -> Labels:
         """1 won, 0 not, shape (rows,)."""
-        won = {key_of(value) for value in self.won}
-        return np.array([key_of(value) in won for value in self.outcome], dtype=np.int8)
+        won = {_key(value) for value in self.won}
+        return np.array([_key(value) in won for value in self.outcome], dtype=np.int8)
 
     def splits(self, seed: int) -> Iterator[tuple[Rows, Rows]]:
         """Yield rows to train on and rows to be judged on, each in the order of the file.
@@ -63,6 +63,14 @@ class Set:
         order = shuffled[np.argsort(self.place[shuffled], kind="stable")]
         boundary = int(TRAIN_SHARE * rows)
         yield np.sort(order[:boundary]), np.sort(order[boundary:])
+
+
+def _key(value: str) -> str:
+    """What decides whether two outcomes are the same: 1 and 1.0 are, Won and won too."""
+    try:
+        return repr(float(value))
+    except ValueError:
+        return key_of(value)
 
 
 def folder_sets(folder: Path, only: Sequence[str] = ()) -> list[Set]:
@@ -161,13 +169,20 @@ def from_table(
 
 
 def _places(name: str, times: pd.Series) -> Floats:
-    """Read times as numbers where all are numbers, else as dates, read as leadq reads them."""
+    """Read times as numbers where all are numbers, else as dates."""
     numbers = pd.to_numeric(times, errors="coerce")
     if numbers.notna().all():
         return np.asarray(numbers, dtype=float)
     day_first = find_day_first(times.tolist()) or False
     try:
-        moments = {text: moment(text, day_first).timestamp() for text in set(times)}
+        moments = {text: _seconds(text, day_first) for text in set(times)}
     except ValueError as error:
         raise ValueError(f"{name}: the time column {times.name!r}: {error}") from None
     return np.array([moments[text] for text in times])
+
+
+def _seconds(text: str, day_first: bool) -> float:
+    try:
+        return float(pd.Timestamp(moment(text, day_first)).timestamp())
+    except ValueError:
+        return float(pd.Timestamp(text).timestamp())  # months and quarters: 2025-07, 2025Q3

@@ -136,6 +136,15 @@ def test_texts_unique_in_each_row_are_dropped_as_ids() -> None:
     assert list(frame.columns) == ["size", "source"]
 
 
+def test_numbers_with_a_decimal_comma_are_numbers_for_the_rivals() -> None:
+    raw = pd.DataFrame({"price": ["1.200,50", "3,25", "", "7,00"], "seen": ["yes", "no", "", "no"]})
+
+    frame = prepared(raw)
+
+    assert frame["price"].dropna().tolist() == [1200.5, 3.25, 7.0]
+    assert frame["seen"].tolist() == ["yes", "no", None, "no"]
+
+
 def test_naive_bayes_counts_as_odoo_does() -> None:
     train = pd.DataFrame({"source": ["a"] * 4 + ["b"] * 4 + [None] * 2}, dtype=object)
     won = np.array([1, 1, 1, 0, 1, 0, 0, 0, 1, 0], dtype=np.int8)

@@ -42,6 +42,12 @@ def test_a_number_is_a_time_too() -> None:
     assert test.tolist() == list(range(70, 100))
 
 
+def test_a_month_is_a_time_too() -> None:
+    ((_, test),) = a_set(month=[f"{2000 + i // 12}-{i % 12 + 1:02d}" for i in range(100)]).splits(0)
+
+    assert test.tolist() == list(range(70, 100))
+
+
 def test_rows_of_the_same_time_are_not_parted_in_the_order_of_the_file() -> None:
     table = a_table(state=["Won"] * 50 + ["Lost"] * 50, year=["2025"] * 100)
     ((train, _),) = from_table("made", table, "state", ["Won"], time="year").splits(seed=0)
@@ -62,6 +68,12 @@ def test_nobody_gets_id_outcome_time_or_what_is_excluded(tmp_path: Path) -> None
 
     assert list(made.raw.columns) == ["size"]
     assert made.labels.sum() == 34
+
+
+def test_a_number_among_the_outcomes_may_be_written_either_way() -> None:
+    made = from_table("made", a_table(state=["1.0", "0.0"] * 50), "state", ["1"])
+
+    assert made.labels.sum() == 50
 
 
 def test_rows_without_outcome_or_time_are_left_out() -> None:
