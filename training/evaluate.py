@@ -12,7 +12,7 @@ from serving.members import Vector
 from training.intervals import Interval, by_draws, cluster_codes, draws
 from training.judged import Judged
 from training.labels import Labels
-from training.ranking import GRID, Ranked, Steps, best_by_day, top_share
+from training.ranking import GRID, Ranked, Steps, best_by_day, one_sided, top_share
 from training.reliability import Reliability, log_losses, reliability
 from training.segments import Campaign, Grades, Segment, by_campaign, by_grade, by_segment
 
@@ -150,6 +150,9 @@ def judge(judged: Judged, agreement: Agreement | None = None, seed: int = 0) -> 
         name: by_draws(value, np.array([names[name] for names, _ in drawn]))
         for name, value in point.items()
     }
+    if point["roc_auc"] in (0.0, 1.0):
+        won = int(judged.y.sum())
+        figures["roc_auc"] = one_sided(point["roc_auc"], min(won, len(judged.y) - won))
     low, high = np.quantile([curve for _, curve in drawn], [0.025, 0.975], axis=0)
     steps = view.ranked.steps(judged.weights)
     return Evaluation(
@@ -174,7 +177,8 @@ class _View:
     def __init__(self, judged: Judged, called: Vector | None) -> None:
         self.ranked = Ranked(judged.y, judged.probability)
         self._judged = judged
-        self._worth = None if judged.value is None else Ranked(judged.value_won, judged.probability)
+        worth = judged.value_won
+        self._worth = Ranked(worth, judged.probability) if worth.sum() > 0 else None
         self._called = called
         self._tenth = np.array([top_share(len(judged.y))])
         self._loss = log_losses(judged.y, judged.probability)
@@ -213,7 +217,7 @@ def _calls(judged: Judged, agreement: Agreement | None) -> tuple[int, Vector] | 
     """Return the calls of a day and how much of each lead they reach, or None without days."""
     if agreement is None or judged.place is None or not agreement.columns.created:
         return None
-    if not np.isfinite(judged.place).any():
+    if not judged.y[np.isfinite(judged.place)].any():
         return None
     each_day = agreement.capacity.leads_per_day
     return each_day, best_by_day(judged.probability, judged.place, each_day)

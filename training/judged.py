@@ -22,7 +22,8 @@ class Judged:
     """Later rows with known outcomes, every part of shape (rows,).
 
     Raises:
-        UsageError: when the parts differ in length, or only one outcome occurs.
+        UsageError: when the parts differ in length, a weight is not above 0, or only one outcome
+            occurs.
 
     """
 
@@ -51,6 +52,11 @@ class Judged:
                     f"{name} has {len(part):,} rows and the outcomes have {len(self.y):,}; "
                     "hand in one for each later row"
                 )
+        if self.weight is not None and not (self.weight > 0).all():
+            raise UsageError(
+                f"{int((~(self.weight > 0)).sum()):,} of {len(self.y):,} weights are not above 0; "
+                "leave rows that count for nothing out of what is judged"
+            )
         won = int(self.y.sum())
         if won in (0, len(self.y)):
             raise UsageError(

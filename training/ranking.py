@@ -13,7 +13,7 @@ import numpy as np
 from scipy.stats import norm, rankdata
 
 from serving.members import Vector
-from training.intervals import LEVEL, Interval
+from training.intervals import LEVEL, Interval, wilson
 from training.labels import Labels
 
 GRID = np.linspace(0, 1, 101)
@@ -101,11 +101,20 @@ def auc_interval(y: Labels, probability: Vector) -> Interval:
     of_lost = 1 - (together[m:] - rankdata(lost)) / m
     auc = float(of_won.mean())
     if not 0 < auc < 1 or min(m, n) < 2:
-        return Interval(auc, 0.0, 1.0)
+        return one_sided(auc, min(m, n))
     error = np.sqrt(of_won.var(ddof=1) / m + of_lost.var(ddof=1) / n) / (auc * (1 - auc))
     middle, reach = np.log(auc / (1 - auc)), norm.ppf(0.5 + LEVEL / 2) * error
     low, high = 1 / (1 + np.exp(-(middle + np.array([-reach, reach]))))
     return Interval(auc, float(low), float(high))
+
+
+def one_sided(auc: float, rarer: int) -> Interval:
+    """Return the interval of a ROC AUC of 0 or 1, or of too few rows to vary.
+
+    No draw of such rows shows a mistake, so draws know no doubt. Every row of the rarer outcome
+    counts as one trial (Wilson), which is careful: 1 of 1 shows nothing, 5 of 5 shows an order.
+    """
+    return wilson(auc * rarer, rarer)
 
 
 def best_by_day(probability: Vector, place: Vector, each_day: int) -> Vector:

@@ -135,6 +135,19 @@ def test_without_days_nobody_knows_what_sales_can_call() -> None:
     assert judge(Judged(Y, HONEST, place=place), serial).capacity is None
 
 
+@pytest.mark.parametrize(("won", "shown"), [(1, False), (3, False), (10, True)])
+def test_a_perfect_order_is_believed_from_a_handful_of_wins_on(won: int, shown: bool) -> None:
+    y = np.array([1] * won + [0] * 30, dtype=np.int8)
+
+    assert evaluate(y, np.linspace(0.9, 0.1, len(y))).is_better_than_chance == shown
+
+
+def test_values_that_nobody_knows_are_no_figure() -> None:
+    unknown = Judged(Y, HONEST, value=np.full(len(Y), np.nan))
+
+    assert "value_in_top_tenth" not in judge(unknown).figures
+
+
 def test_value_is_counted_where_leads_were_won() -> None:
     y = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0], dtype=np.int8)
     value = np.array([300.0, 100.0, 9000.0, *[np.nan] * 7])
@@ -156,6 +169,12 @@ def test_the_gain_curve_climbs_from_none_to_all_within_its_band() -> None:
 def test_one_outcome_alone_cannot_be_judged() -> None:
     with pytest.raises(UsageError, match=r"0 of 3 later rows won.*longer history"):
         Judged(np.zeros(3, dtype=np.int8), np.full(3, 0.5))
+
+
+@pytest.mark.parametrize("weight", [0.0, -1.0, np.nan])
+def test_rows_that_count_for_nothing_are_refused(weight: float) -> None:
+    with pytest.raises(UsageError, match="1 of 2 weights are not above 0; leave"):
+        Judged(np.array([0, 1], dtype=np.int8), np.full(2, 0.5), weight=np.array([1.0, weight]))
 
 
 @pytest.mark.parametrize("part", ["probability", "weight", "campaign", "segment"])
