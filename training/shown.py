@@ -9,8 +9,13 @@ than chance, by either of two figures, each with an error of 2.5 % so that both 
     lift   wins among the best tenth of the leads against wins in all, by the exact binomial
            interval of Clopper and Pearson 1934; conservative, as wins are drawn without return
 
-Where leads are not independent (many of one account or one day), both come from a jackknife that
-leaves out a group of such clusters at a time, with Student's t.
+Sorting alone is not enough, for scores are read as probabilities: the log loss must be shown to be
+lower than that of one probability for all, the mean of the scores themselves, so that neither a
+shift of the base rate nor luck with a few leads decides (a paired t-test, one-sided, 5 %).
+
+Where leads are not independent (many of one account or one day), AUC and lift come from a
+jackknife that leaves out a group of such clusters at a time, with Student's t; the paired test
+counts clusters in place of leads.
 """
 
 from __future__ import annotations
@@ -28,8 +33,11 @@ from serving.members import Vector
 from training.labels import Labels
 
 ERROR = 0.025
-"""Of each of the two figures, one-sided."""
+"""Of AUC and lift each, one-sided."""
+_SAVED_ERROR = 0.05
 _TOP = 0.1
+_MODEST = 0.6
+"""The AUC of a modest model of leads: while it is not ruled out, more leads may show it."""
 _SHUFFLES = 999
 _SHUFFLED_UP_TO = 2000
 _GROUPS = 50
@@ -51,18 +59,29 @@ class Shown:
     lift: float
     lift_low: float
     """The lower end of its one-sided interval of 97.5 %."""
+    saved: float
+    """By how much the log loss is lower than that of one probability for all."""
+    saved_low: float
+    """The lower end of its one-sided interval of 95 %."""
+
+    @property
+    def sorts(self) -> bool:
+        """Whether the AUC is shown to be above .5, or the lift above 1."""
+        return (self.auc_p <= ERROR and self.auc_low > 0.5) or self.lift_low > 1
 
     @property
     def better_than_chance(self) -> bool:
-        """Whether the AUC is shown to be above .5, or the lift above 1."""
-        return (self.auc_p <= ERROR and self.auc_low > 0.5) or self.lift_low > 1
+        """Whether it is shown to sort, and to foretell better than one probability for all."""
+        return self.sorts and self.saved_low > 0
 
     @property
     def figures(self) -> str:
         """The figures in words."""
         return (
             f"AUC {self.auc:.3f}, at least {self.auc_low:.3f}; the best {self.top:,} hold "
-            f"{self.lift:.2f} times their share of the wins, at least {self.lift_low:.2f} times"
+            f"{self.lift:.2f} times their share of the wins, at least {self.lift_low:.2f} times; "
+            f"log loss lower than with one probability for all by {self.saved:.4f}, at least "
+            f"{self.saved_low:.4f}"
         )
 
 
@@ -106,8 +125,35 @@ def shown(
     else:
         auc_low, auc_p, lift_low = _by_cluster(y, probability, clusters, seed)
     return Shown(
-        len(y), int(y.sum()), auc, auc_low, auc_p, int(top.sum()), lift, min(lift, lift_low)
+        len(y),
+        int(y.sum()),
+        auc,
+        auc_low,
+        auc_p,
+        int(top.sum()),
+        lift,
+        min(lift, lift_low),
+        *_saved(y, probability, clusters),
     )
+
+
+def _saved(
+    y: Labels, probability: Vector, clusters: npt.NDArray[Any] | None
+) -> tuple[float, float]:
+    """Return what the log loss is lower than with the mean score for all, and its lower end."""
+    tiny = np.finfo(np.float64).eps
+    said = np.clip(probability, tiny, 1 - tiny)
+    mean = float(said.mean())
+    each = np.where(y == 1, np.log(said / mean), np.log((1 - said) / (1 - mean)))
+    saved = float(each.mean())
+    off: Vector = each - saved
+    if clusters is not None:
+        which = np.unique(clusters, return_inverse=True)[1]
+        off = np.asarray(np.bincount(which, off), dtype=np.float64)
+    if len(off) < 2:
+        return saved, -np.inf
+    error = float(np.sqrt((off**2).sum() * len(off) / (len(off) - 1))) / len(y)
+    return saved, saved + float(t.ppf(_SAVED_ERROR, len(off) - 1)) * error
 
 
 def _top(probability: Vector) -> npt.NDArray[np.bool_]:
@@ -220,20 +266,22 @@ def _sentence(model: Shown, rules: Shown, losses: tuple[float, float], plain: st
     judged = f"{model.rows:,} later leads, {model.won:,} of them won"
     if model.better_than_chance and losses[0] < losses[1]:
         return (
-            f"the model scores: on {judged}, it is shown to sort better than chance "
+            f"the model scores: on {judged}, it is shown to be better than chance "
             f"({model.figures}), and its log loss {mine} is lower than {theirs} of {plain}"
         )
     if model.better_than_chance:
         return (
-            f"the rules score: on {judged}, the model is shown to sort better than chance "
+            f"the rules score: on {judged}, the model is shown to be better than chance "
             f"({model.figures}), but its log loss {mine} is not lower than {theirs} of {plain}"
         )
     if rules.better_than_chance:
         return (
-            f"the rules score: on {judged}, they are shown to sort better than chance "
+            f"the rules score: on {judged}, they are shown to be better than chance "
             f"({rules.figures}); the model is not ({model.figures})"
         )
-    return (
-        f"nothing to learn here: on {judged}, the model is not shown to sort better than chance "
-        f"({model.figures}), and neither are the rules ({rules.figures})"
-    )
+    at_best = 2 * model.auc - model.auc_low
+    yet = " yet" if at_best > _MODEST else ""
+    begins = f"nothing to learn here{yet}: on {judged}, the model is not shown to be better"
+    if rules.lift == 1 and rules.auc == 0.5:
+        return f"{begins} than chance ({model.figures}), and the rules tell no lead from another"
+    return f"{begins} than chance ({model.figures}), and neither are the rules ({rules.figures})"

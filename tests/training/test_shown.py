@@ -69,7 +69,7 @@ def test_chance_is_seldom_taken_for_more(rows: int, base: float) -> None:
     for seed in range(60):
         y, _ = drawn(rows, seed, 0.0, base)
         if 0 < y.sum() < rows:
-            found.append(shown(y, generator.random(rows), seed=seed).better_than_chance)
+            found.append(shown(y, generator.random(rows), seed=seed).sorts)
 
     assert np.mean(found) <= 0.08
 
@@ -97,7 +97,7 @@ def test_leads_of_one_account_do_not_count_as_many() -> None:
         score = generator.normal(size=20)[account] + 0.1 * generator.random(200)
         for known in (True, False):
             found = shown(y, score, account if known else None, seed)
-            by_chance[known] += found.better_than_chance
+            by_chance[known] += found.sorts
 
     assert by_chance[True] <= 5
     assert by_chance[False] >= 10
@@ -115,10 +115,37 @@ def test_a_good_model_takes_over() -> None:
 def test_a_model_that_sorts_but_misses_the_level_does_not_take_over() -> None:
     y, good = drawn(1000, 1, 1.0)
 
-    verdict = takes_over(y, expit(3 + 4 * np.log(good / (1 - good))), good)
+    verdict = takes_over(y, expit(1 + np.log(good / (1 - good))), good)
 
     assert verdict.scorer == "rules"
     assert "but its log loss" in verdict.sentence
+
+
+def test_a_model_that_sorts_but_is_far_too_sure_is_no_better_than_chance() -> None:
+    y, good = drawn(1000, 1, 0.3)
+
+    found = shown(y, expit(6 * np.log(good / (1 - good))))
+
+    assert found.sorts
+    assert not found.better_than_chance
+
+
+def test_a_shift_of_the_base_rate_does_not_hide_that_scores_tell_leads_apart() -> None:
+    y, good = drawn(1000, 1, 1.0)
+
+    assert shown(y, good * 0.4).better_than_chance
+
+
+def test_what_is_saved_against_one_probability_for_all_can_be_counted() -> None:
+    found = shown(np.array([1, 0], dtype=np.int8), np.array([0.6, 0.4]))
+
+    assert found.saved == pytest.approx(np.log(0.6 / 0.5))
+
+
+def test_few_leads_may_have_nothing_to_learn_from_yet() -> None:
+    y, good = drawn(20, 1, 0.5)
+
+    assert takes_over(y, good, np.full(20, 0.3)).sentence.startswith("nothing to learn here yet")
 
 
 def test_where_only_the_rules_sort_they_score() -> None:
@@ -127,7 +154,7 @@ def test_where_only_the_rules_sort_they_score() -> None:
     verdict = takes_over(y, np.random.default_rng(5).random(1000), good)
 
     assert (verdict.scorer, verdict.learnt) == ("rules", True)
-    assert "they are shown to sort better than chance" in verdict.sentence
+    assert "they are shown to be better than chance" in verdict.sentence
 
 
 @pytest.mark.parametrize(("label", "lacks"), [(0, "won"), (1, "lost")])
