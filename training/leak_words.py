@@ -63,14 +63,16 @@ _ENDING = (
     r"|trial)( (date|at|on))",
     r"conversions?|enrol(l?ed|l?ment)( (date|status|fee|number|id|at|on))?",
     r"contracts? (signed|sent|date|start|end|until|value|amount|number|no|id|status"
-    r"|verified)( \w+)?",
+    r"|verified)( (date|at|on|by))?",
     r"(signed|sent) contract|docu ?signed?|signed( (date|at|on|up))?|invoiced?( .*)?",
     r"(down |second |setup )?payments? (date|received|status|made|amount|verified|done)( \w+)*",
     r"(amount|token|deposit|fee|commission|balance|total) (paid|received)",
-    r"paid (date|amount|on|at)|is paid|\w* ?pymnt\w*( \w+)*|(\w+ )*(prncp|recoveries)( \w+)?",
+    r"paid (date|amount|on|at|total|principal|interest|fees?|late \w+)|is paid"
+    r"|\w* ?pymnt\w*( \w+)*|(\w+ )*(prncp|recoveries)( \w+)?",
     r"recovery fee|settlement \w+|hardship \w+|sold( .*)?|sale (date|amount|value|completed)",
     r"(order|purchase) (date|number|no|value|id)|booking (amount|date|status|value|changes?)",
-    r"booked( .*)?|reservation status( date)?|disburs\w+( .*)?|sanction\w+( .*)?",
+    r"booked( .*)?|reservation status( date)?|disburs\w+( (date|amount|flag|status|at|on))?"
+    r"|sanction\w+( .*)?",
     r"approv(ed|al)( (date|amount|status|at|on))?|admit(ted)?( date)?|admission decision",
     r"decision( (date|made))?|deposit (date|amount|paid)( date)?",
     r"install(ed|ation)?( (date|status))|hand ?over( date)?",
@@ -122,7 +124,8 @@ _WORKED = (
     r"test drive|site visits?|campus visits?|visited|site survey( .*)?",
     r"visit (done|date|status|scheduled|completed)",
     r"counsell?(or|ing) (calls?|sessions?|done|date)|interview score|erstgesprach",
-    r"abschlussgesprach|(.* )?satisfaction( .*)?|(customer |sales |agent |lead )feedback|nps",
+    r"abschlussgesprach|((call|demo|meeting|customer) )?satisfaction( (score|rating))?"
+    r"|pitch satisfaction.*|(customer |sales |agent |lead )feedback|nps",
     r"csat|product pitched|objections?|negotiation( .*)?|trade apprais\w+",
     r"application (submitted|status|completed)( date)?",
     r"respon(ded|se time|se received|d time|se days)( .*)?|repl(y|ied)( .*)?|reached",

@@ -189,7 +189,7 @@ def _enough(e: Evidence) -> bool:
 
 
 def _proved(e: Evidence) -> tuple[Verdict, str] | None:
-    if _tells(e, 0.85):
+    if _tells(e, 0.9):
         return "blocked", f"alone it tells won from lost with an AUC of {e.auc_alone:.2f}"
     one_sided = e.fill_log_ratio >= 3 and e.fill_low >= 1.5 and _enough(e)
     if one_sided or (e.auc_missing >= 0.8 and e.fill_low > 0):
@@ -212,8 +212,6 @@ def _named(hint: Hint, e: Evidence) -> tuple[Verdict, str] | None:
     if hint == "ending":
         said = "its name says that it is written when the lead is decided"
         return ("blocked" if much else "suspect"), f"{said}: {_facts(e)}"
-    if hint == "other_score" and _tells(e, 0.7):
-        return "suspect", f"{_WHEN[hint]}; it tells much: {_facts(e)}"
     if hint in ("assigned", "other_score") and _tells(e, 0.58):
         return "cannot_tell", _WHEN[hint]
     if not _signal(e):
@@ -245,6 +243,11 @@ def _noticed(name: str, e: Evidence) -> tuple[Verdict, str] | None:
         return "suspect", (
             f"in {e.after_created:.0%} of the leads it lies after the creation: unless it is a "
             "date that the lead planned, it was written later"
+        )
+    if _tells(e, 0.85):
+        return "suspect", (
+            f"alone it orders the leads with an AUC of {e.auc_alone:.2f}, which few honest fields "
+            "reach"
         )
     if e.certain_share >= 0.1 and _tells(e, 0.7):
         return "suspect", (
