@@ -8,6 +8,8 @@ the golden rows, so that a model which would score otherwise than in training ne
     trees.txt       LightGBM's text (when the blend has trees)
     additive.json   one table per column (when the blend has a logistic regression)
     reference.json  how each field was distributed in training
+    value.json      what a won lead is worth (where the agreement names a value column)
+    timing.json     when wins come (where leads have creation and closing times)
     golden.json     synthetic leads with the scores they must get
 """
 
@@ -18,9 +20,10 @@ import json
 import math
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lightgbm.basic import LightGBMError
 
@@ -30,20 +33,26 @@ from features.encoder import Encoder
 from features.errors import ModelError
 from features.leads import ROW_NUMBER, Faults, Leads, admit
 from serving.members import Additive, Member, Trees
-from serving.scorer import Blend, Scorer
+from serving.scorer import Blend, Score, Scorer
+from serving.timing import Timing
+from serving.value import ValueModel
 
-FORMAT = 1
+FORMAT = 2
 _FILES = (
     "additive.json",
     "artefact.json",
     "encoder.json",
     "golden.json",
     "reference.json",
+    "timing.json",
     "trees.txt",
+    "value.json",
 )
 # What reading and scoring can raise when a file is not what it was.
 _DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, LightGBMError)
+_REPLAYED = ("probability", "expected_value", "expected_days")
 Record = dict[str, Any]
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -91,9 +100,7 @@ def write(artefact: Artefact, folder: Path) -> str:
 
 def _write_files(artefact: Artefact, folder: Path) -> None:
     scorer = artefact.scorer
-    members: list[dict[str, Any]] = []
-    for name, weight, member in scorer.blend.members:
-        members.append({"name": name, "weight": weight})
+    for member in scorer.blend.members:
         if isinstance(member, Trees):
             (folder / "trees.txt").write_text(member.text, encoding="utf-8")
         elif isinstance(member, Additive):
@@ -103,18 +110,27 @@ def _write_files(artefact: Artefact, folder: Path) -> None:
         {
             "format": FORMAT,
             "agreement": scorer.agreement.as_dict(),
-            "members": members,
-            "slope": scorer.blend.slope,
+            "members": [_name(member) for member in scorer.blend.members],
             "offset": scorer.blend.offset,
             "facts": artefact.facts,
         },
     )
     _dump(folder / "encoder.json", scorer.encoder.as_dict())
     _dump(folder / "reference.json", artefact.reference)
+    if scorer.value is not None:
+        _dump(folder / "value.json", scorer.value.as_dict())
+    if scorer.timing is not None:
+        _dump(folder / "timing.json", scorer.timing.as_dict())
     records = list(artefact.golden)
-    probabilities = scorer.probabilities(leads_of_records(records, scorer, {})).tolist()
-    golden = [{"lead": r, "probability": p} for r, p in zip(records, probabilities, strict=True)]
+    scores = scorer.score(leads_of_records(records, scorer, {}), reasons=0)
+    golden = [{"lead": r, **_numbers(s)} for r, s in zip(records, scores, strict=True)]
     _dump(folder / "golden.json", golden)
+
+
+def _numbers(score: Score) -> dict[str, float]:
+    """Return the numbers of a score that the model gives."""
+    numbers = {name: getattr(score, name) for name in _REPLAYED}
+    return {name: number for name, number in numbers.items() if number is not None}
 
 
 def _dump(path: Path, content: object) -> None:
@@ -151,24 +167,26 @@ def read(folder: Path, expected_digest: str | None = None) -> Artefact:
     try:
         artefact, expected = _read_files(folder)
         leads = leads_of_records(list(artefact.golden), artefact.scorer, {})
-        found = artefact.scorer.probabilities(leads).tolist()
+        found = [_numbers(score) for score in artefact.scorer.score(leads, reasons=0)]
     except _DAMAGE as error:
         raise ModelError(f"{folder}: is no readable model: {error!r}") from error
     _compare(found, expected, folder)
     return artefact
 
 
-def _read_files(folder: Path) -> tuple[Artefact, list[float]]:
+def _read_files(folder: Path) -> tuple[Artefact, list[Record]]:
     main = _load(folder / "artefact.json")
     if main["format"] != FORMAT:
         raise ModelError(
             f"{folder}: artefact format {main['format']}, this leadq reads {FORMAT}; retrain"
         )
-    members = tuple((m["name"], m["weight"], _member(folder, m["name"])) for m in main["members"])
+    members = tuple(_member(folder, name) for name in main["members"])
     scorer = Scorer(
         from_dict(main["agreement"], "artefact.json"),
         Encoder.from_dict(_load(folder / "encoder.json")),
-        Blend(members, main["slope"], main["offset"]),
+        Blend(members, main["offset"]),
+        _optional(folder / "value.json", ValueModel.from_dict),
+        _optional(folder / "timing.json", Timing.from_dict),
     )
     golden = _load(folder / "golden.json")
     artefact = Artefact(
@@ -177,7 +195,11 @@ def _read_files(folder: Path) -> tuple[Artefact, list[float]]:
         _load(folder / "reference.json"),
         tuple(row["lead"] for row in golden),
     )
-    return artefact, [row["probability"] for row in golden]
+    return artefact, [{n: row[n] for n in _REPLAYED if n in row} for row in golden]
+
+
+def _name(member: Member) -> str:
+    return "trees" if isinstance(member, Trees) else "additive"
 
 
 def _member(folder: Path, name: str) -> Member:
@@ -188,17 +210,27 @@ def _member(folder: Path, name: str) -> Member:
     raise ValueError(f"unknown member {name!r}")
 
 
+def _optional(path: Path, build: Callable[[Any], Part]) -> Part | None:
+    return build(_load(path)) if path.is_file() else None
+
+
 def _load(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _compare(found: list[float], expected: list[float], folder: Path) -> None:
+def _compare(found: list[Record], expected: list[Record], folder: Path) -> None:
     if not expected:
         raise ModelError(f"{folder}: holds no golden rows, so it cannot be verified; retrain")
     # Another processor may round an exponential otherwise; more than that is another model.
     for row, (got, wanted) in enumerate(zip(found, expected, strict=True)):
-        if not math.isclose(got, wanted, rel_tol=0, abs_tol=1e-9):
+        if not _same(got, wanted):
             raise ModelError(
                 f"{folder}: golden row {row} scores {got!r} instead of {wanted!r}; this machine "
                 "or its libraries do not reproduce the model: retrain here"
             )
+
+
+def _same(got: Record, wanted: Record) -> bool:
+    if got.keys() != wanted.keys():
+        return False
+    return all(math.isclose(got[n], wanted[n], rel_tol=1e-9, abs_tol=1e-9) for n in wanted)

@@ -7,7 +7,7 @@ what a logistic regression on binned or splined columns comes to.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import lightgbm
@@ -80,6 +80,11 @@ class ColumnTable:
             parts = np.interp(np.nan_to_num(cells, nan=self.knots[0]), self.knots, self.values)
         return np.where(np.isnan(cells), self.missing, parts)
 
+    def scaled(self, weight: float) -> ColumnTable:
+        """Return it with every log-odds times `weight`."""
+        values = tuple(weight * value for value in self.values)
+        return replace(self, values=values, missing=weight * self.missing, mean=weight * self.mean)
+
 
 @dataclass(frozen=True)
 class Additive:
@@ -102,6 +107,10 @@ class Additive:
             parts[:, column] = table.at(np.ascontiguousarray(matrix[:, column])) - table.mean
         parts[:, -1] = self.intercept + sum(table.mean for table in self.tables)
         return parts
+
+    def scaled(self, weight: float) -> Additive:
+        """Return it with every log-odds times `weight`."""
+        return Additive(weight * self.intercept, tuple(t.scaled(weight) for t in self.tables))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the tables as JSON values."""

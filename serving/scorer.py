@@ -25,30 +25,27 @@ from serving.value import ValueModel
 
 @dataclass(frozen=True)
 class Blend:
-    """Members added on the log-odds scale, then calibrated by a straight line.
+    """Members added on the log-odds scale.
 
-    log-odds = slope × Σ weight × member + offset. Being affine throughout, it keeps the members'
-    contributions exact.
+    Weights and calibration are affine and are folded into the members when they are fitted, so
+    the sum is the calibrated log-odds and the members' contributions are exact for it.
     """
 
-    members: tuple[tuple[str, float, Member], ...]
-    """Name, weight and model of each member; the weights sum to one."""
-    slope: float = 1.0
+    members: tuple[Member, ...]
     offset: float = 0.0
 
     def log_odds(self, matrix: Matrix) -> Vector:
         """Return the calibrated log-odds, shape (rows,)."""
-        total = np.zeros(len(matrix))
-        for _, weight, member in self.members:
-            total += weight * member.log_odds(matrix)
-        return self.slope * total + self.offset
+        total = np.full(len(matrix), self.offset)
+        for member in self.members:
+            total += member.log_odds(matrix)
+        return total
 
     def contributions(self, matrix: Matrix) -> Matrix:
         """Return shape (rows, columns + 1): each column's part of the log-odds, the base last."""
         total = np.zeros((len(matrix), matrix.shape[1] + 1))
-        for _, weight, member in self.members:
-            total += weight * member.contributions(matrix)
-        total *= self.slope
+        for member in self.members:
+            total += member.contributions(matrix)
         total[:, -1] += self.offset
         return total
 

@@ -1,46 +1,83 @@
 """From labelled leads to a scorer: members, their blend, and the calibration, all out of fold.
 
-The recipe, measured on many sets of real leads: a regularised logistic regression and small
-regularised trees disagree usefully, so their log-odds are averaged; weights and calibration come
-from predictions for rows that the members had not seen; newer leads count more, because markets
-move. Calibration is a straight line on the log-odds (Platt 1999): it cannot turn the ranking round.
+The recipe, measured on many sets of real leads (docs/science.md): a regularised logistic
+regression and three shapes of small regularised trees err differently, so their log-odds are
+averaged; weights and calibration come from predictions for rows that the members had not seen;
+newer leads count more, because markets move. Where leads have an order, the rows left out are
+blocks in time: a member that only remembers a season does badly on the season it did not see.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
-from sklearn.linear_model import LogisticRegression
+from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedKFold
 
 from features.agreement import Agreement, FieldUse
 from features.encoder import Column, Encoder, Matrix
 from features.leads import Leads
-from serving.members import Trees, Vector
-from serving.scorer import Blend, Scorer
-from training.estimators import LogisticEstimator, TreesEstimator
+from serving.members import Member, Trees, Vector
+from serving.scorer import Scorer
+from training.calibrate import Calibration, calibrate
+from training.estimators import SHAPES, LogisticEstimator, Shape, TreesEstimator
+from training.fold import fold, summed
 from training.labels import Labels
 
 Recipe = Literal["blend", "trees", "logistic"]
 RECIPES: tuple[Recipe, ...] = ("blend", "trees", "logistic")
 FOLDS = 5
+MOST_CHOSEN = 40_000
+"""Rows on which strengths, numbers of trees, weights and calibration are found."""
+MOST_LEARNED = 200_000
+"""Rows that the members learn from; more of them move a score less than another seed does."""
 _C_GRID = (0.01, 0.05, 0.25, 1.0)
 _TOWARD_EQUAL = 0.02
+_LEAST_WEIGHT = 0.02
+_FEWEST_IN_A_BLOCK = 5
 Progress = Callable[[str], None]
+Rows = npt.NDArray[np.intp]
+Parameters = dict[str, float | int | str]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much a fit tries."""
+
+    shapes: tuple[Shape, ...] = SHAPES
+    strengths: tuple[float, ...] = _C_GRID
+    folds: int = FOLDS
+    seeds: int = 1
+    """How many times each shape is grown for the final model."""
+    tuned: tuple[tuple[str, Any], ...] = ()
+    """LightGBM parameters that a search found for one more shape of trees."""
+
+
+FAST = Effort(shapes=("pairs",), strengths=(0.05, 0.25), folds=3)
+DEFAULT = Effort()
+
+
+class Unseen(NamedTuple):
+    """Predictions for rows that the members had not seen, after calibration."""
+
+    rows: Rows
+    log_odds: Vector
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A scorer and what its fit found, for the run's parameters."""
+    """A scorer and what its fit found."""
 
     scorer: Scorer
-    parameters: dict[str, float | int | str] = field(default_factory=dict)
+    unseen: Unseen
+    calibration: Calibration
+    parameters: Parameters = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,12 +86,38 @@ class _Data:
     labels: Labels
     weight: Vector
     columns: tuple[Column, ...]
+    place: Vector | None
     seed: int
 
-    def folds(self) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    def take(self, rows: Rows) -> _Data:
+        place = None if self.place is None else self.place[rows]
+        return replace(
+            self,
+            matrix=self.matrix[rows],
+            labels=self.labels[rows],
+            weight=self.weight[rows],
+            place=place,
+        )
+
+    def sample(self, most: int) -> Rows:
+        """Return at most so many rows, drawn evenly, in their order."""
+        rows = np.arange(len(self.labels))
+        if len(rows) <= most:
+            return rows
+        drawn = np.random.default_rng(self.seed).choice(rows, most, replace=False)
+        return np.sort(drawn)
+
+    def folds(self, wanted: int) -> list[tuple[Rows, Rows]]:
+        """Return blocks in time where there is an order and each block has both outcomes."""
         fewest = int(min(np.bincount(self.labels, minlength=2)))
-        shuffled = StratifiedKFold(min(FOLDS, fewest), shuffle=True, random_state=self.seed)
-        yield from shuffled.split(self.matrix, self.labels)
+        if self.place is not None:
+            blocks = np.array_split(np.argsort(self.place, kind="stable"), wanted)
+            won = [int(self.labels[block].sum()) for block in blocks]
+            both = (min(n, len(b) - n) for n, b in zip(won, blocks, strict=True))
+            if min(both) >= _FEWEST_IN_A_BLOCK:
+                return [(np.setdiff1d(np.arange(len(self.labels)), b), np.sort(b)) for b in blocks]
+        shuffled = StratifiedKFold(min(wanted, fewest), shuffle=True, random_state=self.seed)
+        return list(shuffled.split(self.matrix, self.labels))
 
 
 def recency_weights(place: Vector | None, rows: int) -> Vector:
@@ -81,111 +144,160 @@ def fit(
     recipe: Recipe = "blend",
     seed: int = 0,
     progress: Progress = lambda _: None,
+    place: Vector | None = None,
+    effort: Effort = DEFAULT,
 ) -> Fitted:
     """Fit a scorer.
 
     Args:
         leads: the leads, n of them.
         labels: 1 won, 0 not, shape (n,); both must occur at least twice.
-        weight: how much each row counts, shape (n,).
+        weight: how much each row counts, shape (n,): recency, censoring, propensity, multiplied.
         agreement: goes into the scorer.
         fields: the fields to predict from.
         recipe: which members.
         seed: decides folds, trees and nothing else; the same seed gives the same bits.
         progress: told what is being done.
+        place: each lead's place in time, shape (n,); None where there is no order.
+        effort: how much is tried.
 
     """
     encoder = Encoder.fit(leads, agreement, fields)
-    data = _Data(encoder.encode(leads), labels, weight, encoder.columns, seed)
-    parameters: dict[str, float | int | str] = {"recipe": recipe, "seed": seed, "folds": FOLDS}
-    members, out_of_fold = [], []
+    data = _Data(encoder.encode(leads), labels, weight, encoder.columns, place, seed)
+    parameters: Parameters = {"recipe": recipe, "seed": seed, "folds": effort.folds}
+    chosen_on = data.sample(MOST_CHOSEN)
+    candidates = list(_candidates(data.take(chosen_on), recipe, effort, parameters, progress))
+    found = [candidate.unseen for candidate in candidates]
+    part = data.take(chosen_on)
+    shares = _blend_weights(found, part)
+    kept = [(s, c) for s, c in zip(shares, candidates, strict=True) if s > 0]
+    parameters |= {f"weight_{c.name}": s for s, c in zip(shares, candidates, strict=True)}
+    blended = np.asarray(sum(share * candidate.unseen for share, candidate in kept))
+    calibration = calibrate(
+        blended, part.labels, part.weight, part.place, part.matrix, _named(encoder, agreement)
+    )
+    parameters |= {"slope": calibration.slope, "offset": calibration.offset}
+    learned_from = data.take(data.sample(MOST_LEARNED))
+    # A slope of zero means that nothing was learned: then no member has a say.
+    grown = [(s, c.grow(learned_from, progress)) for s, c in kept if calibration.slope > 0]
+    blend = fold(grown, calibration, len(encoder.columns))
+    for member in blend.members:
+        if isinstance(member, Trees):
+            parameters["trees"], parameters["leaves"] = member.size
+    unseen = Unseen(chosen_on, calibration.apply(blended, part.matrix))
+    return Fitted(Scorer(agreement, encoder, blend), unseen, calibration, parameters)
+
+
+def _named(encoder: Encoder, agreement: Agreement) -> dict[int, Column]:
+    """Return the matrix columns whose values marketing adds up over, by position."""
+    wanted = {agreement.columns.campaign, agreement.columns.source}
+    return {
+        i: column
+        for i, column in enumerate(encoder.columns)
+        if column.field in wanted and column.levels is not None
+    }
+
+
+class _Candidate(NamedTuple):
+    """A kind of member: what it predicted out of fold, and how it is grown on all rows."""
+
+    name: str
+    unseen: Vector
+    grow: Callable[[_Data, Progress], Member]
+
+
+def _candidates(
+    data: _Data, recipe: Recipe, effort: Effort, parameters: Parameters, progress: Progress
+) -> Iterator[_Candidate]:
+    folds = data.folds(effort.folds)
     if recipe != "trees":
-        progress("logistic regression")
-        member, unseen = _fit_logistic(data, parameters)
-        members.append(("additive", member))
-        out_of_fold.append(unseen)
+        progress("choosing: logistic regression")
+        yield _logistic(data, folds, effort, parameters)
     if recipe != "logistic":
-        progress("trees")
-        grown, unseen = _fit_trees(data, parameters)
-        members.append(("trees", grown))
-        out_of_fold.append(unseen)
-    shares = _blend_weights(out_of_fold, data)
-    blended = sum(share * unseen for share, unseen in zip(shares, out_of_fold, strict=True))
-    slope, offset = _platt(np.asarray(blended), data)
-    parameters |= {f"weight_{n}": w for (n, _), w in zip(members, shares, strict=True)}
-    parameters |= {"slope": slope, "offset": offset}
-    named = tuple((n, w, e.member_) for (n, e), w in zip(members, shares, strict=True))
-    return Fitted(Scorer(agreement, encoder, Blend(named, slope, offset)), parameters)
+        for shape in effort.shapes:
+            progress(f"choosing: {shape}")
+            yield _trees(shape, shape, {}, data, folds, effort, parameters)
+        if effort.tuned:
+            progress("choosing: tuned trees")
+            yield _trees("tuned", "trees", dict(effort.tuned), data, folds, effort, parameters)
 
 
-def _fit_logistic(
-    data: _Data, parameters: dict[str, float | int | str]
-) -> tuple[LogisticEstimator, Vector]:
-    """Choose C by log loss out of fold, then fit on all rows."""
-    tried = {}
-    for C in _C_GRID:
-        unseen = np.empty(len(data.labels))
-        for fit_rows, rest in data.folds():
-            model = LogisticEstimator(data.columns, C)
-            model.fit(data.matrix[fit_rows], data.labels[fit_rows], data.weight[fit_rows])
-            unseen[rest] = model.decision_function(data.matrix[rest])
-        tried[C] = (_loss(unseen, data), unseen)
-    best = min(tried, key=lambda C: tried[C][0])
+def _logistic(
+    data: _Data, folds: list[tuple[Rows, Rows]], effort: Effort, parameters: Parameters
+) -> _Candidate:
+    """Choose C by log loss out of fold."""
+    unseen = {C: np.empty(len(data.labels)) for C in effort.strengths}
+    for rows, rest in folds:
+        model = LogisticEstimator(data.columns)
+        path = model.fit_path(
+            data.matrix[rows], data.labels[rows], data.weight[rows], effort.strengths
+        )
+        for fitted in path:
+            unseen[fitted.C][rest] = fitted.decision_function(data.matrix[rest])
+    best = min(unseen, key=lambda C: _loss(unseen[C], data))
     parameters["logistic_C"] = best
-    model = LogisticEstimator(data.columns, best).fit(data.matrix, data.labels, data.weight)
-    return model, tried[best][1]
+
+    def grow(on: _Data, progress: Progress) -> Member:
+        progress("logistic regression")
+        model = LogisticEstimator(on.columns, best).fit(on.matrix, on.labels, on.weight)
+        return model.member_
+
+    return _Candidate("additive", unseen[best], grow)
 
 
-def _fit_trees(
-    data: _Data, parameters: dict[str, float | int | str]
-) -> tuple[TreesEstimator, Vector]:
-    """Find the number of trees out of fold, then grow a tenth more on all rows."""
-    unseen = np.empty(len(data.labels))
-    counts = []
-    for fit_rows, rest in data.folds():
-        model = TreesEstimator(data.columns, seed=data.seed)
+def _trees(
+    name: str,
+    shape: Shape,
+    tuned: dict[str, Any],
+    data: _Data,
+    folds: list[tuple[Rows, Rows]],
+    effort: Effort,
+    parameters: Parameters,
+) -> _Candidate:
+    """Find the number of trees out of fold; a tenth more are grown on all rows."""
+    unseen, counts = np.empty(len(data.labels)), []
+    for rows, rest in folds:
+        model = TreesEstimator(data.columns, shape, seed=data.seed, tuned=tuned)
         judge = (data.matrix[rest], data.labels[rest], data.weight[rest])
-        model.fit_early(data.matrix[fit_rows], data.labels[fit_rows], data.weight[fit_rows], judge)
+        model.fit_early(data.matrix[rows], data.labels[rows], data.weight[rows], judge)
         unseen[rest] = model.decision_function(data.matrix[rest])
         counts.append(model.best_trees_)
     trees = max(1, round(1.1 * float(np.mean(counts))))
-    model = TreesEstimator(data.columns, trees, data.seed)
-    model.fit(data.matrix, data.labels, data.weight)
-    assert isinstance(model.member_, Trees)  # noqa: S101  # what its fit makes
-    parameters["trees"], parameters["leaves"] = model.member_.size
-    return model, unseen
+    parameters[f"trees_{name}"] = trees
+
+    def grow(on: _Data, progress: Progress) -> Member:
+        progress(f"{trees} trees ({name})")
+        grown = []
+        for i in range(effort.seeds):
+            model = TreesEstimator(on.columns, shape, trees, on.seed + i, tuned=tuned)
+            member = model.fit(on.matrix, on.labels, on.weight).member_
+            assert isinstance(member, Trees)  # noqa: S101  # what its fit makes
+            grown.append((1 / effort.seeds, member))
+        return summed(grown) if len(grown) > 1 else grown[0][1]
+
+    return _Candidate(name, unseen, grow)
 
 
 def _loss(log_odds: Vector, data: _Data) -> float:
-    return float(log_loss(data.labels, _probability(log_odds), sample_weight=data.weight))
+    return float(log_loss(data.labels, expit(log_odds), sample_weight=data.weight))
 
 
-def _probability(log_odds: Vector) -> Vector:
-    return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -30, 30))))
+def _blend_weights(unseen: Sequence[Vector], data: _Data) -> Vector:
+    """Return weights that sum to one, by log loss; a small pull toward equal keeps them steady."""
+    count = len(unseen)
+    scores = np.column_stack(unseen)
+    y, weight = data.labels, data.weight / data.weight.sum()
 
+    def cost(free: Vector) -> tuple[float, Vector]:
+        share = np.exp(free - free.max())
+        share /= share.sum()
+        z = scores @ share
+        off = share - 1 / count
+        loss = float(weight @ (np.logaddexp(0, z) - y * z)) + _TOWARD_EQUAL * float(off @ off)
+        slope = scores.T @ (weight * (expit(z) - y)) + 2 * _TOWARD_EQUAL * off
+        return loss, share * (slope - share @ slope)
 
-def _blend_weights(out_of_fold: list[Vector], data: _Data) -> tuple[float, ...]:
-    """Return weights that sum to one; a small pull toward equal keeps them steady."""
-    if len(out_of_fold) == 1:
-        return (1.0,)
-    first, second = out_of_fold
-
-    def cost(share: float) -> float:
-        blended = share * first + (1 - share) * second
-        return _loss(blended, data) + _TOWARD_EQUAL * (share - 0.5) ** 2
-
-    share = float(minimize_scalar(cost, bounds=(0, 1), method="bounded").x)
-    return share, 1 - share
-
-
-def _platt(log_odds: Vector, data: _Data) -> tuple[float, float]:
-    """Return slope and offset of the calibration; a line that would fall is refused."""
-    line = LogisticRegression(C=1e6, solver="newton-cholesky", tol=1e-8).fit(
-        log_odds[:, None], data.labels, sample_weight=data.weight
-    )
-    slope, offset = float(line.coef_[0, 0]), float(line.intercept_[0])
-    if slope > 0:
-        return slope, offset
-    # Nothing was learned: the base rate for everyone is the honest answer.
-    base = float(np.average(data.labels, weights=data.weight))
-    return 0.0, float(np.log(base / (1 - base)))
+    free = minimize(cost, np.zeros(count), jac=True, method="L-BFGS-B").x
+    share = np.exp(free - free.max())
+    share = np.where(share / share.sum() < _LEAST_WEIGHT, 0.0, share)
+    return np.asarray(share / share.sum())

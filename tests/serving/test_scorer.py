@@ -57,7 +57,7 @@ def test_reasons_never_show_an_address_or_a_number_of_a_person(model, leads) -> 
         reason.text for s in model.artefact.scorer.score(leads, reasons=50) for reason in s.reasons
     )
 
-    addresses = [cell for cell in leads.columns["email"] + leads.columns["phone"] if cell]
+    addresses = [cell for name in ("email", "phone") for cell in leads.columns[name] if cell]
     assert not any(address in shown for address in addresses)
 
 
