@@ -1,11 +1,12 @@
 """From cells to the numbers a model reads, fitted once and kept as JSON.
 
-Every field has one scalar definition, `encode(cell, created)`; a column is that definition looked
-up for each distinct cell. So one lead and a million leads encode alike, to the last bit.
+Every field has one scalar definition, `encode(cell, created)`; a column is that definition applied
+to each distinct cell. So one lead and a million leads encode alike, to the last bit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from features.agreement import Agreement, FieldUse
 from features.cells import Cell, Memo
+from features.coded import coded
 from features.fields import (
     MAX_LEVELS,
     MAX_TOKENS,
@@ -86,8 +88,7 @@ class Encoder:
         at = 0
         for field in self.fields:
             width = len(field.columns)
-            codes = _encoded(field, leads.column(field.field), leads.created)
-            matrix[:, at : at + width] = np.array(codes).reshape(len(leads), width)
+            matrix[:, at : at + width] = _encoded(field, leads.column(field.field), leads.created)
             at += width
         return matrix
 
@@ -110,8 +111,16 @@ def _field_from_dict(item: dict[str, Any]) -> FieldEncoder:
     return built
 
 
-def _encoded(field: FieldEncoder, cells: list[Cell], created: list[datetime | None]) -> list[Codes]:
+def _encoded(field: FieldEncoder, cells: Sequence[Cell], created: list[datetime | None]) -> Matrix:
+    """Return the columns of a field, shape (cells, columns)."""
+    column = coded(cells)
+    read = column.read(field.reader)
     if field.kind == "date":
-        return [field.encode(cell, when) for cell, when in zip(cells, created, strict=True)]
-    memo: Memo[Cell, Codes] = Memo(lambda cell: field.encode(cell, None))
-    return [memo[cell] for cell in cells]
+        pairs = zip(column.codes.tolist(), created, strict=True)
+        return _matrix([field.code(read[code], when) for code, when in pairs], field)
+    memo: Memo[Any, Codes] = Memo(lambda value: field.code(value, None))
+    return _matrix([memo[value] for value in read], field)[column.codes]
+
+
+def _matrix(codes: list[Codes], field: FieldEncoder) -> Matrix:
+    return np.array(codes).reshape(len(codes), len(field.columns))

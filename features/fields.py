@@ -1,17 +1,23 @@
-"""How one field of a lead becomes columns: each has one scalar definition, `encode`."""
+"""How one field of a lead becomes columns: each has one scalar definition, `encode`.
+
+It has two steps: `reader` reads the cell, whatever was fitted; `code` looks up what was read. So
+leads that are fitted and encoded several times are read once (see `features.coded`).
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, Literal, Protocol
 
 from features.agreement import Agreement, FieldUse
-from features.cells import LIST_MARK, Cell, Memo, key_of, moment, number, text_of
+from features.cells import LIST_MARK, Cell, key_of, moment, number, text_of
+from features.coded import coded
 from features.contact import email_kind, phone_region
 from features.leads import Leads
 
@@ -34,7 +40,22 @@ class Column:
     """For codes 0, 1, ... the category of each (0: rare or unseen); None for a number."""
 
 
-class FieldEncoder(Protocol):
+class CellReader(Protocol):
+    """How one cell becomes values: it is read, then what was read is looked up."""
+
+    @property
+    def reader(self) -> Callable[[Cell], Any]:
+        """The function that reads a cell which is not missing; the same one for equal reading."""
+
+    def code(self, read: Any, created: datetime | None) -> Codes:
+        """Return the values of its columns for what was read, None for a missing cell."""
+
+    def encode(self, cell: Cell, created: datetime | None) -> Codes:
+        """Return the values of its columns; NaN for missing."""
+        return self.code(None if cell is None else self.reader(cell), created)
+
+
+class FieldEncoder(CellReader, Protocol):
     """How one field becomes one or more columns."""
 
     kind: ClassVar[str]
@@ -49,9 +70,6 @@ class FieldEncoder(Protocol):
     def columns(self) -> tuple[Column, ...]:
         """The columns it fills, in order."""
 
-    def encode(self, cell: Cell, created: datetime | None) -> Codes:
-        """Return the values of its columns; NaN for missing."""
-
     def remark(self, cell: Cell) -> str | None:
         """Say what is odd about a cell that is not missing, or None."""
 
@@ -63,7 +81,7 @@ class FieldEncoder(Protocol):
 
 
 @dataclass(frozen=True)
-class NumberEncoder:
+class NumberEncoder(CellReader):
     """A number as it is."""
 
     kind: ClassVar[str] = "number"
@@ -76,12 +94,14 @@ class NumberEncoder:
         """One column."""
         return (Column(self.field, self.field, None),)
 
-    def encode(self, cell: Cell, created: datetime | None) -> Codes:
-        """Return the number; text that is none counts as missing."""
-        try:
-            return (number(cell, self.decimal),)
-        except ValueError:
-            return (math.nan,)
+    @property
+    def reader(self) -> Callable[[Cell], float]:
+        """Reads a number; text that is none counts as missing."""
+        return _number_reader(self.decimal)
+
+    def code(self, read: float | None, created: datetime | None) -> Codes:
+        """Return the number as it is."""
+        return (math.nan if read is None else read,)
 
     def remark(self, cell: Cell) -> str | None:
         """Name text that is no number."""
@@ -102,13 +122,24 @@ class NumberEncoder:
         return cls(field, agreement.export.decimal)
 
 
+@cache
+def _number_reader(decimal: str) -> Callable[[Cell], float]:
+    def read(cell: Cell) -> float:
+        try:
+            return number(cell, decimal)
+        except ValueError:
+            return math.nan
+
+    return read
+
+
 Derivation = Literal["", "email", "phone"]
 DERIVE = {"": text_of, "email": email_kind, "phone": phone_region}
 _DERIVED = {"email": "kind of domain", "phone": "region"}
 
 
 @dataclass(frozen=True)
-class CategoryEncoder:
+class CategoryEncoder(CellReader):
     """A category as a code by frequency; what is rare or unseen shares code 0.
 
     `derived` names what is taken from a personal field in place of its value: the kind of an
@@ -132,11 +163,14 @@ class CategoryEncoder:
         name = f"{self.field} ({_DERIVED[self.derived]})" if self.derived else self.field
         return (Column(self.field, name, ("other", *self.levels)),)
 
-    def encode(self, cell: Cell, created: datetime | None) -> Codes:
+    @property
+    def reader(self) -> Callable[[Cell], str]:
+        """Reads the category, or derives it from a personal value."""
+        return DERIVE[self.derived]
+
+    def code(self, read: str | None, created: datetime | None) -> Codes:
         """Return the code; NaN for missing, 0 for rare or unseen."""
-        if cell is None:
-            return (math.nan,)
-        return (self._codes.get(key_of(DERIVE[self.derived](cell)), 0.0),)
+        return (math.nan if read is None else self._codes.get(key_of(read), 0.0),)
 
     def remark(self, cell: Cell) -> str | None:
         """Name a category that training did not see often enough."""
@@ -158,8 +192,11 @@ class CategoryEncoder:
     def fit(cls, field: str, use: FieldUse, leads: Leads, agreement: Agreement) -> CategoryEncoder:
         """Learn the categories that at least `MIN_COUNT` leads have, most frequent first."""
         derived: Derivation = use.kind if use.kind in ("email", "phone") else ""
-        derive = Memo(DERIVE[derived])
-        counts = Counter(derive[c] for c in leads.column(field) if c is not None)
+        column = coded(leads.column(field))
+        counts: Counter[str] = Counter()
+        for text, count in zip(column.read(DERIVE[derived]), column.counts(), strict=True):
+            if text is not None:
+                counts[text] += count
         return cls(field, tuple(_frequent(counts, MAX_LEVELS)), derived)
 
 
@@ -176,7 +213,7 @@ def _frequent(counts: Counter[str], most: int) -> list[str]:
 
 
 @dataclass(frozen=True)
-class DateEncoder:
+class DateEncoder(CellReader):
     """A date as days before (negative) or after the lead was created."""
 
     kind: ClassVar[str] = "date"
@@ -189,24 +226,21 @@ class DateEncoder:
         """One column, in days."""
         return (Column(self.field, f"{self.field} (days after creation)", None),)
 
-    def encode(self, cell: Cell, created: datetime | None) -> Codes:
+    @property
+    def reader(self) -> Callable[[Cell], datetime | None]:
+        """Reads a time; text that is none counts as missing."""
+        return _date_reader(self.day_first)
+
+    def code(self, read: datetime | None, created: datetime | None) -> Codes:
         """Return the days; NaN when either time is missing or unreadable."""
-        if cell is None or created is None:
+        if read is None or created is None:
             return (math.nan,)
-        try:
-            return ((moment(cell, self.day_first) - created).total_seconds() / _SECONDS_A_DAY,)
-        except ValueError:
-            return (math.nan,)
+        return ((read - created).total_seconds() / _SECONDS_A_DAY,)
 
     def remark(self, cell: Cell) -> str | None:
         """Name text that is no time."""
-        if cell is None:
-            return None
-        try:
-            moment(cell, self.day_first)
-        except ValueError:
-            return "is not a date and counts as missing"
-        return None
+        odd = cell is not None and self.reader(cell) is None
+        return "is not a date and counts as missing" if odd else None
 
     def shown(self, cell: Cell) -> str | None:
         """Return the date as text."""
@@ -222,8 +256,19 @@ class DateEncoder:
         return cls(field, agreement.export.day_first)
 
 
+@cache
+def _date_reader(day_first: bool) -> Callable[[Cell], datetime | None]:
+    def read(cell: Cell) -> datetime | None:
+        try:
+            return moment(cell, day_first)
+        except ValueError:
+            return None
+
+    return read
+
+
 @dataclass(frozen=True)
-class TokensEncoder:
+class TokensEncoder(CellReader):
     """Several options in one cell, or the words of a short text: one column each, and how many."""
 
     kind: ClassVar[str] = "tokens"
@@ -240,12 +285,16 @@ class TokensEncoder:
         flags = [Column(self.field, f"{self.field}: {token}", None) for token in self.tokens]
         return (*flags, Column(self.field, f"{self.field} (number of {noun})", None))
 
-    def encode(self, cell: Cell, created: datetime | None) -> Codes:
+    @property
+    def reader(self) -> Callable[[Cell], frozenset[str]]:
+        """Splits a cell into its tokens."""
+        return _splitter(self.separator)
+
+    def code(self, read: frozenset[str] | None, created: datetime | None) -> Codes:
         """Return 1 for each token that is there, and the number of tokens; all NaN if missing."""
-        if cell is None:
+        if read is None:
             return (math.nan,) * (len(self.tokens) + 1)
-        found = split_tokens(cell, self.separator)
-        return (*(float(token in found) for token in self.tokens), float(len(found)))
+        return (*(float(token in read) for token in self.tokens), float(len(read)))
 
     def remark(self, cell: Cell) -> str | None:
         """Free choice: nothing is odd."""
@@ -267,21 +316,30 @@ class TokensEncoder:
     def fit(cls, field: str, use: FieldUse, leads: Leads, agreement: Agreement) -> TokensEncoder:
         """Learn the tokens that at least `MIN_COUNT` leads have, most frequent first."""
         separator = use.separator if use.kind == "options" else ""
-        counts = Counter(
-            token
-            for cell in leads.column(field)
-            if cell is not None
-            for token in split_tokens(cell, separator)
-        )
+        column = coded(leads.column(field))
+        counts: Counter[str] = Counter()
+        for tokens, count in zip(column.read(_splitter(separator)), column.counts(), strict=True):
+            for token in tokens or ():
+                counts[token] += count
         return cls(field, tuple(_frequent(counts, MAX_TOKENS)), separator)
+
+
+@cache
+def _splitter(separator: str) -> Callable[[Cell], frozenset[str]]:
+    return lambda cell: split_tokens(cell, separator)
 
 
 def split_tokens(cell: Cell, separator: str) -> frozenset[str]:
     """Return the distinct options (or, without a separator, words) of a cell, in small letters."""
     text = text_of(cell)
-    parts = text.replace(LIST_MARK, separator).split(separator) if separator else _words(text)
+    if not separator:
+        return frozenset(word.casefold() for part in text.split() for word in _words(part))
+    parts = text.replace(LIST_MARK, separator).split(separator)
     return frozenset(key for part in parts if (key := key_of(part)))
 
 
-def _words(text: str) -> Iterable[str]:
+def _words(text: str) -> list[str]:
+    # Most words are letters alone, and need not be looked at letter by letter.
+    if text.isalpha():
+        return [text]
     return "".join(c if c.isalpha() else " " for c in text).split()

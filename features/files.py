@@ -8,18 +8,19 @@ as rejects; a file that is no table at all ends with a `FileError`.
 from __future__ import annotations
 
 import codecs
-import csv
 import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Protocol, TextIO
+from typing import Any, NamedTuple, Protocol, TextIO
 
 from features.agreement import Export
 from features.cells import Cell, cell
+from features.coded import CodedCells, coded, recoded
 from features.errors import FileError
+from features.records import Records, is_text, plain_columns
 
 CHUNK_ROWS = 20_000
 _LINE_LIMIT = 1_000_000
@@ -54,7 +55,7 @@ class Chunk:
 
     file: str
     lines: list[int]
-    columns: dict[str, list[Cell]]
+    columns: dict[str, CodedCells]
 
 
 class Table(Protocol):
@@ -160,13 +161,26 @@ class _Parquet:
         try:
             for batch in self._file.iter_batches(batch_size=CHUNK_ROWS):
                 columns = {
-                    name: [_parquet_cell(value) for value in column.to_pylist()]
+                    name: _parquet_cells(column)
                     for name, column in zip(self.columns, batch.columns, strict=True)
                 }
                 yield Chunk(self._path.name, list(range(line, line + batch.num_rows)), columns)
                 line += batch.num_rows
         except (pyarrow.ArrowException, OSError, OverflowError, ValueError) as error:
             raise FileError(f"{self._path}: unreadable near row {line}: {error}") from error
+
+
+def _parquet_cells(column: Any) -> CodedCells:
+    import pyarrow
+
+    if isinstance(column, pyarrow.DictionaryArray):
+        column = column.dictionary_decode()
+    try:
+        values = column.dictionary_encode(null_encoding="encode")
+    except pyarrow.ArrowNotImplementedError:  # lists and other nested values
+        return coded(_parquet_cell(value) for value in column.to_pylist())
+    cells = [_parquet_cell(value) for value in values.dictionary.to_pylist()]
+    return recoded(cells, values.indices.to_numpy())
 
 
 def _parquet_cell(value: object) -> Cell:
@@ -186,11 +200,11 @@ class _Csv:
         with self._open() as file:
             sample = list(islice(_lines(file, path), _SNIFF_LINES))
         self._delimiter = export.delimiter or find_delimiter(sample)
-        records = _Records(iter(sample), self._delimiter)
+        records = Records(iter(sample), self._delimiter)
         first = next(records.read(), None)
         if first is None:
             raise FileError(f"{path}: the file holds no rows")
-        if not _is_text(first[1]):
+        if not is_text(first[1]):
             raise FileError(
                 f"{path}: the header is not text in {self._encoding}: not a table, or one in "
                 "another encoding; then say export.encoding in the agreement"
@@ -203,22 +217,32 @@ class _Csv:
 
     def chunks(self, reject: Callable[[Reject], None]) -> Iterator[Chunk]:
         with self._open() as file:
-            rows = self._good_rows(file, reject)
-            next(rows, None)  # the header
-            while block := list(islice(rows, CHUNK_ROWS)):
-                lines = [line for line, _ in block]
-                by_column = zip(*(fields for _, fields in block), strict=True)
-                columns = {
-                    name: [value.strip() or None for value in values]
-                    for name, values in zip(self.columns, by_column, strict=True)
-                }
-                yield Chunk(self._path.name, lines, columns)
+            records = Records(_lines(file, self._path), self._delimiter, len(self.columns))
+            next(records.read(), None)  # the header
+            while lines := records.take_lines(CHUNK_ROWS):
+                line = records.line
+                columns = plain_columns(lines, self._delimiter, self.columns)
+                if columns is None:
+                    records.give_back(lines)
+                    yield self._with_care(records, line + len(lines), reject)
+                else:
+                    records.line += len(lines)
+                    yield Chunk(self._path.name, list(range(line, records.line)), columns)
+
+    def _with_care(self, records: Records, end: int, reject: Callable[[Reject], None]) -> Chunk:
+        """Return the rows of the records that begin before line `end`."""
+        rows = list(self._good_rows(records, end, reject))
+        columns = {
+            name: coded(fields[place].strip() or None for _, fields in rows)
+            for place, name in enumerate(self.columns)
+        }
+        return Chunk(self._path.name, [line for line, _ in rows], columns)
 
     def _good_rows(
-        self, file: TextIO, reject: Callable[[Reject], None]
+        self, records: Records, end: int, reject: Callable[[Reject], None]
     ) -> Iterator[tuple[int, list[str]]]:
         width = len(self.columns)
-        for line, fields in _Records(_lines(file, self._path), self._delimiter, width).read():
+        for line, fields in records.read(end):
             fault = _fault(fields, width)
             if fault:
                 reject(Reject(self._path.name, line, "", self._delimiter.join(fields)[:200], fault))
@@ -229,65 +253,7 @@ class _Csv:
 def _fault(fields: list[str], width: int) -> str:
     if len(fields) != width:
         return f"{len(fields)} fields instead of {width}; look for a stray delimiter or quote"
-    return "" if _is_text(fields) else "holds bytes that are not text in this file's encoding"
-
-
-def _is_text(fields: list[str]) -> bool:
-    text = "".join(fields)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # holds the surrogates that stand for undecodable bytes
-        return False
-    return "\0" not in text
-
-
-class _Records:
-    """Splits lines into records, and recovers when a stray quote would swallow the lines below."""
-
-    def __init__(self, lines: Iterator[str], delimiter: str, width: int | None = None) -> None:
-        self._lines = lines
-        self._delimiter = delimiter
-        self._width = width
-        self._taken: list[str] = []
-        self._pushed: list[str] = []
-
-    def _reader(self) -> Iterator[list[str]]:
-        return csv.reader(self._next_lines(), delimiter=self._delimiter, strict=True)
-
-    def _next_lines(self) -> Iterator[str]:
-        while (line := self._pushed.pop() if self._pushed else next(self._lines, None)) is not None:
-            self._taken.append(line)
-            yield line
-
-    def read(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield (number of its first line, fields) for every record that is not blank."""
-        line = 1
-        reader = self._reader()
-        while True:
-            self._taken.clear()
-            try:
-                fields = next(reader, None)
-                swallowed = bool(fields and len(self._taken) > 1 and self._misfits(fields))
-            except csv.Error:
-                fields, swallowed = [], True
-            if fields is None:
-                return
-            if swallowed:
-                fields = self._give_up_first_line()
-                reader = self._reader()
-            if fields:
-                yield line, fields
-            line += len(self._taken)
-
-    def _misfits(self, fields: list[str]) -> bool:
-        return self._width is not None and len(fields) != self._width
-
-    def _give_up_first_line(self) -> list[str]:
-        """An unclosed quote costs its own line; those below are read again."""
-        first, *below = self._taken
-        self._pushed.extend(reversed(below))
-        self._taken[:] = [first]
-        return [first.rstrip("\r\n")]
+    return "" if is_text(fields) else "holds bytes that are not text in this file's encoding"
 
 
 def _lines(file: TextIO, path: Path) -> Iterator[str]:
@@ -345,7 +311,7 @@ def find_delimiter(sample: list[str]) -> str:
     """Return the delimiter that splits most sample lines into the same, largest count of fields."""
 
     def consistency(delimiter: str) -> tuple[float, int]:
-        widths = [len(fields) for _, fields in _Records(iter(sample), delimiter).read()]
+        widths = [len(fields) for _, fields in Records(iter(sample), delimiter).read()]
         header = widths[0] if widths else 1
         agree = sum(width == header for width in widths) / max(len(widths), 1)
         return (agree if header > 1 else 0.0, header)

@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
+import numpy as np
+
 from features.agreement import Agreement, Disposition
-from features.cells import Cell, Memo, key_of, missing_as_none, moment, number, text_of
+from features.cells import Cell, key_of, missing_as_none, moment, number, text_of
+from features.coded import CodedCells, coded, each, joined
 from features.errors import AgreementError
 from features.files import Chunk, Reject, Table
 
@@ -40,21 +43,28 @@ class Leads:
     """Leads in columns, in the order of the input; what was known, nothing about the outcome."""
 
     ids: list[str]
-    columns: dict[str, list[Cell]]
+    columns: Mapping[str, Sequence[Cell]]
+    """Of a file, columns that keep each distinct cell once; of a request, lists."""
     created: list[datetime | None]
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def column(self, name: str) -> list[Cell]:
+    def column(self, name: str) -> Sequence[Cell]:
         """Return the cells of a field; a field that is not there is missing in every lead."""
         return self.columns[name] if name in self.columns else [None] * len(self)
 
     def take(self, rows: Sequence[int]) -> Leads:
         """Return the leads at the given positions."""
+        places = np.array(rows, dtype=np.intp)
         return Leads(
             [self.ids[i] for i in rows],
-            {name: [cells[i] for i in rows] for name, cells in self.columns.items()},
+            {
+                name: cells.take(places)
+                if isinstance(cells, CodedCells)
+                else [cells[i] for i in rows]
+                for name, cells in self.columns.items()
+            },
             [self.created[i] for i in rows],
         )
 
@@ -96,7 +106,7 @@ class Intake:
 
 
 def admit(
-    columns: dict[str, list[Cell]], agreement: Agreement, faults: Faults, need_created: bool
+    columns: Mapping[str, Sequence[Cell]], agreement: Agreement, faults: Faults, need_created: bool
 ) -> Leads:
     """Apply the agreement to a batch of cells.
 
@@ -119,17 +129,14 @@ def admit(
     return Leads(ids, clean, created)
 
 
-def _without_placeholders(cells: list[Cell], reading: Callable[[Cell], Cell]) -> list[Cell]:
-    placeholders = {cell for cell in set(cells) if reading(cell) is not cell}
-    return [None if cell in placeholders else cell for cell in cells] if placeholders else cells
-
-
-def _through(memo: Memo[Cell, T], cells: Iterable[Cell]) -> list[T]:
-    return [memo[cell] for cell in cells]
+def _without_placeholders(cells: Sequence[Cell], reading: Callable[[Cell], Cell]) -> Sequence[Cell]:
+    if isinstance(cells, CodedCells):
+        return cells.without({cell for cell in cells.distinct if reading(cell) is not cell})
+    return [reading(cell) for cell in cells]
 
 
 def _times(
-    columns: dict[str, list[Cell]],
+    columns: Mapping[str, Sequence[Cell]],
     name: str | None,
     agreement: Agreement,
     faults: Faults,
@@ -148,7 +155,7 @@ def _times(
 
 
 def _parsed(
-    cells: list[Cell], read: Callable[[Cell], T], name: str, faults: Faults
+    cells: Sequence[Cell], read: Callable[[Cell], T], name: str, faults: Faults
 ) -> list[T | None]:
     def attempt(cell: Cell) -> T | ValueError | None:
         if cell is None:
@@ -159,7 +166,7 @@ def _parsed(
             return error
 
     values: list[T | None] = []
-    for i, result in enumerate(_through(Memo(attempt), cells)):
+    for i, result in enumerate(each(cells, attempt)):
         if isinstance(result, ValueError):
             faults.setdefault(i, Fault(name, cells[i], str(result)))
             values.append(None)
@@ -179,7 +186,7 @@ def read_history(table: Table, agreement: Agreement, intake: Intake) -> History:
     parts = list(_batches(table, agreement, intake, _admit_history))
     leads = Leads(
         _joined(part.leads.ids for part in parts),
-        {name: _joined(part.leads.columns[name] for part in parts) for name in table.columns},
+        {name: joined(coded(part.leads.columns[name]) for part in parts) for name in table.columns},
         _joined(part.leads.created for part in parts),
     )
     return History(
@@ -239,7 +246,7 @@ def _batches(
 
     for chunk in table.chunks(reject):
         if numbered:
-            chunk.columns[ROW_NUMBER] = _row_ids(chunk, table)
+            chunk.columns[ROW_NUMBER] = coded(_row_ids(chunk, table))
         faults: Faults = {}
         batch = admitted(chunk, agreement, faults)
         duplicates.find(chunk, faults)
@@ -269,18 +276,16 @@ def _admit_history(chunk: Chunk, agreement: Agreement, faults: Faults) -> Histor
     return History(leads, dispositions, closed, _serials(leads, agreement, faults))
 
 
-def _dispositions(cells: list[Cell], agreement: Agreement, faults: Faults) -> list[Disposition]:
+def _dispositions(cells: Sequence[Cell], agreement: Agreement, faults: Faults) -> list[Disposition]:
     # A placeholder is an empty outcome, unless the agreement gives it a meaning of its own.
     meaning: dict[str, Disposition] = {key_of(word): "open" for word in agreement.export.missing}
     meaning |= {key_of(value): disposition for value, disposition in agreement.raw_outcomes()}
-    found: list[Disposition] = []
-    for i, cell in enumerate(cells):
-        disposition = "open" if cell is None else meaning.get(key_of(cell))
+    found = each(cells, lambda cell: "open" if cell is None else meaning.get(key_of(cell)))
+    for i, disposition in enumerate(found):
         if disposition is None:
             reason = "unknown outcome; put it under its disposition in [outcomes]"
-            faults.setdefault(i, Fault(agreement.columns.outcome, cell, reason))
-        found.append(disposition or "open")
-    return found
+            faults.setdefault(i, Fault(agreement.columns.outcome, cells[i], reason))
+    return [disposition or "open" for disposition in found]
 
 
 def _closed_after_created(
@@ -307,6 +312,10 @@ def _serials(leads: Leads, agreement: Agreement, faults: Faults) -> list[float]:
     return [float("nan") if value is None else value for value in values]
 
 
+_MIXER = np.int64(6364136223846793005)
+"""An odd factor of many digits; products wrap around (Knuth's, of The Art of Programming 3.3.4)."""
+
+
 class _Duplicates:
     """Finds ids that come again; the first row keeps the lead, whatever the later ones say."""
 
@@ -316,16 +325,27 @@ class _Duplicates:
 
     def find(self, chunk: Chunk, faults: Faults) -> None:
         """Add the rows of a chunk whose id was seen before to `faults`."""
-        # By name, because the files of a folder may have the same columns in another order.
-        contents = zip(*(chunk.columns[name] for name in sorted(chunk.columns)), strict=True)
         ids = chunk.columns[self._id]
-        for i, (cell, content) in enumerate(zip(ids, contents, strict=True)):
+        rows = zip(each(ids, text_of), chunk.lines, _contents(chunk), strict=True)
+        for i, (text, line, content) in enumerate(rows):
             if i in faults:
                 continue
-            this = (chunk.file, chunk.lines[i], hash(content))
-            first = self._seen.setdefault(text_of(cell), this)
+            this = (chunk.file, line, content)
+            first = self._seen.setdefault(text, this)
             if first is not this:
-                faults[i] = Fault(self._id, cell, _comes_again(first, this))
+                faults[i] = Fault(self._id, ids[i], _comes_again(first, this))
+
+
+def _contents(chunk: Chunk) -> list[int]:
+    """Return a number for each row that tells its cells from other cells."""
+    found = np.zeros(len(chunk.lines), dtype=np.int64)
+    # By name, because the files of a folder may have the same columns in another order.
+    for name in sorted(chunk.columns):
+        column = chunk.columns[name]
+        hashes = np.fromiter(map(hash, column.distinct), np.int64, len(column.distinct))
+        found = found * _MIXER + hashes[column.codes]
+    numbers: list[int] = found.tolist()
+    return numbers
 
 
 def _comes_again(first: tuple[str, int, int], this: tuple[str, int, int]) -> str:

@@ -8,21 +8,21 @@ domain, the region of a phone number. `at_least` and `at_most` include their bou
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
 from features.agreement import Agreement, FieldUse, Kind, PointsRule, Rule
 from features.cells import Cell, key_of, number, text_of
-from features.fields import DERIVE, Codes, Column, split_tokens
+from features.fields import DERIVE, CellReader, Codes, Column, split_tokens
 
 _BOUNDED: tuple[Kind, ...] = ("number", "category")
 _NAMED: tuple[Kind, ...] = ("number", "category", "options", "email", "phone")
 
 
 @dataclass(frozen=True)
-class PointsEncoder:
+class PointsEncoder(CellReader):
     """The sum of the points that the rules over one field give a cell; never missing."""
 
     kind: ClassVar[str] = "points"
@@ -51,9 +51,14 @@ class PointsEncoder:
         bounds = [b for r in self.rules for b in (r.at_least, r.at_most) if b is not None]
         return [*named, *bounds]
 
-    def encode(self, cell: Cell, created: datetime | None) -> Codes:
+    @property
+    def reader(self) -> Callable[[Cell], Cell]:
+        """Reads nothing: each rule reads the cell in its own way."""
+        return _as_it_is
+
+    def code(self, read: Cell, created: datetime | None) -> Codes:
         """Return the points of all rules that hold, added up; a missing cell may have some."""
-        return (float(sum(rule.points for rule in self.rules if self._holds(rule, cell))),)
+        return (float(sum(rule.points for rule in self.rules if self._holds(rule, read))),)
 
     def _holds(self, rule: Rule, cell: Cell) -> bool:
         if rule.filled is not None and rule.filled != (cell is not None):
@@ -112,6 +117,10 @@ class PointsEncoder:
             "separator": self.separator,
             "decimal": self.decimal,
         }
+
+
+def _as_it_is(cell: Cell) -> Cell:
+    return cell
 
 
 def points_of_state(

@@ -6,6 +6,7 @@ Every figure comes with what chance may do to it, so that few leads accuse nobod
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -76,7 +77,7 @@ class Exhibit:
 
     name: str
     use: FieldUse
-    cells: list[Cell]
+    cells: Sequence[Cell]
     """Of the leads with a label."""
     matrix: Matrix
     """Its columns of the matrix, shape (leads with a label, columns)."""
@@ -142,7 +143,7 @@ def weigh(field: Exhibit, y: Labels, leads: Leads, crowd: Crowd, agreement: Agre
     )
 
 
-def _filled(cells: list[Cell]) -> Mask:
+def _filled(cells: Sequence[Cell]) -> Mask:
     return np.array([cell is not None for cell in cells], dtype=bool)
 
 
