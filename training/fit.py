@@ -81,7 +81,9 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class _Data:
+class Data:
+    """Encoded leads with what a fit must know of each."""
+
     matrix: Matrix
     labels: Labels
     weight: Vector
@@ -89,7 +91,8 @@ class _Data:
     place: Vector | None
     seed: int
 
-    def take(self, rows: Rows) -> _Data:
+    def take(self, rows: Rows) -> Data:
+        """Return these rows, in this order."""
         place = None if self.place is None else self.place[rows]
         return replace(
             self,
@@ -163,13 +166,13 @@ def fit(
 
     """
     encoder = Encoder.fit(leads, agreement, fields)
-    data = _Data(encoder.encode(leads), labels, weight, encoder.columns, place, seed)
+    data = Data(encoder.encode(leads), labels, weight, encoder.columns, place, seed)
     parameters: Parameters = {"recipe": recipe, "seed": seed, "folds": effort.folds}
     chosen_on = data.sample(MOST_CHOSEN)
-    candidates = list(_candidates(data.take(chosen_on), recipe, effort, parameters, progress))
+    candidates = list(candidates_on(data.take(chosen_on), recipe, effort, parameters, progress))
     found = [candidate.unseen for candidate in candidates]
     part = data.take(chosen_on)
-    shares = _blend_weights(found, part)
+    shares = blend_weights(found, part)
     kept = [(s, c) for s, c in zip(shares, candidates, strict=True) if s > 0]
     parameters |= {f"weight_{c.name}": s for s, c in zip(shares, candidates, strict=True)}
     blended = np.asarray(sum(share * candidate.unseen for share, candidate in kept))
@@ -203,12 +206,13 @@ class _Candidate(NamedTuple):
 
     name: str
     unseen: Vector
-    grow: Callable[[_Data, Progress], Member]
+    grow: Callable[[Data, Progress], Member]
 
 
-def _candidates(
-    data: _Data, recipe: Recipe, effort: Effort, parameters: Parameters, progress: Progress
+def candidates_on(
+    data: Data, recipe: Recipe, effort: Effort, parameters: Parameters, progress: Progress
 ) -> Iterator[_Candidate]:
+    """Yield each kind of member that the effort asks for, with its predictions out of fold."""
     folds = data.folds(effort.folds)
     if recipe != "trees":
         progress("choosing: logistic regression")
@@ -223,7 +227,7 @@ def _candidates(
 
 
 def _logistic(
-    data: _Data, folds: list[tuple[Rows, Rows]], effort: Effort, parameters: Parameters
+    data: Data, folds: list[tuple[Rows, Rows]], effort: Effort, parameters: Parameters
 ) -> _Candidate:
     """Choose C by log loss out of fold."""
     unseen = {C: np.empty(len(data.labels)) for C in effort.strengths}
@@ -234,10 +238,10 @@ def _logistic(
         )
         for fitted in path:
             unseen[fitted.C][rest] = fitted.decision_function(data.matrix[rest])
-    best = min(unseen, key=lambda C: _loss(unseen[C], data))
+    best = min(unseen, key=lambda C: log_loss_of(unseen[C], data))
     parameters["logistic_C"] = best
 
-    def grow(on: _Data, progress: Progress) -> Member:
+    def grow(on: Data, progress: Progress) -> Member:
         progress("logistic regression")
         model = LogisticEstimator(on.columns, best).fit(on.matrix, on.labels, on.weight)
         return model.member_
@@ -249,23 +253,20 @@ def _trees(
     name: str,
     shape: Shape,
     tuned: dict[str, Any],
-    data: _Data,
+    data: Data,
     folds: list[tuple[Rows, Rows]],
     effort: Effort,
     parameters: Parameters,
 ) -> _Candidate:
     """Find the number of trees out of fold; a tenth more are grown on all rows."""
     unseen, counts = np.empty(len(data.labels)), []
-    for rows, rest in folds:
-        model = TreesEstimator(data.columns, shape, seed=data.seed, tuned=tuned)
-        judge = (data.matrix[rest], data.labels[rest], data.weight[rest])
-        model.fit_early(data.matrix[rows], data.labels[rows], data.weight[rows], judge)
-        unseen[rest] = model.decision_function(data.matrix[rest])
-        counts.append(model.best_trees_)
+    for rest, log_odds, count in trees_out_of_fold(shape, tuned, data, folds):
+        unseen[rest] = log_odds
+        counts.append(count)
     trees = max(1, round(1.1 * float(np.mean(counts))))
     parameters[f"trees_{name}"] = trees
 
-    def grow(on: _Data, progress: Progress) -> Member:
+    def grow(on: Data, progress: Progress) -> Member:
         progress(f"{trees} trees ({name})")
         grown = []
         for i in range(effort.seeds):
@@ -278,11 +279,23 @@ def _trees(
     return _Candidate(name, unseen, grow)
 
 
-def _loss(log_odds: Vector, data: _Data) -> float:
+def trees_out_of_fold(
+    shape: Shape, tuned: dict[str, Any], data: Data, folds: list[tuple[Rows, Rows]]
+) -> Iterator[tuple[Rows, Vector, int]]:
+    """Yield, fold by fold, the rows left out, their log-odds, and how many trees were best."""
+    for rows, rest in folds:
+        model = TreesEstimator(data.columns, shape, seed=data.seed, tuned=tuned)
+        judge = (data.matrix[rest], data.labels[rest], data.weight[rest])
+        model.fit_early(data.matrix[rows], data.labels[rows], data.weight[rows], judge)
+        yield rest, model.decision_function(data.matrix[rest]), model.best_trees_
+
+
+def log_loss_of(log_odds: Vector, data: Data) -> float:
+    """Return the weighted log loss."""
     return float(log_loss(data.labels, expit(log_odds), sample_weight=data.weight))
 
 
-def _blend_weights(unseen: Sequence[Vector], data: _Data) -> Vector:
+def blend_weights(unseen: Sequence[Vector], data: Data) -> Vector:
     """Return weights that sum to one, by log loss; a small pull toward equal keeps them steady."""
     count = len(unseen)
     scores = np.column_stack(unseen)
