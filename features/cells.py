@@ -107,9 +107,13 @@ def _unsigned_zero(number: float) -> float:
 def missing_as_none(words: Collection[str]) -> Callable[[Cell], Cell]:
     """Return the function that turns the agreed placeholders (`Select`, `N/A`) into None."""
     missing = {key_of(word) for word in words}
+    firsts = {word[:1] for word in missing}
 
     def reading(value: Cell) -> Cell:
-        return None if isinstance(value, str) and key_of(value) in missing else value
+        # Most values are told from every placeholder by their first letter.
+        if not isinstance(value, str) or value[:1].casefold()[:1] not in firsts:
+            return value
+        return None if key_of(value) in missing else value
 
     return reading
 

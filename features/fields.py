@@ -277,6 +277,11 @@ class TokensEncoder(CellReader):
     tokens: tuple[str, ...]
     separator: str
     """Between options; empty for words."""
+    _places: dict[str, int] = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        places = {token: place for place, token in enumerate(self.tokens)}
+        object.__setattr__(self, "_places", places)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -294,7 +299,11 @@ class TokensEncoder(CellReader):
         """Return 1 for each token that is there, and the number of tokens; all NaN if missing."""
         if read is None:
             return (math.nan,) * (len(self.tokens) + 1)
-        return (*(float(token in read) for token in self.tokens), float(len(read)))
+        codes = [0.0] * len(self.tokens)
+        for token in read:
+            if token in self._places:
+                codes[self._places[token]] = 1.0
+        return (*codes, float(len(read)))
 
     def remark(self, cell: Cell) -> str | None:
         """Free choice: nothing is odd."""

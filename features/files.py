@@ -10,15 +10,17 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TextIO
 
+import numpy as np
+
 from features.agreement import Export
 from features.cells import Cell, cell
-from features.coded import CodedCells, coded, recoded
+from features.coded import CodedCells, coded
 from features.errors import FileError
 from features.records import Records, is_text, plain_columns
 
@@ -180,7 +182,7 @@ def _parquet_cells(column: Any) -> CodedCells:
     except pyarrow.ArrowNotImplementedError:  # lists and other nested values
         return coded(_parquet_cell(value) for value in column.to_pylist())
     cells = [_parquet_cell(value) for value in values.dictionary.to_pylist()]
-    return recoded(cells, values.indices.to_numpy())
+    return CodedCells(cells, values.indices.to_numpy().astype(np.intp))
 
 
 def _parquet_cell(value: object) -> Cell:
@@ -287,21 +289,25 @@ def _find_encoding(path: Path) -> str:
         if head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             return "utf-16"
         file.seek(0)
+        if _is_utf8(iter(lambda: file.read(_LINE_LIMIT), b"")):
+            return "utf-8-sig"
+        file.seek(0)
         special = (
             line for line in iter(lambda: file.readline(_LINE_LIMIT), b"") if not line.isascii()
         )
         broken, good = 0, 0
         for line in special:
-            if _is_utf8(line):
+            if _is_utf8([line]):
                 good += 1
             else:
                 broken += 1
     return "cp1252" if broken > good else "utf-8-sig"
 
 
-def _is_utf8(line: bytes) -> bool:
+def _is_utf8(pieces: Iterable[bytes]) -> bool:
     try:
-        line.decode("utf-8")
+        for _ in codecs.iterdecode(pieces, "utf-8"):
+            pass
     except UnicodeDecodeError:
         return False
     return True

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from itertools import chain
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from features.agreement import Agreement, Disposition
 from features.cells import Cell, key_of, missing_as_none, moment, number, text_of
@@ -131,7 +133,7 @@ def admit(
 
 def _without_placeholders(cells: Sequence[Cell], reading: Callable[[Cell], Cell]) -> Sequence[Cell]:
     if isinstance(cells, CodedCells):
-        return cells.without({cell for cell in cells.distinct if reading(cell) is not cell})
+        return cells.changed(reading)
     return [reading(cell) for cell in cells]
 
 
@@ -186,7 +188,10 @@ def read_history(table: Table, agreement: Agreement, intake: Intake) -> History:
     parts = list(_batches(table, agreement, intake, _admit_history))
     leads = Leads(
         _joined(part.leads.ids for part in parts),
-        {name: joined(coded(part.leads.columns[name]) for part in parts) for name in table.columns},
+        {
+            name: joined([coded(part.leads.columns[name]) for part in parts])
+            for name in table.columns
+        },
         _joined(part.leads.created for part in parts),
     )
     return History(
@@ -281,10 +286,9 @@ def _dispositions(cells: Sequence[Cell], agreement: Agreement, faults: Faults) -
     meaning: dict[str, Disposition] = {key_of(word): "open" for word in agreement.export.missing}
     meaning |= {key_of(value): disposition for value, disposition in agreement.raw_outcomes()}
     found = each(cells, lambda cell: "open" if cell is None else meaning.get(key_of(cell)))
-    for i, disposition in enumerate(found):
-        if disposition is None:
-            reason = "unknown outcome; put it under its disposition in [outcomes]"
-            faults.setdefault(i, Fault(agreement.columns.outcome, cells[i], reason))
+    for i in (i for i, disposition in enumerate(found) if disposition is None):
+        reason = "unknown outcome; put it under its disposition in [outcomes]"
+        faults.setdefault(i, Fault(agreement.columns.outcome, cells[i], reason))
     return [disposition or "open" for disposition in found]
 
 
@@ -321,34 +325,49 @@ class _Duplicates:
 
     def __init__(self, id_column: str) -> None:
         self._id = id_column
-        self._seen: dict[str, tuple[str, int, int]] = {}
+        self._seen: dict[str, int] = {}
+        self._chunks: list[_Seen] = []
+        self._before = [0]
 
     def find(self, chunk: Chunk, faults: Faults) -> None:
         """Add the rows of a chunk whose id was seen before to `faults`."""
+        self._chunks.append(_Seen(chunk.file, chunk.lines, _contents(chunk)))
         ids = chunk.columns[self._id]
-        rows = zip(each(ids, text_of), chunk.lines, _contents(chunk), strict=True)
-        for i, (text, line, content) in enumerate(rows):
+        for i, text in enumerate(each(ids, text_of)):
             if i in faults:
                 continue
-            this = (chunk.file, line, content)
+            this = self._before[-1] + i
             first = self._seen.setdefault(text, this)
-            if first is not this:
-                faults[i] = Fault(self._id, ids[i], _comes_again(first, this))
+            if first != this:
+                faults[i] = Fault(self._id, ids[i], self._comes_again(first, this))
+        self._before.append(self._before[-1] + len(ids))
+
+    def _comes_again(self, first: int, this: int) -> str:
+        (file, line, content), (this_file, _, this_content) = self._row(first), self._row(this)
+        what = "repeats" if content == this_content else "the same id with other values as"
+        where = "" if file == this_file else f" of {file}"
+        return f"{what} line {line}{where}"
+
+    def _row(self, number: int) -> tuple[str, int, int]:
+        chunk = bisect_right(self._before, number) - 1
+        seen, i = self._chunks[chunk], number - self._before[chunk]
+        return seen.file, int(seen.lines[i]), int(seen.contents[i])
 
 
-def _contents(chunk: Chunk) -> list[int]:
+class _Seen(NamedTuple):
+    """What is kept of a chunk for those that repeat its rows."""
+
+    file: str
+    lines: Sequence[int]
+    contents: npt.NDArray[np.int64]
+
+
+def _contents(chunk: Chunk) -> npt.NDArray[np.int64]:
     """Return a number for each row that tells its cells from other cells."""
     found = np.zeros(len(chunk.lines), dtype=np.int64)
     # By name, because the files of a folder may have the same columns in another order.
     for name in sorted(chunk.columns):
         column = chunk.columns[name]
-        hashes = np.fromiter(map(hash, column.distinct), np.int64, len(column.distinct))
+        hashes = np.fromiter(map(hash, column.values), np.int64, len(column.values))
         found = found * _MIXER + hashes[column.codes]
-    numbers: list[int] = found.tolist()
-    return numbers
-
-
-def _comes_again(first: tuple[str, int, int], this: tuple[str, int, int]) -> str:
-    what = "repeats" if first[2] == this[2] else "the same id with other values as"
-    where = "" if first[0] == this[0] else f" of {first[0]}"
-    return f"{what} line {first[1]}{where}"
+    return found

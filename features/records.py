@@ -6,6 +6,7 @@ and only where it would find exactly the same.
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterator
 from itertools import islice
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from features.coded import CodedCells, recoded
+from features.coded import CodedCells
 
 
 def is_text(fields: list[str]) -> bool:
@@ -110,13 +111,13 @@ def plain_columns(
     import pyarrow
     import pyarrow.csv as arrow
 
-    text = "".join(lines)
     if not delimiter.isascii() or max(map(len, lines)) > csv.field_size_limit():
         return None
-    if text.startswith("\ufeff") or not is_text([text]):
+    try:
+        raw = "".join(lines).encode()
+    except UnicodeEncodeError:
         return None
-    raw = text.encode()
-    if not _is_well_quoted(raw, delimiter):
+    if raw.startswith(codecs.BOM_UTF8) or b"\0" in raw or not _is_well_quoted(raw, delimiter):
         return None
     kind = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
     try:
@@ -136,8 +137,8 @@ def plain_columns(
 
 
 def _cells(column: Any) -> CodedCells:
-    values = [value.strip() or None for value in column.dictionary.to_pylist()]
-    return recoded(values, column.indices.to_numpy())
+    cells = [value.strip() or None for value in column.dictionary.to_pylist()]
+    return CodedCells(cells, column.indices.to_numpy().astype(np.intp))
 
 
 def _is_well_quoted(raw: bytes, delimiter: str) -> bool:
