@@ -147,11 +147,17 @@ def _ask_fields(proposal: Proposal) -> Proposal:
 
 @app.command(epilog="Example: leadq check crm.csv --json")
 def check(
-    export: Export, agreement: AgreementFile = DEFAULT_AGREEMENT, as_json: AsJson = False
+    export: Export,
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+    report: Annotated[
+        Path | None, typer.Option("-o", "--report", help="Write the leak report as a page.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Hold an export against an agreement: columns, rows, outcomes, and fields that leak."""
     from serving.summary import intake_lines
     from training.check import check as hold
+    from training.page import leak_page
     from training.summary import findings_table
 
     agreed = _agreement(agreement)
@@ -160,6 +166,9 @@ def check(
     _say(*result.remarks)
     out.print(findings_table(result.findings), markup=False)
     _say(*intake_lines(result.intake, _rejects(_home(), export, result.intake)))
+    if report is not None:
+        _write_text(report, leak_page(result.findings, agreed))
+        _say(f"wrote {report}")
     if as_json:
         _print_json(
             {
@@ -182,23 +191,41 @@ def train(
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same model.")
     ] = 0,
+    preset: Annotated[
+        Literal["fast", "default", "best"],
+        typer.Option(help="How much is tried; best searches as long as --seconds says."),
+    ] = "default",
+    seconds: Annotated[float, typer.Option(min=1, help="How long preset best may search.")] = 300,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Search so many times in place of --seconds; reproducible."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("-o", "--report", help="Where to write the report (HTML).")
+    ] = None,
     promote: Annotated[bool, typer.Option("--promote", help="Make it champion.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train a model on an export, judge it on later leads, and register it."""
     from serving.summary import intake_lines
+    from training.page import page
     from training.summary import training_json, training_lines
     from training.train import train as run
 
     home = _home()
     agreed = _agreement(agreement)
     with _working("starting") as progress:
-        result = run(export, agreed, home, name, recipe, seed, promote, progress)
+        result = run(
+            export, agreed, home, name, recipe, seed, promote, progress, preset, seconds, trials
+        )
     rejects = _rejects(home, export, result.intake)
     _say(*training_lines(result, agreed))
     _say(*intake_lines(result.intake, rejects))
+    written = report or home.folder("reports") / f"version-{result.registered.version}.html"
+    _write_text(written, page(result, name or recipe))
+    _say(f"The report for both sides: {written}")
     if as_json:
-        _print_json(training_json(result, agreed))
+        _print_json({**training_json(result, agreed), "report": str(written)})
 
 
 @app.command(epilog="Example: leadq compare 2 5 --top 500")

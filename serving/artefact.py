@@ -10,6 +10,7 @@ the golden rows, so that a model which would score otherwise than in training ne
     reference.json  how each field was distributed in training
     value.json      what a won lead is worth (where the agreement names a value column)
     timing.json     when wins come (where leads have creation and closing times)
+    interval.json   how well the data supports a score
     golden.json     synthetic leads with the scores they must get
 """
 
@@ -32,6 +33,7 @@ from features.cells import cell
 from features.encoder import Encoder
 from features.errors import ModelError
 from features.leads import ROW_NUMBER, Faults, Leads, admit
+from serving.interval import Interval
 from serving.members import Additive, Member, Trees
 from serving.scorer import Blend, Score, Scorer
 from serving.timing import Timing
@@ -43,6 +45,7 @@ _FILES = (
     "artefact.json",
     "encoder.json",
     "golden.json",
+    "interval.json",
     "reference.json",
     "timing.json",
     "trees.txt",
@@ -50,7 +53,9 @@ _FILES = (
 )
 # What reading and scoring can raise when a file is not what it was.
 _DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, LightGBMError)
-_REPLAYED = ("probability", "expected_value", "expected_days")
+_REPLAYED = (
+    "probability", "probability_low", "probability_high", "expected_value", "expected_days",
+)  # fmt: skip
 Record = dict[str, Any]
 Part = TypeVar("Part")
 
@@ -121,6 +126,8 @@ def _write_files(artefact: Artefact, folder: Path) -> None:
         _dump(folder / "value.json", scorer.value.as_dict())
     if scorer.timing is not None:
         _dump(folder / "timing.json", scorer.timing.as_dict())
+    if scorer.interval is not None:
+        _dump(folder / "interval.json", scorer.interval.as_dict())
     records = list(artefact.golden)
     scores = scorer.score(leads_of_records(records, scorer, {}), reasons=0)
     golden = [{"lead": r, **_numbers(s)} for r, s in zip(records, scores, strict=True)]
@@ -187,6 +194,7 @@ def _read_files(folder: Path) -> tuple[Artefact, list[Record]]:
         Blend(members, main["offset"]),
         _optional(folder / "value.json", ValueModel.from_dict),
         _optional(folder / "timing.json", Timing.from_dict),
+        _optional(folder / "interval.json", Interval.from_dict),
     )
     golden = _load(folder / "golden.json")
     artefact = Artefact(

@@ -31,7 +31,11 @@ _OWN_COLUMNS = (
     "agreement_version",
     "expected_value",
     "expected_days",
+    "probability_low",
+    "probability_high",
 )
+_NUMBERS = _OWN_COLUMNS[-4:]
+"""Numbers that a model may lack."""
 
 
 @dataclass
@@ -163,7 +167,7 @@ class _CsvWriter:
         self._rows.writerows(
             [
                 *(s.id, repr(s.probability), s.grade, _json_reasons(s), *self._names),
-                *(s.expected_value, s.expected_days),
+                *(getattr(s, name) for name in _NUMBERS),
             ]
             for s in scores
         )
@@ -192,7 +196,7 @@ class _ParquetWriter:
         )
         kinds = (
             *(pa.float64(), pa.string(), pa.list_(reason), pa.string(), pa.string()),
-            *(pa.float64(), pa.float64()),
+            *(pa.float64() for _ in _NUMBERS),
         )
         self._schema = pa.schema([(id_column, pa.string()), *zip(_OWN_COLUMNS, kinds, strict=True)])
         self._writer = pyarrow.parquet.ParquetWriter(path, self._schema)
@@ -207,8 +211,7 @@ class _ParquetWriter:
             [s.grade for s in scores],
             [[reason._asdict() for reason in s.reasons] for s in scores],
             *([name] * len(scores) for name in self._names),
-            [s.expected_value for s in scores],
-            [s.expected_days for s in scores],
+            *([getattr(s, name) for s in scores] for name in _NUMBERS),
         ]
         arrays = [pa.array(c, f.type) for c, f in zip(columns, self._schema, strict=True)]
         self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))

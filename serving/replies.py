@@ -29,6 +29,11 @@ class ResultReply(BaseModel):
 
     id: str | None
     probability: float | None = Field(None, ge=0, le=1)
+    probability_low: float | None = Field(
+        None,
+        description="Lower end of the 90 % interval of the share won among leads with this score.",
+    )
+    probability_high: float | None = Field(None, description="Upper end of that interval.")
     grade: Literal["A", "B", "C", "D"] | None = None
     reasons: list[ReasonReply] = []
     base_log_odds: float | None = Field(None, description="Where an average lead starts.")
@@ -99,7 +104,7 @@ def score_records(model: LoadedModel, records: list[Any], reasons: int) -> dict[
     results = [
         _error(usable[i], faults[i], scorer)
         if i in faults
-        else _result(next(scores), usable[i], scorer)
+        else _result(next(scores), usable[i], scorer, model.artefact.facts.get("caution", ""))
         for i in range(len(records))
     ]
     return {
@@ -153,17 +158,19 @@ def _id(record: dict[str, Any], scorer: Scorer) -> str | None:
     return text_of(found) or None
 
 
-def _result(score: Score, record: dict[str, Any], scorer: Scorer) -> dict[str, Any]:
+def _result(score: Score, record: dict[str, Any], scorer: Scorer, caution: str) -> dict[str, Any]:
     return {
         "id": score.id,
         "probability": score.probability,
+        "probability_low": score.probability_low,
+        "probability_high": score.probability_high,
         "grade": score.grade,
         "reasons": [reason._asdict() for reason in score.reasons],
         "base_log_odds": score.base_log_odds,
         "rest_log_odds": score.rest_log_odds,
         "expected_value": score.expected_value,
         "expected_days": score.expected_days,
-        "warnings": warnings(score, record, scorer),
+        "warnings": [*warnings(score, record, scorer), *([caution] if caution else [])],
     }
 
 

@@ -17,6 +17,7 @@ from features.agreement import Agreement, Grade
 from features.cells import Cell, missing_as_none
 from features.encoder import Encoder, Matrix
 from features.leads import Leads
+from serving.interval import Interval
 from serving.members import Member, Vector
 from serving.reasons import Explained, Reason, explain
 from serving.timing import Timing
@@ -64,6 +65,9 @@ class Score:
     """What the fields beyond the reasons add up to."""
     missed: tuple[str, ...]
     """Fields that are missing and would have mattered; none when no reasons were asked for."""
+    probability_low: float | None = None
+    """Lower end of the 90 % interval of the share won among leads with this score."""
+    probability_high: float | None = None
     expected_value: float | None = None
     """Probability × value given won, in the column's currency; None without a value model."""
     expected_days: float | None = None
@@ -79,6 +83,7 @@ class Scorer:
     blend: Blend
     value: ValueModel | None = None
     timing: Timing | None = None
+    interval: Interval | None = None
 
     @cached_property
     def reading(self) -> Callable[[Cell], Cell]:
@@ -112,9 +117,14 @@ class Scorer:
         self, lead: str, log_odds: float, why: Explained, value: float | None, days: float | None
     ) -> Score:
         probability = sigmoid(log_odds)
+        low = high = None
+        if self.interval is not None:
+            low, high = (sigmoid(end) for end in self.interval.at(log_odds))
         return Score(
             id=lead,
             probability=probability,
+            probability_low=low,
+            probability_high=high,
             grade=self.agreement.grades.of(probability),
             reasons=why.reasons,
             base_log_odds=why.base,

@@ -10,10 +10,7 @@ from features.agreement import Agreement, load
 from features.home import Home, MlflowSettings, Settings
 from features.simulate import Settings as Market
 from features.simulate import simulate, write
-from serving.registry import connect
 from tests.training.firms import with_times, write_export
-from training.compare import load_later
-from training.later import later_table, write_later
 from training.propose import propose
 from training.render import render
 from training.roles import Told
@@ -69,18 +66,8 @@ def three_runs(tmp_path_factory: pytest.TempPathFactory) -> Home:
         ("trees", "trees", 0),
         ("again", "trees", 1),
     ):
-        _keep_later(home, train(export, agreed, home, name, recipe, seed))  # type: ignore[arg-type]
+        train(export, agreed, home, name, recipe, seed)  # type: ignore[arg-type]
     return home
-
-
-def _keep_later(home: Home, result: Training) -> None:
-    """Keep what the registered model says of the later leads, where the training kept nothing."""
-    run_id, later = result.registered.run_id, result.split.later
-    if load_later(home, run_id) is None:
-        leads = result.labelled.history.leads.take(later.tolist())
-        probability = result.fitted.scorer.probabilities(leads)
-        table = later_table(leads.ids, result.labelled.labels[later], probability, leads.created)
-        connect(home).log_artifact(run_id, str(write_later(table, home.folder("work"))))
 
 
 @pytest.fixture(scope="session")

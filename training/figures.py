@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from serving.members import Vector
-from training.evaluate import Curve, Evaluation, evaluate
-from training.labels import Labels
+from training.evaluate import Curve, Evaluation
 
 _MAIN, _GREY = "#0b6e6e", "#999999"
 
@@ -46,16 +44,6 @@ def lift(evaluation: Evaluation) -> Curve:
     gain = evaluation.gain
     parts = (np.array(part[1:]) / gain.x[1:] for part in (gain.y, gain.low, gain.high))
     return Curve(gain.x[1:], *(tuple(part.tolist()) for part in parts))
-
-
-def gain_figure(y: Labels, probability: Vector) -> Figure:
-    """Draw which share of the wins is found by calling the best share of the leads."""
-    return _gain(evaluate(y, probability))
-
-
-def calibration_figure(y: Labels, probability: Vector) -> Figure:
-    """Draw predicted against actual conversion in ten bins of equal count."""
-    return _calibration(evaluate(y, probability))
 
 
 def _gain(evaluation: Evaluation) -> Figure:

@@ -1,7 +1,7 @@
 """From labelled leads to a scorer: members, their blend, and the calibration, all out of fold.
 
-The recipe, measured on many sets of real leads (docs/science.md): a regularised logistic
-regression and three shapes of small regularised trees err differently, so their log-odds are
+The recipe, measured on many sets of real leads (docs/science.md): two regularised logistic
+regressions and three shapes of small regularised trees err differently, so their log-odds are
 averaged; weights and calibration come from predictions for rows that the members had not seen;
 newer leads count more, because markets move. Where leads have an order, the rows left out are
 blocks in time: a member that only remembers a season does badly on the season it did not see.
@@ -38,7 +38,7 @@ MOST_CHOSEN = 40_000
 MOST_LEARNED = 200_000
 """Rows that the members learn from; more of them move a score less than another seed does."""
 _C_GRID = (0.01, 0.05, 0.25, 1.0)
-_TOWARD_EQUAL = 0.02
+_TOWARD_EQUAL = 0.003
 _LEAST_WEIGHT = 0.02
 _FEWEST_IN_A_BLOCK = 5
 Progress = Callable[[str], None]
@@ -50,6 +50,8 @@ Parameters = dict[str, float | int | str]
 class Effort:
     """How much a fit tries."""
 
+    adaptive: tuple[bool, ...] = (False, True)
+    """Which logistic regressions: plain, and with weights free by field."""
     shapes: tuple[Shape, ...] = SHAPES
     strengths: tuple[float, ...] = _C_GRID
     folds: int = FOLDS
@@ -59,7 +61,7 @@ class Effort:
     """LightGBM parameters that a search found for one more shape of trees."""
 
 
-FAST = Effort(shapes=("pairs",), strengths=(0.05, 0.25), folds=3)
+FAST = Effort(adaptive=(True,), shapes=("pairs",), strengths=(0.05, 0.25), folds=3)
 DEFAULT = Effort()
 
 
@@ -215,8 +217,9 @@ def candidates_on(
     """Yield each kind of member that the effort asks for, with its predictions out of fold."""
     folds = data.folds(effort.folds)
     if recipe != "trees":
-        progress("choosing: logistic regression")
-        yield _logistic(data, folds, effort, parameters)
+        for adaptive in effort.adaptive:
+            progress(f"choosing: logistic regression{' by field' if adaptive else ''}")
+            yield _logistic(adaptive, data, folds, effort, parameters)
     if recipe != "logistic":
         for shape in effort.shapes:
             progress(f"choosing: {shape}")
@@ -227,26 +230,31 @@ def candidates_on(
 
 
 def _logistic(
-    data: Data, folds: list[tuple[Rows, Rows]], effort: Effort, parameters: Parameters
+    adaptive: bool,
+    data: Data,
+    folds: list[tuple[Rows, Rows]],
+    effort: Effort,
+    parameters: Parameters,
 ) -> _Candidate:
     """Choose C by log loss out of fold."""
     unseen = {C: np.empty(len(data.labels)) for C in effort.strengths}
     for rows, rest in folds:
-        model = LogisticEstimator(data.columns)
+        model = LogisticEstimator(data.columns, adaptive=adaptive)
         path = model.fit_path(
             data.matrix[rows], data.labels[rows], data.weight[rows], effort.strengths
         )
         for fitted in path:
             unseen[fitted.C][rest] = fitted.decision_function(data.matrix[rest])
     best = min(unseen, key=lambda C: log_loss_of(unseen[C], data))
-    parameters["logistic_C"] = best
+    name = "adaptive" if adaptive else "logistic"
+    parameters[f"{name}_C"] = best
 
     def grow(on: Data, progress: Progress) -> Member:
-        progress("logistic regression")
-        model = LogisticEstimator(on.columns, best).fit(on.matrix, on.labels, on.weight)
-        return model.member_
+        progress(f"logistic regression{' by field' if adaptive else ''}")
+        model = LogisticEstimator(on.columns, best, adaptive)
+        return model.fit(on.matrix, on.labels, on.weight).member_
 
-    return _Candidate("additive", unseen[best], grow)
+    return _Candidate(name, unseen[best], grow)
 
 
 def _trees(

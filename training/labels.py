@@ -27,6 +27,8 @@ import numpy.typing as npt
 from features.agreement import Agreement, Disposition
 from features.leads import History
 
+_MANY_OPEN = 0.1
+"""Share of the decided leads from which old open leads are worth a word."""
 _ALONE = 3
 _FAR = timedelta(days=180)
 """Further than this from all but `_ALONE` moments of the export, a date is a slip of the pen."""
@@ -45,6 +47,25 @@ class Labelled:
     """Rows without a label by reason, in words."""
     as_of: datetime | None
     """The moment up to which outcomes are known; None where leads have no creation time."""
+    still_open: int = 0
+    """Leads that are open although their horizon is over; they teach nothing."""
+
+    @property
+    def if_open_were_lost(self) -> str:
+        """How far the share of wins could be off, where many old leads are open; else empty.
+
+        Nothing in an export tells whether such leads were worked and lost, or never called. The
+        two ends are the bounds of Manski 1989 but for the one where all of them were won.
+        """
+        decided, won = len(self.labels), int(self.labels.sum())
+        if not decided or self.still_open < _MANY_OPEN * decided:
+            return ""
+        return (
+            f"{self.still_open:,} leads are still open although their horizon is over, and taught "
+            f"nothing: of the decided leads {won / decided:.1%} were won; if those open leads were "
+            f"all lost it would be {won / (decided + self.still_open):.1%}, and every probability "
+            'too high. If sales leaves lost leads open, say learning.open = "negative"'
+        )
 
 
 def label(history: History, agreement: Agreement) -> Labelled:
@@ -54,18 +75,22 @@ def label(history: History, agreement: Agreement) -> Labelled:
     rows: list[int] = []
     labels: list[int] = []
     unlabelled: Counter[str] = Counter()
+    still_open = 0
     for i, disposition in enumerate(history.dispositions):
         learning = getattr(agreement.learning, disposition)
         created = history.leads.created[i]
         if learning == "censored":
             unlabelled[_censored(disposition)] += 1
+            is_over = not (as_of and created and created + horizon > as_of)
+            still_open += disposition == "open" and is_over
         elif as_of and created and created + horizon > as_of:
             unlabelled["too young: its horizon is not over"] += 1
         else:
             in_time = _in_time(created, history.closed[i], horizon)
             rows.append(i)
             labels.append(int(learning == "positive" and in_time))
-    return Labelled(history.take(rows), np.array(labels, dtype=np.int8), unlabelled, as_of)
+    taught = history.take(rows)
+    return Labelled(taught, np.array(labels, dtype=np.int8), unlabelled, as_of, still_open)
 
 
 def _censored(disposition: Disposition) -> str:

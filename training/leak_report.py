@@ -1,10 +1,9 @@
-"""The leak report as a table of a web page, for the people who decide."""
+"""The leak report as a section of a page, for the people who decide."""
 
 from __future__ import annotations
 
-from html import escape
-
 from training.leaks import Finding, Verdict
+from training.report import Section, Table
 
 VERDICTS: dict[Verdict, str] = {
     "blocked": "blocked",
@@ -34,18 +33,12 @@ def worst_first(findings: dict[str, Finding]) -> list[tuple[str, Finding]]:
     return sorted(findings.items(), key=lambda item: ranks.index(item[1].verdict))
 
 
-def findings_html(findings: dict[str, Finding]) -> str:
-    """Return the leak report as a fragment of HTML that needs nothing beside it."""
-    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in _HEAD)
-    rows = "\n".join(_row(name, finding) for name, finding in worst_first(findings))
-    return (
-        '<section class="leaks" aria-labelledby="leaks-title">\n'
-        '<h2 id="leaks-title">Fields that may give the outcome away</h2>\n'
-        f"<p>{escape(_tally(findings))}</p>\n"
-        f"<table>\n<caption>{escape(_READING)}</caption>\n"
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n"
-        f"<p>{escape(_CANNOT_SHOW)}</p>\n</section>\n"
-    )
+def leak_section(findings: dict[str, Finding]) -> Section:
+    """Return the leak report: a row for each field, those that give the outcome away first."""
+    rows = tuple(_row(name, finding) for name, finding in worst_first(findings))
+    table = Table("Every field", _HEAD, rows, note=_READING, words=_HEAD[1:3])
+    title = "Fields that may give the outcome away"
+    return Section(title, (_tally(findings), _CANNOT_SHOW), tables=(table,))
 
 
 def _tally(findings: dict[str, Finding]) -> str:
@@ -56,15 +49,13 @@ def _tally(findings: dict[str, Finding]) -> str:
     return f"{len(findings)} fields judged: {', '.join(counts)}."
 
 
-def _row(name: str, finding: Finding) -> str:
+def _row(name: str, finding: Finding) -> tuple[str, ...]:
     e = finding.evidence
-    cells = (
-        VERDICTS[finding.verdict], finding.reason, f"{e.auc_alone:.2f} ± {e.auc_error:.2f}",
+    return (
+        name, VERDICTS[finding.verdict], finding.reason, f"{e.auc_alone:.2f} ± {e.auc_error:.2f}",
         *map(_share, (e.filled_won, e.filled_lost, e.filled_open, e.filled_young, e.filled_old)),
         *map(_auc, (e.auc_without, e.auc_with)),
     )  # fmt: skip
-    shown = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f'<tr class="{finding.verdict}"><th scope="row">{escape(name)}</th>{shown}</tr>'
 
 
 def _share(share: float | None) -> str:

@@ -9,10 +9,19 @@ from rich import box
 from rich.table import Table
 
 from features.agreement import Agreement
+from training.choose import Choice, LeftOut
+from training.evaluate import Evaluation
 from training.leak_report import worst_first
 from training.leaks import Finding
 from training.propose import Proposal
-from training.train import LeftOut, Training
+from training.shown import Verdict
+from training.statements import (
+    campaign_sentences,
+    grade_sentences,
+    in_the_large,
+    order_sentences,
+)
+from training.train import Training
 
 
 def proposal_lines(proposal: Proposal) -> Iterator[str]:
@@ -35,40 +44,80 @@ def proposal_lines(proposal: Proposal) -> Iterator[str]:
 
 
 def training_lines(training: Training, agreement: Agreement) -> Iterator[str]:
-    """Tell how the model did on later leads, what it was not taught, and what it left out."""
-    e, registered = training.evaluation, training.registered
-    yield (
-        f"Calling the best tenth first finds {e.won_in_top_tenth:.0%} of the wins, "
-        f"{e.lift_top_tenth:.1f} times as many as calling at random."
-    )
-    if e.roc_auc_low <= 0.5:
-        yield "WARNING: not shown to be better than chance: do not call by these scores."
-    yield f"  judged on   {e.rows:,} later leads, {e.won:,} won: {training.split.method}"
+    """Tell on one screen how what was registered did on later leads, and what it was not taught.
+
+    The report tells the rest.
+    """
+    e, choice, verdict = training.evaluation, training.choice, training.verdict
+    if e is None or verdict.scorer == "rules":
+        yield verdict.sentence
+    if training.growth:
+        yield f"How many more would do: {training.growth}"
+    if e is not None:
+        yield from order_sentences(e)
+        yield in_the_large(e)
+    if training.caution:
+        yield f"WARNING: {training.caution}"
+    yield f"  judged on   {len(training.later.labels):,} later leads: {training.split.method}"
+    if e is not None:
+        yield from _figure_lines(e, verdict)
+        yield from (f"  campaigns   {sentence}" for sentence in campaign_sentences(e))
+        yield from (f"  grades      {sentence}" for sentence in grade_sentences(e.grades))
+    yield from (f"  value       {sentence}" for sentence in training.further.value_in_short)
+    yield from (f"  when        {sentence}" for sentence in training.further.timing_in_short)
+    if training.tuned is not None:
+        yield f"  tried       {training.tuned.sentence}"
+    yield f"  agreement   {agreement.label}; {len(choice.fields)} fields used"
+    yield from _label_lines(training, agreement)
+    yield from _field_lines(choice)
+    yield from _registered_lines(training)
+
+
+def _figure_lines(e: Evaluation, verdict: Verdict) -> Iterator[str]:
     yield (
         f"  order       ROC AUC {e.roc_auc:.3f} (95 % interval {e.roc_auc_low:.3f} to "
         f"{e.roc_auc_high:.3f}; 0.5 is chance, 1 is perfect)"
     )
-    yield (
-        f"  honesty     predicted {e.mean_predicted:.1%}, actually won {e.mean_actual:.1%}; "
-        f"off by {e.expected_calibration_error:.1%} on average over ten bands of probability"
-    )
-    yield f"  agreement   {agreement.label}; {len(training.fields)} fields used"
+    yield f"  honesty     predicted {e.mean_predicted:.1%}, actually won {e.mean_actual:.1%}"
+    if verdict.log_loss_model is not None and verdict.log_loss_rules is not None:
+        yield (
+            f"  beside      log loss {verdict.log_loss_model:.4f} of the model, "
+            f"{verdict.log_loss_rules:.4f} of the agreed points"
+        )
+
+
+def _field_lines(choice: Choice) -> Iterator[str]:
+    for name in choice.absent:
+        yield f"  absent      {name}: agreed, and not in the export; missing in every lead"
+    for name, why in choice.on_your_word.items():
+        yield f"  your word   {name} is used although it looks like a leak: {why}"
+    blocked = [found.field for found in choice.left_out if found.verdict == "blocked"]
+    if blocked:
+        yield f"  left out    {', '.join(blocked)} (blocked as leaks; leadq check says why)"
+    for found in choice.left_out:
+        if found.verdict != "blocked":
+            yield f"  left out    {_left_out_line(found)}"
+
+
+def _label_lines(training: Training, agreement: Agreement) -> Iterator[str]:
     if agreement.columns.created and not agreement.columns.closed:
         yield (
             f"  labels      no closing time: only leads older than {agreement.horizon_days} days "
             "count"
         )
-    for why, count in training.labelled.unlabelled.items():
-        yield f"  no label    {count:,} leads: {why}"
-    for name in training.absent:
-        yield f"  absent      {name}: agreed, and not in the export; missing in every lead"
-    for name, why in training.on_your_word.items():
-        yield f"  your word   {name} is used although it looks like a leak: {why}"
-    for found in training.left_out:
-        yield f"  left out    {_left_out_line(found)}"
+    counts = [f"{count:,} {why}" for why, count in training.labelled.unlabelled.items()]
+    if counts:
+        yield f"  no label    {'; '.join(counts)}"
+    if training.labelled.if_open_were_lost:
+        yield f"  no label    WARNING: {training.labelled.if_open_were_lost}"
+
+
+def _registered_lines(training: Training) -> Iterator[str]:
+    registered = training.registered
     role = "champion" if registered.is_champion else "challenger"
+    what = "" if training.verdict.scorer == "model" else ", and scores by the agreed points"
     yield (
-        f"Version {registered.version} is {role}; it was fitted anew on all "
+        f"Version {registered.version} is {role}{what}; it was fitted anew on all "
         f"{len(training.labelled.labels):,} labelled leads."
     )
     if not registered.is_champion:
@@ -79,14 +128,12 @@ def _left_out_line(found: LeftOut) -> str:
     line = f"{found.field} ({found.verdict.replace('_', ' ')}): {found.reason}"
     if found.auc_with is None:
         return line
-    return (
-        f"{line}. AUC {found.auc_with:.3f} with it, {found.auc_without:.3f} without (trees alone)"
-    )
+    return f"{line}. AUC of a small model: {found.auc_with:.3f}, without it {found.auc_without:.3f}"
 
 
 def training_json(training: Training, agreement: Agreement) -> dict[str, Any]:
     """Tell the same as JSON values."""
-    registered = training.registered
+    registered, choice, e = training.registered, training.choice, training.evaluation
     return {
         "version": registered.version,
         "champion": registered.is_champion,
@@ -94,11 +141,16 @@ def training_json(training: Training, agreement: Agreement) -> dict[str, Any]:
         "digest": registered.digest,
         "agreement_version": agreement.label,
         "split": training.split.method,
-        "metrics": training.evaluation.as_metrics(),
-        "fields": training.fields,
-        "absent_fields": training.absent,
-        "on_your_word": training.on_your_word,
-        "left_out": [vars(found) for found in training.left_out],
+        "scored_by": training.verdict.scorer,
+        "verdict": training.verdict.sentence,
+        "learnt": training.verdict.learnt,
+        "how_many_more": training.growth,
+        "caution": training.caution,
+        "metrics": {} if e is None else {**e.as_metrics(), **training.further.as_metrics()},
+        "fields": list(choice.fields),
+        "absent_fields": choice.absent,
+        "on_your_word": choice.on_your_word,
+        "left_out": [vars(found) for found in choice.left_out],
         "rows": {
             "read": training.intake.read,
             "rejected": len(training.intake.rejects),

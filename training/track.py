@@ -62,6 +62,8 @@ class Record:
     figures: Mapping[str, Figure]
     tables: Mapping[str, Any]
     """File name to JSON values."""
+    page: str = ""
+    """The report as HTML."""
     later: pa.Table | None = None
     """What was said of the later leads, as `later.later_table` gives it."""
     trials: Sequence[Trial] = ()
@@ -101,6 +103,8 @@ def register(home: Home, artefact: Artefact, record: Record, promote: bool) -> R
             mlflow.log_figure(figure, name)
         for name, table in record.tables.items():
             mlflow.log_dict(table, name)
+        if record.page:
+            mlflow.log_text(record.page, "report.html")
         if record.later is not None:
             mlflow.log_artifact(str(write_later(record.later, Path(work))))
         client.log_inputs(run.info.run_id, _datasets(record))

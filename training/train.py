@@ -9,40 +9,36 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
+import numpy.typing as npt
 
 from features.agreement import Agreement, FieldUse
+from features.encoder import Encoder
 from features.errors import UsageError
 from features.files import open_table
 from features.home import Home
-from features.leads import History, Intake, read_history
-from serving.artefact import Artefact
+from features.leads import History, Intake, Leads, read_history
 from serving.members import Vector
-from training.evaluate import Evaluation, evaluate
-from training.figures import calibration_figure, gain_figure
-from training.fit import Fitted, Recipe, fit, recency_weights
-from training.golden import golden_rows, reference
+from serving.scorer import Scorer
+from training.choose import Choice, choose_fields
+from training.evaluate import Evaluation, judge
+from training.fit import Effort, Fitted, Parameters, Recipe, fit, recency_weights
+from training.further import Further, judge_further, with_further
+from training.growth import how_many_more
 from training.labels import Labelled, label
-from training.leaks import BECAUSE, Finding, find_leaks
+from training.moved import Drift, drift
+from training.page import page
+from training.points import rules_scorer
+from training.record import artefact_of, record_of
+from training.score_interval import fit_interval
+from training.shown import Verdict, takes_over
 from training.splits import Rows, Split, order, split
-from training.track import Record, Registered, register
+from training.track import Registered, register
+from training.tune import PRESETS, Preset, Tuned, tune
+from training.views import caution, days_of, judged_rows
 
-_FEWEST_TO_FIT = 10
-_FEWEST_TO_JUDGE = 5
-"""Won and not-won leads below which neither a fit nor a figure means anything."""
+_FEWEST_TO_FIT = 2
+"""Won and not-won leads without which nothing can be held out."""
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A field that could predict and was not used, and why."""
-
-    field: str
-    verdict: str
-    reason: str
-    auc_without: float | None = None
-    auc_with: float | None = None
-    """ROC AUC on later leads, of trees alone, without and with it; None where it is blocked."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +48,32 @@ class Training:
     intake: Intake
     labelled: Labelled
     split: Split
-    evaluation: Evaluation
-    left_out: list[LeftOut]
-    on_your_word: dict[str, str]
-    """Fields that look like leaks and are used all the same, with the agreement's reason."""
-    fields: list[str]
-    absent: list[str]
-    """Fields agreed to be used that the export does not have."""
-    fitted: Fitted
+    choice: Choice
+    verdict: Verdict
+    growth: str
+    """About how many more outcomes would do; empty where the model scores."""
+    evaluation: Evaluation | None
+    """Of what is registered, model or rules, on later leads; None where they cannot judge."""
+    caution: str
+    """What a reader of its probabilities must know; empty where there is nothing."""
+    drift: Drift | None
+    further: Further
+    scorer: Scorer
+    parameters: Parameters
+    tuned: Tuned | None
+    later: JudgedLeads
     registered: Registered
+
+
+@dataclass(frozen=True)
+class JudgedLeads:
+    """The later leads with their outcomes and what was said of them."""
+
+    leads: Leads
+    labels: Any
+    probability: Vector
+    data_digest: str
+    judged_digest: str
 
 
 @dataclass(frozen=True)
@@ -68,34 +81,53 @@ class _Work:
     """What the steps of a training share."""
 
     labelled: Labelled
+    history: History
     agreement: Agreement
     split: Split
     place: Vector | None
+    fields: dict[str, FieldUse]
+    recipe: Recipe
+    effort: Effort
     seed: int
+    progress: Progress
 
-    def fit(
-        self, rows: Rows, fields: dict[str, FieldUse], recipe: Recipe, progress: Progress
-    ) -> Fitted:
-        place = None if self.place is None else self.place[rows]
+    def leads(self, rows: Rows) -> Leads:
+        return self.labelled.history.leads.take(rows.tolist())
+
+    def labels(self, rows: Rows) -> npt.NDArray[np.int8]:
+        return self.labelled.labels[rows]
+
+    def weight(self, rows: Rows) -> Vector:
+        return recency_weights(self._place(rows), len(rows))
+
+    def can_fit(self, rows: Rows) -> bool:
+        won = int(self.labels(rows).sum())
+        return bool(self.fields) and min(won, len(rows) - won) >= _FEWEST_TO_FIT
+
+    def fit(self, rows: Rows, which: str) -> Fitted:
         return fit(
-            self.labelled.history.leads.take(rows.tolist()),
-            self.labelled.labels[rows],
-            recency_weights(place, len(rows)),
+            self.leads(rows),
+            self.labels(rows),
+            self.weight(rows),
             self.agreement,
-            fields,
-            recipe,
+            self.fields,
+            self.recipe,
             self.seed,
-            progress,
+            lambda step: self.progress(f"fitting on {which}: {step}"),
+            self._place(rows),
+            self.effort,
         )
 
-    def judge(self, fitted: Fitted) -> Vector:
-        """Score the later leads as they would be served."""
-        later = self.labelled.history.leads.take(self.split.later.tolist())
-        return fitted.scorer.probabilities(later)
+    def rules(self, rows: Rows) -> Scorer:
+        part = replace(
+            self.labelled,
+            history=self.labelled.history.take(rows.tolist()),
+            labels=self.labels(rows),
+        )
+        return rules_scorer(self.agreement, self.fields, part, self.weight(rows))
 
-    @property
-    def later_labels(self) -> Any:
-        return self.labelled.labels[self.split.later]
+    def _place(self, rows: Rows) -> Vector | None:
+        return None if self.place is None else self.place[rows]
 
 
 def train(
@@ -107,192 +139,167 @@ def train(
     seed: int = 0,
     promote: bool = False,
     progress: Progress = lambda _: None,
+    preset: Preset = "default",
+    seconds: float = 300.0,
+    trials: int | None = None,
 ) -> Training:
     """Train, judge and register a model.
 
     The figures come from a fit on earlier leads, judged on later ones. The model that is
-    registered is then fitted anew on all of them.
+    registered is then fitted anew on all of them. Where later leads do not show the model to be
+    better than chance and than the agreed points, the points are registered in its place.
+
+    Args:
+        path: the export with outcomes.
+        agreement: what both sides agreed.
+        home: where runs and models are kept.
+        name: of the run; None: that of the recipe.
+        recipe: which members the model has.
+        seed: the same seed gives the same model.
+        promote: whether to make it champion.
+        progress: told what is being done.
+        preset: how much is tried.
+        seconds: for the search of preset `best`.
+        trials: of that search; given, the clock plays no part.
 
     Raises:
-        UsageError: when the export does not fit the agreement, or holds too little to learn from.
+        UsageError: when the export does not fit the agreement.
 
     """
     intake = Intake()
     progress("reading the export")
     history = read_history(open_table(path, agreement.export), agreement, intake)
     labelled = label(history, agreement)
-    _enough(labelled.labels, labelled, _FEWEST_TO_FIT, "in the export")
-    work = _prepare(labelled, agreement, seed)
-    progress("looking for leaks")
-    fields, left_out, on_your_word = choose_fields(labelled, history, agreement)
-    if not fields:
-        raise UsageError(
-            "no field is left to predict from; look at [fields] of the agreement and set "
-            'use = "yes" where a field is known at hand-off'
-        )
-    fitted = work.fit(work.split.earlier, fields, recipe, _prefixed(progress, "earlier leads"))
-    probability = work.judge(fitted)
-    evaluation = evaluate(work.later_labels, probability, seed)
-    left_out = _what_they_would_change(work, fields, left_out, progress)
-    final = work.fit(_all_rows(labelled), fields, recipe, _prefixed(progress, "all leads"))
-    progress("registering")
-    artefact = _artefact(final, labelled, work, evaluation)
-    record = _record(name or recipe, work, final, evaluation, probability, intake, left_out)
-    registered = register(home, artefact, record, promote)
-    return Training(
-        intake,
-        labelled,
-        work.split,
-        evaluation,
-        left_out,
-        on_your_word,
-        list(fields),
-        [n for n in agreement.used_fields() if n not in history.leads.columns],
-        final,
-        registered,
-    )
-
-
-def _prepare(labelled: Labelled, agreement: Agreement, seed: int) -> _Work:
-    parts = split(labelled.history, labelled.labels, agreement, seed)
-    _enough(labelled.labels[parts.earlier], labelled, _FEWEST_TO_FIT, "among the earlier leads")
-    _enough(labelled.labels[parts.later], labelled, _FEWEST_TO_JUDGE, "among the later leads")
-    return _Work(labelled, agreement, parts, order(labelled.history, agreement), seed)
-
-
-def _enough(labels: Any, labelled: Labelled, fewest: int, where: str) -> None:
-    won, lost = int(labels.sum()), int(len(labels) - labels.sum())
-    if won < fewest or lost < fewest:
+    if not len(labelled.labels):
         account = "; ".join(f"{n} {why}" for why, n in labelled.unlabelled.items())
         raise UsageError(
-            f"too little to learn from: {won} won and {lost} not won {where}, at least {fewest} "
-            f"of each are needed. Without a label: {account or 'none'}. Bring a longer history, or "
-            "check [outcomes] and horizon_days in the agreement"
+            f"{path}: no lead has a known outcome ({account or 'the file is empty'}). Bring a "
+            "longer history, or check [outcomes] and horizon_days in the agreement"
         )
+    progress("looking for leaks")
+    choice = choose_fields(labelled, history, agreement)
+    parts = split(labelled.history, labelled.labels, agreement, seed)
+    place = order(labelled.history, agreement)
+    effort = PRESETS[preset]
+    work = _Work(
+        labelled, history, agreement, parts, place, choice.fields, recipe, effort, seed, progress
+    )
+    tuned = None
+    if preset == "best" and work.can_fit(parts.earlier):
+        tuned = _tuned(work, seconds, trials)
+        work = replace(work, effort=tuned.effort)
+    training = _trained(work, choice, intake, tuned)
+    progress("registering")
+    name = name or recipe
+    record = record_of(training, name, page(training, name))
+    registered = register(home, artefact_of(training), record, promote)
+    return replace(training, registered=registered)
 
 
-def _all_rows(labelled: Labelled) -> Rows:
-    return np.arange(len(labelled.labels))
-
-
-def _prefixed(progress: Progress, prefix: str) -> Progress:
-    return lambda step: progress(f"fitting on {prefix}: {step}")
-
-
-def choose_fields(
-    labelled: Labelled, history: History, agreement: Agreement
-) -> tuple[dict[str, FieldUse], list[LeftOut], dict[str, str]]:
-    """Return the fields to predict from, those left out, and those used on a human's word.
-
-    What looks like a leak or waits for a decision is left out; a stated reason (`why`) in the
-    agreement overrules a verdict.
-    """
-    present = {n: f for n, f in agreement.fields.items() if n in labelled.history.leads.columns}
-    asked = {n: f for n, f in present.items() if f.use != "no"}
-    findings = find_leaks(labelled, history, agreement, asked)
-    chosen: dict[str, FieldUse] = {}
-    left_out: list[LeftOut] = []
-    for name, use in present.items():
-        if use.use == "no":
-            if use.because.startswith(BECAUSE["blocked"]):
-                left_out.append(LeftOut(name, "blocked", use.because))
-        elif use.use == "yes" and (use.why or findings[name].verdict == "fine"):
-            chosen[name] = use
-        else:
-            left_out.append(_left_out(name, use, findings[name]))
-    on_your_word = {n: f.why for n, f in chosen.items() if findings[n].verdict != "fine"}
-    return chosen, left_out, on_your_word
-
-
-def _left_out(name: str, use: FieldUse, finding: Finding) -> LeftOut:
-    if finding.verdict == "fine":
-        return LeftOut(name, "suspect", use.because or "waits for a decision")
-    reason = finding.reason
-    if use.use == "yes":
-        reason = f"{reason} (the agreement says yes, but gives no why)"
-    return LeftOut(name, finding.verdict, reason)
-
-
-def _what_they_would_change(
-    work: _Work, fields: dict[str, FieldUse], left_out: list[LeftOut], progress: Progress
-) -> list[LeftOut]:
-    """Measure, with trees alone, the AUC on later leads with each undecided field added."""
-    undecided = [found for found in left_out if found.verdict != "blocked"]
-    if not undecided:
-        return left_out
-    progress("what the undecided fields would change")
-    without = _auc_of_trees(work, fields)
-    measured = {}
-    for found in undecided:
-        progress(f"what {found.field!r} would change")
-        use = {**fields, found.field: work.agreement.fields[found.field]}
-        with_it = _auc_of_trees(work, use)
-        measured[found.field] = replace(found, auc_without=without, auc_with=with_it)
-    return [measured.get(found.field, found) for found in left_out]
-
-
-def _auc_of_trees(work: _Work, fields: dict[str, FieldUse]) -> float:
-    fitted = work.fit(work.split.earlier, fields, "trees", lambda _: None)
-    return float(roc_auc_score(work.later_labels, work.judge(fitted)))
-
-
-def _artefact(final: Fitted, labelled: Labelled, work: _Work, evaluation: Evaluation) -> Artefact:
-    matrix = final.scorer.encoder.encode(labelled.history.leads)
-    facts = {
-        "leads": len(labelled.labels),
-        "won": int(labelled.labels.sum()),
-        "split": work.split.method,
-        "parameters": final.parameters,
-        "evaluation": evaluation.as_metrics(),
-    }
-    encoder = final.scorer.encoder
-    return Artefact(
-        final.scorer,
-        facts,
-        reference(encoder, matrix),
-        golden_rows(encoder, matrix, work.agreement),
+def _tuned(work: _Work, seconds: float, trials: int | None) -> Tuned:
+    rows = work.split.earlier
+    return tune(
+        work.leads(rows),
+        work.labels(rows),
+        work.weight(rows),
+        work.agreement,
+        work.fields,
+        None if work.place is None else work.place[rows],
+        work.seed,
+        seconds,
+        trials,
+        work.progress,
     )
 
 
-def _record(
-    name: str,
-    work: _Work,
-    final: Fitted,
-    evaluation: Evaluation,
-    probability: Vector,
-    intake: Intake,
-    left_out: list[LeftOut],
-) -> Record:
-    labelled = work.labelled
-    return Record(
-        name=name,
-        parameters={
-            **final.parameters,
-            "split": work.split.method[:500],
-            "horizon_days": work.agreement.horizon_days,
-            "fields": len(final.scorer.encoder.fields),
-            "rows_read": intake.read,
-            "rows_rejected": len(intake.rejects),
-            "rows_labelled": len(labelled.labels),
-            "rows_earlier": len(work.split.earlier),
-            "rows_later": len(work.split.later),
-            "won": int(labelled.labels.sum()),
-        },
-        metrics=evaluation.as_metrics(),
-        tags={
-            "agreement": work.agreement.label,
-            "data": data_digest(labelled, _all_rows(labelled)),
-            "judged_on": data_digest(labelled, work.split.later),
-        },
-        figures={
-            "gain.png": gain_figure(work.later_labels, probability),
-            "calibration.png": calibration_figure(work.later_labels, probability),
-        },
-        tables={
-            "left_out.json": [vars(found) for found in left_out],
-            "unlabelled.json": dict(labelled.unlabelled),
-        },
+def _trained(work: _Work, choice: Choice, intake: Intake, tuned: Tuned | None) -> Training:
+    earlier, later = work.split.earlier, work.split.later
+    labels = work.labels(later)
+    later_leads = work.leads(later)
+    rules = work.rules(earlier)
+    model = work.fit(earlier, "earlier leads").scorer if work.can_fit(earlier) else rules
+    said, by_rules = model.probabilities(later_leads), rules.probabilities(later_leads)
+    days = days_of(later_leads)
+    clusters = None if days is None else np.array(days)
+    verdict = takes_over(labels, said, by_rules, clusters, work.seed)
+    judged = model if verdict.scorer == "model" else rules
+    probability = said if verdict.scorer == "model" else by_rules
+    both = 0 < labels.sum() < len(labels)
+    view = judged_rows(work.labelled.history, later, labels, probability, work.agreement)
+    work.progress("judging on later leads")
+    evaluation = judge(view, work.agreement, work.seed) if both else None
+    growth = "" if verdict.scorer == "model" else _growth(work)
+    work.progress("value and time to conversion")
+    further = judge_further(work.labelled, work.history, judged, work.split, work.seed)
+    final, parameters = _final(work, verdict)
+    final = with_further(final, work.labelled, work.history, further, work.seed)
+    told = JudgedLeads(
+        later_leads,
+        labels,
+        probability,
+        data_digest(work.labelled, np.arange(len(work.labelled.labels))),
+        data_digest(work.labelled, later),
     )
+    return Training(
+        intake=intake,
+        labelled=work.labelled,
+        split=work.split,
+        choice=choice,
+        verdict=verdict,
+        growth=growth,
+        evaluation=evaluation,
+        caution=caution(evaluation),
+        drift=_drift(work) if both else None,
+        further=further,
+        scorer=final,
+        parameters=parameters,
+        tuned=tuned,
+        later=told,
+        registered=Registered("", "", "", False),
+    )
+
+
+def _growth(work: _Work) -> str:
+    """Say about how many more outcomes would show a model to be better."""
+    if not work.fields:
+        return "no field is left to predict from: look at [fields] of the agreement"
+    earlier, later = work.split.earlier, work.split.later
+    encoder = Encoder.fit(work.leads(earlier), work.agreement, work.fields)
+    return how_many_more(
+        encoder.encode(work.leads(earlier)),
+        work.labels(earlier),
+        encoder.encode(work.leads(later)),
+        work.labels(later),
+        encoder.columns,
+        work.seed,
+    ).sentence
+
+
+def _drift(work: _Work) -> Drift:
+    earlier, later = work.split.earlier, work.split.later
+    before, after = work.leads(earlier), work.leads(later)
+    return drift(
+        {name: before.column(name) for name in work.fields},
+        {name: after.column(name) for name in work.fields},
+        work.labels(earlier),
+        work.labels(later),
+        work.agreement.export.decimal,
+    )
+
+
+def _final(work: _Work, verdict: Verdict) -> tuple[Scorer, Parameters]:
+    """Fit what was shown to be better on all leads, and the interval of a score beside it."""
+    rows = np.arange(len(work.labelled.labels))
+    if verdict.scorer == "rules":
+        scorer = work.rules(rows)
+        log_odds = scorer.blend.log_odds(scorer.encoder.encode(work.leads(rows)))
+        interval = fit_interval(log_odds, work.labels(rows), work.weight(rows))
+        return replace(scorer, interval=interval), {"recipe": "points", "seed": work.seed}
+    fitted = work.fit(rows, "all leads")
+    seen = fitted.unseen.rows
+    weight = work.weight(rows)[seen]
+    interval = fit_interval(fitted.unseen.log_odds, work.labels(rows)[seen], weight)
+    return replace(fitted.scorer, interval=interval), fitted.parameters
 
 
 def data_digest(labelled: Labelled, rows: Rows) -> str:

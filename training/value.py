@@ -243,7 +243,7 @@ class ValueEvaluation:
             f"Calling the top tenth by expected revenue finds {self.by_value.value:.0%} of the "
             f"revenue, by probability {self.by_probability.value:.0%}; the best possible order "
             f"{self.perfect:.0%} ({self.rows:,} later leads, {self.won:,} won).",
-            self._verdict(),
+            self.verdict,
             f"Expected values of won leads add up to {_percent(self.total)} of their values; "
             f"expected revenue of all leads to {_percent(self.revenue_ratio)} of the revenue.",
         ]
@@ -258,7 +258,9 @@ class ValueEvaluation:
         ]
         return told
 
-    def _verdict(self) -> str:
+    @property
+    def verdict(self) -> str:
+        """Whether ordering by expected revenue finds more than ordering by probability."""
         low, high = f"{100 * self.gain.low:+.0f}", f"{100 * self.gain.high:+.0f}"
         interval = f"95 % interval of the difference {low} to {high} points of the revenue"
         if self.gain.low > 0:

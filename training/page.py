@@ -1,0 +1,78 @@
+"""The report of a training as one page: what both sides read, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from features.agreement import Agreement
+from training.leak_report import leak_section
+from training.leaks import Finding
+from training.report import Section, render
+from training.report_sections import sections, summary
+
+if TYPE_CHECKING:
+    from training.train import Training
+
+
+def page(training: Training, name: str) -> str:
+    """Return the report as one self-contained HTML page."""
+    return render(f"Lead quality: {name}", _facts(training), list(_sections(training)))
+
+
+def leak_page(findings: dict[str, Finding], agreement: Agreement) -> str:
+    """Return the leak report alone as one self-contained HTML page."""
+    facts = {"Agreement": f"{agreement.name}, {agreement.label}"}
+    return render("Leak report", facts, [leak_section(findings)])
+
+
+def _facts(training: Training) -> dict[str, str]:
+    labelled, agreement = training.labelled, training.scorer.agreement
+    won, total = int(labelled.labels.sum()), len(labelled.labels)
+    return {
+        "Agreement": f"{agreement.name}, {agreement.label}",
+        "Learned from": f"{total:,} leads with a known outcome, {won:,} won",
+        "Judged on": f"{len(training.split.later):,} later leads: {training.split.method}",
+        "Won means": f"within {agreement.horizon_days} days of creation"
+        if agreement.columns.created
+        else "won by the time of the export",
+    }
+
+
+def _sections(training: Training) -> Iterator[Section]:
+    evaluation = training.evaluation
+    notes = tuple(_notes(training))
+    if evaluation is None:
+        yield Section("In short", (training.verdict.sentence, *notes))
+        yield leak_section(training.choice.findings)
+        return
+    first = summary(evaluation)
+    yield Section(
+        first.title,
+        tuple(s for s in (training.verdict.sentence, training.growth, *first.sentences) if s),
+        first.tables,
+        first.figures,
+        first.numbers,
+    )
+    *middle, last = sections(evaluation, training.split.method, training.drift, notes)
+    yield from middle
+    if training.further.on_value:
+        yield Section("Value", training.further.on_value)
+    if training.further.on_timing:
+        yield Section("When wins come", training.further.on_timing)
+    yield leak_section(training.choice.findings)
+    yield last
+
+
+def _notes(training: Training) -> Iterator[str]:
+    """What a reader must know of how it was judged."""
+    yield (
+        "The figures are those of a fit on the earlier leads. What is registered was then fitted "
+        "anew on all of them, with the same recipe, and is not judged itself."
+    )
+    for why, count in training.labelled.unlabelled.items():
+        yield f"{count:,} leads taught nothing: {why}."
+    if training.labelled.if_open_were_lost:
+        yield training.labelled.if_open_were_lost
+    for name, why in training.choice.on_your_word.items():
+        yield f"{name} is used on your word although it looks like a leak: {why}."

@@ -1,0 +1,100 @@
+"""Later leads as an evaluation looks at them: by campaign, by field, by grade, by day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from features.agreement import Agreement
+from features.cells import Cell, text_of
+from features.leads import History, Leads
+from serving.members import Vector
+from training.evaluate import Evaluation
+from training.judged import Judged
+from training.labels import Labels
+from training.splits import Rows
+from training.statements import in_the_large
+from training.value import values_of
+
+_MOST_LEVELS = 12
+_MOST_FIELDS = 4
+_FAR_OFF = 0.2
+"""Share by which predicted and actual wins may differ before every score carries a warning."""
+
+
+def judged_rows(
+    history: History, rows: Rows, labels: Labels, probability: Vector, agreement: Agreement
+) -> Judged:
+    """Return labelled rows with what they have in common.
+
+    Args:
+        history: of the labelled leads.
+        rows: the positions of the later ones.
+        labels: theirs, shape (rows,).
+        probability: what was said of them, shape (rows,).
+        agreement: names campaign, source, value and grades.
+
+    """
+    part = history.take(rows.tolist())
+    columns = agreement.columns
+    value = values_of(part, agreement)[0] if columns.value in part.leads.columns else None
+    campaign = _names(part.leads.column(columns.campaign)) if columns.campaign else None
+    grades: list[str | None] = [agreement.grades.of(p) for p in probability.tolist()]
+    return Judged(
+        labels,
+        probability,
+        clusters=days_of(part.leads),
+        place=_place(part, agreement),
+        campaign=campaign,
+        segments=_segments(part.leads, agreement),
+        grades=grades,
+        value=value,
+    )
+
+
+def days_of(leads: Leads) -> list[str] | None:
+    """Return the day on which each lead came in; None where leads have no creation time."""
+    days = [moment.date().isoformat() for moment in leads.created if moment is not None]
+    return days if len(days) == len(leads) else None
+
+
+def caution(evaluation: Evaluation | None) -> str:
+    """Return what every reader of a probability must know; empty where nothing is shown."""
+    if evaluation is None:
+        return "no later lead could judge these probabilities"
+    off = evaluation.figures["predicted_minus_actual"]
+    if off.low <= 0 <= off.high or abs(off.value) < _FAR_OFF * evaluation.mean_actual:
+        return ""
+    told = in_the_large(evaluation)
+    return (
+        "the share of wins moved with time, so the probabilities are not to be relied on, though "
+        f"their order may be. On later leads: {told[0].lower()}{told[1:]}"
+    )
+
+
+def _names(cells: Sequence[Cell]) -> list[str | None]:
+    return [None if cell is None else text_of(cell) for cell in cells]
+
+
+def _place(history: History, agreement: Agreement) -> Vector | None:
+    created = history.leads.created
+    if not agreement.columns.created or not any(created):
+        return None
+    first = min(moment for moment in created if moment)
+    days = [np.nan if t is None else (t - first).total_seconds() / 86_400 for t in created]
+    return np.array(days)
+
+
+def _segments(leads: Leads, agreement: Agreement) -> dict[str, list[str | None]]:
+    """Return the source and the first few fields with few categories."""
+    wanted = [agreement.columns.source] if agreement.columns.source else []
+    wanted += [n for n, use in agreement.used_fields().items() if use.kind == "category"]
+    found: dict[str, list[str | None]] = {}
+    for name in dict.fromkeys(wanted):
+        if name == agreement.columns.campaign or name not in leads.columns:
+            continue
+        names = _names(leads.column(name))
+        if 2 <= len(set(names)) <= _MOST_LEVELS and len(found) < _MOST_FIELDS:
+            found[name] = names
+    return found
