@@ -44,8 +44,9 @@ def leadq(data: Set, train: Rows, test: Rows, seed: int) -> Ours:
       itself leadq would expect closing times, and leave the youngest rows unlabelled until their
       horizon is over; in these sets every outcome is known.
     - The set's owner has named the leaks in `exclude` already. What leadq suspects beyond them is
-      declared honest, as the owner would in the agreement; what it leaves out for other reasons
-      stays out.
+      declared honest, as the owner would in the agreement, and fields by which leadq will not
+      judge a person are used here, because all rivals read them; what it leaves out for other
+      reasons stays out.
     """
     with TemporaryDirectory() as folder:
         earlier, later = Path(folder) / "earlier.csv", Path(folder) / "later.csv"
@@ -84,7 +85,7 @@ def _told(data: Set) -> Told:
 
 def _agreed(proposed: Agreement, data: Set) -> Agreement:
     """Declare suspected leaks honest, and take no column but the owner's for the time."""
-    suspected = tuple(BECAUSE.values())
+    suspected = (*BECAUSE.values(), "protected")
     honest = {"use": "yes", "why": "the owner of the set has named its leaks"}
     fields = {
         name: use.model_copy(update=honest)
@@ -103,15 +104,16 @@ def _agreed(proposed: Agreement, data: Set) -> Agreement:
 def _fitted(path: Path, agreement: Agreement, seed: int) -> Scorer:
     history = read_history(open_table(path, agreement.export), agreement, Intake())
     labelled = label(history, agreement)
-    weight = recency_weights(order(labelled.history, agreement), len(labelled.labels))
+    place = order(labelled.history, agreement)
     fields = {name: use for name, use in agreement.fields.items() if use.use == "yes"}
     return fit(
         leads=labelled.history.leads,
         labels=labelled.labels,
-        weight=weight,
+        weight=recency_weights(place, len(labelled.labels)),
         agreement=agreement,
         fields=fields,
         seed=seed,
+        place=place,
     ).scorer
 
 

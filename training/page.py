@@ -10,6 +10,7 @@ from training.leak_report import leak_section
 from training.leaks import Finding
 from training.report import Section, render
 from training.report_sections import sections, summary
+from training.rolling import rolling_section
 
 if TYPE_CHECKING:
     from training.train import Training
@@ -56,6 +57,8 @@ def _sections(training: Training) -> Iterator[Section]:
     )
     *middle, last = sections(evaluation, training.split.method, training.drift, notes)
     yield from middle
+    if training.origins:
+        yield rolling_section(training.origins)
     if training.further.on_value:
         yield Section("Value", training.further.on_value)
     if training.further.on_timing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,10 @@ from features.leads import History
 from training.labels import Labels
 
 LATER_SHARE = 0.3
+_ORIGINS = (0.4, 0.55, 0.7, 0.85)
+"""Shares of the leads that came before each rolling origin."""
+_FEWEST = 10
+"""Won and not-won leads on each side of a rolling origin."""
 Rows = npt.NDArray[np.intp]
 _EPOCH = datetime(1970, 1, 1)
 
@@ -62,6 +67,38 @@ def split(history: History, labels: Labels, agreement: Agreement, seed: int) -> 
         return Split(before, later, f"leads from {date} on judge the earlier ones ({why})")
     method = f"leads from {date} on judge those at least {agreement.horizon_days} days older"
     return Split(known, later, method)
+
+
+def origins(history: History, labels: Labels, agreement: Agreement) -> list[Split]:
+    """Return splits at moments one after another, as far as the history lasts; none without order.
+
+    Each fits on what was known at its moment (a gap of one horizon, as in `split`) and judges the
+    leads that came next, so that no lead is judged twice (rolling origins, Tashman 2000).
+    """
+    place = order(history, agreement)
+    if place is None:
+        return []
+    bounds = np.quantile(place, [*_ORIGINS, 1.0], method="higher")
+    gap = agreement.horizon_days if agreement.columns.created else 0
+    found = []
+    for start, end in pairwise(bounds.tolist()):
+        is_last = end == bounds[-1]
+        later = np.flatnonzero((place >= start) & ((place < end) | is_last))
+        earlier = np.flatnonzero((place <= start - gap) & (place < start))
+        if min(_rarer(labels[earlier]), _rarer(labels[later])) >= _FEWEST:
+            found.append(Split(earlier, later, _moment(start, agreement)))
+    return found
+
+
+def _rarer(labels: Labels) -> int:
+    won = int(labels.sum())
+    return min(won, len(labels) - won)
+
+
+def _moment(place: float, agreement: Agreement) -> str:
+    if agreement.columns.created:
+        return f"from {(_EPOCH + timedelta(days=place)).date()} on"
+    return f"{agreement.columns.serial} from {place:,.0f} on"
 
 
 def _stratified(labels: Labels, seed: int) -> Split:

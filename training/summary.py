@@ -14,6 +14,7 @@ from training.evaluate import Evaluation
 from training.leak_report import worst_first
 from training.leaks import Finding
 from training.propose import Proposal
+from training.rolling import in_short
 from training.shown import Verdict
 from training.statements import (
     campaign_sentences,
@@ -55,14 +56,16 @@ def training_lines(training: Training, agreement: Agreement) -> Iterator[str]:
         yield f"How many more would do: {training.growth}"
     if e is not None:
         yield from order_sentences(e)
-        yield in_the_large(e)
     if training.caution:
         yield f"WARNING: {training.caution}"
+    elif e is not None:
+        yield in_the_large(e)
     yield f"  judged on   {len(training.later.labels):,} later leads: {training.split.method}"
     if e is not None:
         yield from _figure_lines(e, verdict)
         yield from (f"  campaigns   {sentence}" for sentence in campaign_sentences(e))
         yield from (f"  grades      {sentence}" for sentence in grade_sentences(e.grades))
+    yield from (f"  past        {sentence}" for sentence in in_short(training.origins))
     yield from (f"  value       {sentence}" for sentence in training.further.value_in_short)
     yield from (f"  when        {sentence}" for sentence in training.further.timing_in_short)
     if training.tuned is not None:

@@ -29,15 +29,17 @@ from training.moved import Drift, drift
 from training.page import page
 from training.points import rules_scorer
 from training.record import artefact_of, record_of
+from training.rolling import Origin, roll
 from training.score_interval import fit_interval
 from training.shown import Verdict, takes_over
-from training.splits import Rows, Split, order, split
+from training.splits import Rows, Split, order, origins, split
 from training.track import Registered, register
 from training.tune import PRESETS, Preset, Tuned, tune
 from training.views import caution, days_of, judged_rows
 
 _FEWEST_TO_FIT = 2
 """Won and not-won leads without which nothing can be held out."""
+_MOST_LOOKED_AT = 20_000
 Progress = Callable[[str], None]
 
 
@@ -58,6 +60,8 @@ class Training:
     """What a reader of its probabilities must know; empty where there is nothing."""
     drift: Drift | None
     further: Further
+    origins: list[Origin]
+    """How the recipe would have done at several moments of the past."""
     scorer: Scorer
     parameters: Parameters
     tuned: Tuned | None
@@ -230,6 +234,7 @@ def _trained(work: _Work, choice: Choice, intake: Intake, tuned: Tuned | None) -
     evaluation = judge(view, work.agreement, work.seed) if both else None
     growth = "" if verdict.scorer == "model" else _growth(work)
     work.progress("value and time to conversion")
+    past = _past(work) if verdict.scorer == "model" else []
     further = judge_further(work.labelled, work.history, judged, work.split, work.seed)
     final, parameters = _final(work, verdict)
     final = with_further(final, work.labelled, work.history, further, work.seed)
@@ -251,6 +256,7 @@ def _trained(work: _Work, choice: Choice, intake: Intake, tuned: Tuned | None) -
         caution=caution(evaluation),
         drift=_drift(work) if both else None,
         further=further,
+        origins=past,
         scorer=final,
         parameters=parameters,
         tuned=tuned,
@@ -273,6 +279,26 @@ def _growth(work: _Work) -> str:
         encoder.columns,
         work.seed,
     ).sentence
+
+
+def _past(work: _Work) -> list[Origin]:
+    """Judge the recipe, with little effort, at several moments of the past."""
+    quick = replace(work, effort=PRESETS["fast"], progress=lambda _: None)
+    splits = origins(work.labelled.history, work.labelled.labels, work.agreement)
+
+    def said(earlier: Rows, later: Rows) -> Vector:
+        work.progress("looking back at earlier moments")
+        return quick.fit(earlier, "").scorer.probabilities(work.leads(later))
+
+    return roll([_thinned(part) for part in splits], work.labelled.labels, said, work.seed)
+
+
+def _thinned(part: Split) -> Split:
+    """Return a regular part of many rows: a look back need not be exact to the last lead."""
+    earlier, later = (
+        rows[:: max(1, len(rows) // _MOST_LOOKED_AT)] for rows in (part.earlier, part.later)
+    )
+    return Split(earlier, later, part.method)
 
 
 def _drift(work: _Work) -> Drift:
