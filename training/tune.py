@@ -94,13 +94,11 @@ def tune(
     data = Data(encoder.encode(leads), labels, weight, encoder.columns, place, seed)
     search = _Search(data.take(data.sample(MOST_CHOSEN)), ends, progress)
     tried = search.run(trials)
-    best = min(tried, key=_loss_of, default=None)
-    shown = best is not None and _is_shown(best)
-    effort = PRESETS["best"]
-    if best is not None and shown:
-        effort = replace(effort, tuned=tuple(sorted(best.params.items())))
+    best = [min(tried, key=_loss_of)] if tried else []
+    joins = [tuple(sorted(trial.params.items())) for trial in best if _is_shown(trial)]
+    effort = replace(PRESETS["best"], tuned=joins[0] if joins else ())
     without = Trial("without", {}, {"log_loss": search.without})
-    return Tuned(effort, (without, *map(_as_trial, tried)), _told(tried, search, shown))
+    return Tuned(effort, (without, *map(_as_trial, tried)), _told(tried, search, bool(joins)))
 
 
 class _Search:
@@ -191,13 +189,14 @@ def _suggested(attempt: Attempt) -> dict[str, Any]:
 
 
 def _loss_of(trial: FrozenTrial) -> float:
-    """Return the loss of a trial that saw all folds; infinite for the others."""
-    return trial.value if trial.state.name == "COMPLETE" and trial.value is not None else math.inf
+    """Return the loss of a trial that saw all folds; infinite for one that was cut short."""
+    # optuna gives the latter a value too: that of the folds it saw.
+    return float(trial.value or 0.0) if trial.state.name == "COMPLETE" else math.inf
 
 
 def _is_shown(best: FrozenTrial) -> bool:
-    attrs = best.user_attrs
-    return bool(attrs and attrs["gain"] > _ERRORS * attrs["gain_error"])
+    found = best.user_attrs
+    return bool(found) and found["gain"] > _ERRORS * found["gain_error"]
 
 
 def _as_trial(trial: FrozenTrial) -> Trial:
@@ -209,16 +208,15 @@ def _as_trial(trial: FrozenTrial) -> Trial:
     return Trial(f"trial {trial.number + 1}", trial.params, metrics)
 
 
-def _told(tried: list[FrozenTrial], search: _Search, shown: bool) -> str:
-    best = min(map(_loss_of, tried), default=math.inf)
-    whole = sum(not math.isinf(_loss_of(trial)) for trial in tried)
-    if not whole:
+def _told(tried: list[FrozenTrial], search: _Search, joins: bool) -> str:
+    losses = [_loss_of(trial) for trial in tried if not math.isinf(_loss_of(trial))]
+    if not losses:
         return (
             f"the time was too short to try one set of parameters ({len(tried)} begun): the "
             "default members, each shape grown three times; give more seconds"
         )
-    count = f"{len(tried)} sets of parameters tried, {whole} of them on all folds"
+    count = f"{len(tried)} sets of parameters tried, {len(losses)} of them on all folds"
     ended = ", until nothing better came" if search.stale else ""
-    losses = f"log loss out of fold {search.without:.4f} without, {best:.4f} with the best of them"
-    verdict = "it joins the blend" if shown else "too little to tell from chance, so it stays out"
-    return f"{count}{ended}; {losses}: {verdict}"
+    verdict = "it joins the blend" if joins else "chance could have given that, so it stays out"
+    found = f"{search.without:.4f} without, {min(losses):.4f} with the best of them"
+    return f"{count}{ended}; log loss out of fold {found}: {verdict}"
