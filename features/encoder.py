@@ -85,11 +85,13 @@ class Encoder:
         A field that the leads do not have at all counts as missing.
         """
         matrix = np.empty((len(leads), len(self.columns)))
+        if not len(leads):
+            return matrix
         at = 0
         for field in self.fields:
-            width = len(field.columns)
-            matrix[:, at : at + width] = _encoded(field, leads.column(field.field), leads.created)
-            at += width
+            codes = _encoded(field, leads.column(field.field), leads.created)
+            matrix[:, at : at + codes.shape[1]] = codes
+            at += codes.shape[1]
         return matrix
 
     def as_dict(self) -> list[dict[str, Any]]:
@@ -113,14 +115,12 @@ def _field_from_dict(item: dict[str, Any]) -> FieldEncoder:
 
 def _encoded(field: FieldEncoder, cells: Sequence[Cell], created: list[datetime | None]) -> Matrix:
     """Return the columns of a field, shape (cells, columns)."""
+    if len(cells) == 1:  # a lead alone is served at once
+        return np.array([field.encode(cells[0], created[0])])
     column = coded(cells)
     read = column.read(field.reader)
     if field.kind == "date":
         pairs = zip(column.codes.tolist(), created, strict=True)
-        return _matrix([field.code(read[code], when) for code, when in pairs], field)
+        return np.array([field.code(read[code], when) for code, when in pairs])
     memo: Memo[Any, Codes] = Memo(lambda value: field.code(value, None))
-    return _matrix([memo[value] for value in read], field)[column.codes]
-
-
-def _matrix(codes: list[Codes], field: FieldEncoder) -> Matrix:
-    return np.array(codes).reshape(len(codes), len(field.columns))
+    return np.array([memo[value] for value in read])[column.codes]
