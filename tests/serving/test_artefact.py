@@ -3,31 +3,80 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from features.errors import ModelError
+from features.leads import Leads
 from serving.artefact import Artefact, digest, leads_of_records, read, write
-from serving.registry import LoadedModel, load_champion
+from serving.members import Additive, Trees
+from serving.registry import load_champion
+from serving.scorer import Blend, sigmoid
+from tests.training.firms import agreed, use
+from training.fit import FAST, fit
+from training.golden import golden_rows, reference
+
+ROOT = Path(__file__).parents[2]
+
+
+def make(seed: int = 0) -> Artefact:
+    """A small model, trained anew each time."""
+    random = np.random.default_rng(7)
+    size, source = random.normal(size=400), random.choice(["Google", "Partner", "Fair"], 400)
+    labels = (random.random(400) < 1 / (1 + np.exp(1 - size - (source == "Fair")))).astype(np.int8)
+    columns = {"size": size.tolist(), "source": source.tolist()}
+    leads = Leads([str(i) for i in range(400)], columns, [None] * 400)
+    agreement = agreed({"source": "source"})
+    fields = {"size": use("number"), "source": use()}
+    fitted = fit(leads, labels, np.ones(400), agreement, fields, seed=seed, effort=FAST)
+    encoder = fitted.scorer.encoder
+    matrix = encoder.encode(leads)
+    golden = golden_rows(encoder, matrix, agreement)
+    return Artefact(fitted.scorer, dict(fitted.parameters), reference(encoder, matrix), golden)
 
 
 @pytest.fixture(scope="module")
-def model(trained) -> LoadedModel:
-    return load_champion(trained[0])
+def artefact() -> Artefact:
+    return make()
 
 
 @pytest.fixture
-def folder(model, tmp_path: Path) -> Path:
-    write(model.artefact, tmp_path / "leadq")
+def folder(artefact, tmp_path: Path) -> Path:
+    write(artefact, tmp_path / "leadq")
     return tmp_path / "leadq"
 
 
-def test_what_is_written_is_read_back_and_scores_the_same(model, folder: Path) -> None:
+def test_what_is_written_is_read_back_and_scores_the_same(artefact, folder: Path) -> None:
     again = read(folder)
 
-    assert _golden(again) == _golden(model.artefact)
+    assert _golden(again) == _golden(artefact)
+
+
+def test_both_kinds_of_members_are_read_back(folder: Path) -> None:
+    assert [type(member) for member in read(folder).scorer.blend.members] == [Additive, Trees]
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_one_kind_of_members_is_enough(artefact, tmp_path: Path, kept: int) -> None:
+    blend = Blend((artefact.scorer.blend.members[kept],), artefact.scorer.blend.offset)
+    alone = replace(artefact, scorer=replace(artefact.scorer, blend=blend))
+    write(alone, tmp_path / "leadq")
+
+    assert _golden(read(tmp_path / "leadq")) == _golden(alone)
+
+
+def test_a_model_that_learned_nothing_is_read_back_too(artefact, tmp_path: Path) -> None:
+    nothing = replace(artefact, scorer=replace(artefact.scorer, blend=Blend((), -1.5)))
+    write(nothing, tmp_path / "leadq")
+
+    assert set(_golden(read(tmp_path / "leadq"))) == {sigmoid(-1.5)}
 
 
 def _golden(artefact: Artefact) -> list[float]:
@@ -35,18 +84,52 @@ def _golden(artefact: Artefact) -> list[float]:
     return artefact.scorer.probabilities(leads).tolist()
 
 
-def test_writing_twice_gives_the_same_bytes(model, folder: Path, tmp_path: Path) -> None:
-    again = write(model.artefact, tmp_path / "elsewhere")
+def test_writing_twice_gives_the_same_bytes(artefact, folder: Path, tmp_path: Path) -> None:
+    again = write(artefact, tmp_path / "elsewhere")
 
-    assert again == digest(folder) == model.digest
+    assert again == digest(folder)
 
 
-def test_a_changed_file_is_refused_by_its_digest(model, folder: Path) -> None:
+def test_training_twice_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    write(make(), tmp_path / "elsewhere" / "other")
+
+    again = tmp_path / "elsewhere" / "other"
+    assert _bytes(again) == _bytes(folder)
+
+
+def _bytes(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_another_process_in_another_folder_gives_the_same_bytes(
+    folder: Path, tmp_path: Path
+) -> None:
+    here = tmp_path / "another"
+    here.mkdir()
+    code = (
+        "import pathlib; from tests.serving.test_artefact import make, write; "
+        "print(write(make(), pathlib.Path('leadq')))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "77"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=here, env=environment, check=True, capture_output=True
+    )
+
+    assert done.stdout.decode().strip() == digest(folder)
+
+
+def test_another_seed_gives_another_model(folder: Path, tmp_path: Path) -> None:
+    assert write(make(seed=1), tmp_path / "other") != digest(folder)
+
+
+def test_a_changed_file_is_refused_by_its_digest(folder: Path) -> None:
+    registered = digest(folder)
     with (folder / "trees.txt").open("a") as file:
         file.write("\n")
 
     with pytest.raises(ModelError, match="not those that were registered"):
-        read(folder, model.digest)
+        read(folder, registered)
 
 
 def test_a_model_that_scores_otherwise_is_refused_by_its_golden_rows(folder: Path) -> None:
@@ -80,12 +163,12 @@ def test_a_missing_folder_is_a_clear_error(tmp_path: Path) -> None:
         read(tmp_path / "nowhere")
 
 
-def test_a_write_that_fails_leaves_the_old_artefact(model, folder: Path, monkeypatch) -> None:
+def test_a_write_that_fails_leaves_the_old_artefact(artefact, folder: Path, monkeypatch) -> None:
     before = digest(folder)
     monkeypatch.setattr("serving.artefact.digest", _full_disk)
 
     with pytest.raises(OSError, match="no space"):
-        write(model.artefact, folder)
+        write(artefact, folder)
 
     assert digest(folder) == before
     assert [p.name for p in folder.parent.iterdir()] == [folder.name]
@@ -103,6 +186,7 @@ def test_the_artefact_is_text_and_json_alone(folder: Path) -> None:
 
 def test_the_cache_is_fetched_anew_when_its_copy_was_changed(trained) -> None:
     home = trained[0]
+    load_champion(home)
     copy = next(home.folder("models").iterdir())
     (copy / "encoder.json").write_text("[]")
 
@@ -113,6 +197,7 @@ def test_the_cache_is_fetched_anew_when_its_copy_was_changed(trained) -> None:
 
 def test_the_champion_survives_the_loss_of_the_cache(trained) -> None:
     home = trained[0]
+    load_champion(home)
     shutil.rmtree(home.folder("models"))
 
     assert load_champion(home).version == "1"

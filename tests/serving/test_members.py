@@ -49,12 +49,38 @@ def test_contributions_of_a_member_add_up_to_its_log_odds(fitted, which: int) ->
 
 def test_contributions_of_a_calibrated_blend_add_up_to_its_log_odds(fitted) -> None:
     logistic, trees, matrix = fitted
-    members = (("additive", 0.3, logistic.member_), ("trees", 0.7, trees.member_))
-    blend = Blend(members, slope=1.3, offset=-0.4)
+    blend = Blend((logistic.member_.scaled(0.3), trees.member_), offset=-0.4)
 
     total = blend.contributions(matrix).sum(axis=1)
 
     assert np.abs(total - blend.log_odds(matrix)).max() < 1e-9
+
+
+def test_a_blend_adds_its_members_and_its_offset(fitted) -> None:
+    logistic, trees, matrix = fitted
+    blend = Blend((logistic.member_, trees.member_), offset=-0.4)
+
+    wanted = logistic.member_.log_odds(matrix) + trees.member_.log_odds(matrix) - 0.4
+
+    assert np.abs(blend.log_odds(matrix) - wanted).max() < 1e-12
+
+
+def test_a_blend_without_members_says_the_offset_of_everyone() -> None:
+    blend = Blend((), offset=-1.5)
+
+    assert blend.log_odds(np.zeros((2, 3))).tolist() == [-1.5, -1.5]
+    assert blend.contributions(np.zeros((1, 3))).tolist() == [[0, 0, 0, -1.5]]
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.3, 2.0])
+def test_a_scaled_member_has_its_log_odds_and_contributions_scaled(fitted, weight: float) -> None:
+    member, matrix = fitted[0].member_, fitted[2]
+
+    scaled = member.scaled(weight)
+
+    assert np.abs(scaled.log_odds(matrix) - weight * member.log_odds(matrix)).max() < 1e-12
+    found, wanted = scaled.contributions(matrix), weight * member.contributions(matrix)
+    assert np.abs(found - wanted).max() < 1e-12
 
 
 def test_an_additive_member_survives_json(fitted) -> None:

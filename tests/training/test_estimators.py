@@ -8,9 +8,13 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from features.encoder import Column
 from serving.members import Additive, Trees
-from training.estimators import LogisticEstimator, TreesEstimator
+from training.estimators import SHAPES, LogisticEstimator, Shape, TreesEstimator
 
-ESTIMATORS = [LogisticEstimator(), TreesEstimator(trees=20)]
+ESTIMATORS = [
+    LogisticEstimator(),
+    LogisticEstimator(adaptive=True),
+    *(TreesEstimator(shape=shape, trees=10) for shape in SHAPES),
+]
 NO_ARRAY_API = {
     "check_array_api_input": "needs SCIPY_ARRAY_API; the members read numpy arrays only",
 }
@@ -23,15 +27,21 @@ SKIPPED: dict[str, dict[str, str]] = {
     },
     "TreesEstimator": NO_ARRAY_API,
 }
-RANDOM = np.random.default_rng(0)
 NUMBERS = Column("size", "size", None)
 CODES = Column("source", "source", ("other", "Google", "Partner"))
 
 
+def named(estimator: Any) -> str:
+    """What a test of it is called."""
+    given = estimator.get_params()
+    kind = given.get("shape") or ("adaptive" if given["adaptive"] else "plain")
+    return f"{type(estimator).__name__}-{kind}"
+
+
 def conformance() -> list[Any]:
-    """scikit-learn's own checks of both estimators but the skipped ones."""
+    """scikit-learn's own checks of every estimator but the skipped ones."""
     return [
-        pytest.param(estimator, check, id=f"{type(estimator).__name__}-{name}")
+        pytest.param(estimator, check, id=f"{named(estimator)}-{name}")
         for given in ESTIMATORS
         for estimator, check in estimator_checks_generator(given, legacy=True, mark=None)
         if (name := check.func.__name__) not in SKIPPED[type(given).__name__]
@@ -43,7 +53,7 @@ def test_it_keeps_the_contract_of_scikit_learn(estimator: Any, check: Any) -> No
     check(estimator)
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=named)
 def test_every_skipped_check_still_exists(estimator: Any) -> None:
     checks = estimator_checks_generator(estimator, legacy=True, mark=None)
 
@@ -52,15 +62,16 @@ def test_every_skipped_check_still_exists(estimator: Any) -> None:
 
 def mixed(rows: int = 600) -> tuple[Any, Any]:
     """Numbers and codes with gaps, and labels that both carry signal for."""
-    size = RANDOM.normal(size=rows)
-    code = RANDOM.integers(0, 3, rows).astype(float)
-    y = (size + (code == 2) + RANDOM.normal(size=rows) > 0.5).astype(int)
+    random = np.random.default_rng(0)
+    size = random.normal(size=rows)
+    code = random.integers(0, 3, rows).astype(float)
+    y = (size + (code == 2) + random.normal(size=rows) > 0.5).astype(int)
     X = np.column_stack([size, code])
-    X[RANDOM.random(X.shape) < 0.1] = np.nan
+    X[random.random(X.shape) < 0.1] = np.nan
     return X, y
 
 
-@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=named)
 def test_plain_numbers_need_no_columns(estimator: Any) -> None:
     X, y = mixed()
 
@@ -95,6 +106,44 @@ def test_the_logistic_member_reads_back_the_same() -> None:
     assert again.log_odds(X).tolist() == member.log_odds(X).tolist()
 
 
+def test_each_strength_of_a_path_is_fitted_as_if_alone() -> None:
+    X, y = mixed()
+    strengths = (0.01, 0.1, 1.0)
+
+    path = LogisticEstimator((NUMBERS, CODES)).fit_path(X, y, None, strengths)
+
+    for C, fitted in zip(strengths, path, strict=True):
+        alone = LogisticEstimator((NUMBERS, CODES), C).fit(X, y)
+        assert fitted.C == C
+        assert fitted.decision_function(X) == pytest.approx(alone.decision_function(X), abs=0.03)
+
+
+def test_the_weaker_the_strength_the_nearer_to_the_base_rate() -> None:
+    X, y = mixed()
+    path = LogisticEstimator((NUMBERS, CODES)).fit_path(X, y, None, (0.001, 0.01, 0.1, 1.0))
+
+    spread = [fitted.decision_function(X).std() for fitted in path]
+
+    assert spread == sorted(spread)
+
+
+def test_with_weights_free_by_field_idle_fields_say_less() -> None:
+    X, y = mixed()
+    idle = np.random.default_rng(2).normal(size=(len(y), 4))
+    columns = (NUMBERS, CODES, *(Column(f"idle {i}", f"idle {i}", None) for i in range(4)))
+
+    plain, by_field = (
+        LogisticEstimator(columns, adaptive=adaptive).fit(np.column_stack([X, idle]), y).member_
+        for adaptive in (False, True)
+    )
+
+    loud, quiet = (
+        member.contributions(np.column_stack([X, idle]))[:, 2:6].std()
+        for member in (plain, by_field)
+    )
+    assert quiet < 0.7 * loud
+
+
 def test_a_code_that_was_never_seen_has_no_weight_in_the_logistic_member() -> None:
     X, y = mixed()
     X[X[:, 1] == 1] = np.nan
@@ -112,21 +161,69 @@ def test_a_column_without_any_value_does_no_harm() -> None:
     assert np.isfinite(LogisticEstimator((NUMBERS, CODES)).fit(X, y).decision_function(X)).all()
 
 
+def trees(X: Any, y: Any, **given: Any) -> Trees:
+    """A few trees."""
+    member = TreesEstimator(**{"trees": 20, **given}).fit(X, y).member_
+    assert isinstance(member, Trees)
+    return member
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("seed", [3, 4])
-def test_the_seed_decides_the_trees(seed: int) -> None:
+def test_the_seed_decides_the_trees(shape: Shape, seed: int) -> None:
     X, y = mixed()
-    first = TreesEstimator(seed=3).fit(X, y).member_
 
-    second = TreesEstimator(seed=seed).fit(X, y).member_
+    first, second = (trees(X, y, shape=shape, seed=s) for s in (3, seed))
 
-    assert isinstance(first, Trees)
-    assert isinstance(second, Trees)
     assert (first.text == second.text) is (seed == 3)
+
+
+def test_every_shape_grows_trees_of_its_own() -> None:
+    X, y = mixed()
+
+    assert len({trees(X, y, shape=shape).text for shape in SHAPES}) == len(SHAPES)
+
+
+@pytest.mark.parametrize(("shape", "is_of_pairs"), [("pairs", True), ("trees", False)])
+def test_no_more_than_pairs_of_fields_act_together_in_pairs(
+    shape: Shape, is_of_pairs: bool
+) -> None:
+    random = np.random.default_rng(0)
+    X = random.integers(0, 2, (2000, 3)).astype(float)
+    y = (X.sum(axis=1) == 3) ^ (random.random(2000) < 0.1)
+    corners = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, 8).T.astype(float)
+
+    grown = trees(X, y, shape=shape, tuned={"feature_fraction": 1.0})
+
+    # Over the corners of a cube, with alternating signs, all but the effect of three cancels.
+    of_three = grown.log_odds(corners) @ np.prod(1 - 2 * corners, axis=1)
+    assert bool(abs(of_three) < 1e-9) is is_of_pairs
+
+
+def test_what_a_search_found_takes_the_place_of_the_shape() -> None:
+    X, y = mixed()
+
+    found = trees(X, y, trees=20, tuned={"num_leaves": 2})
+
+    assert found.size == (20, 40)
+
+
+def test_leads_of_no_weight_teach_nothing() -> None:
+    X, y = mixed()
+    nothing = np.arange(len(y)) % 3 == 0
+    weight = np.where(nothing, 0.0, 1.0)
+
+    for estimator in ESTIMATORS:
+        taught, turned = (
+            estimator.fit(X, labels, weight).decision_function(X).tolist()
+            for labels in (y, np.where(nothing, 1 - y, y))
+        )
+        assert taught == turned, named(estimator)
 
 
 def test_trees_stop_growing_when_the_judge_sees_no_gain() -> None:
     X, y = mixed()
-    noise = RANDOM.permutation(y)
+    noise = np.random.default_rng(1).permutation(y)
 
     fitted = TreesEstimator().fit_early(X, y, np.ones(len(y)), (X, noise, np.ones(len(y))))
 

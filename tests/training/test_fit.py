@@ -1,12 +1,27 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
+from scipy.special import expit
 
+from features.encoder import Column
 from features.leads import Leads
-from serving.scorer import Scorer
+from serving.members import Additive, Trees
 from tests.training.firms import agreed, use
-from training.fit import RECIPES, Fitted, Recipe, fit, recency_weights
+from training.fit import (
+    DEFAULT,
+    RECIPES,
+    Data,
+    Effort,
+    Fitted,
+    Recipe,
+    blend_weights,
+    fit,
+    recency_weights,
+)
 from training.labels import Labels
 
 ROWS = 600
@@ -21,20 +36,41 @@ LEADS = Leads(
 CHANCE = 1 / (1 + np.exp(-(SIZE + (SOURCE == "Partner") - 1)))
 LABELS: Labels = (RANDOM.random(ROWS) < CHANCE).astype(np.int8)
 FIELDS = {"size": use("number"), "source": use()}
+IN_ORDER = np.arange(float(ROWS))
+LITTLE = Effort(shapes=("pairs",), strengths=(0.05, 0.5), folds=3)
+BLIND = Effort(shapes=(), tuned=(("max_cat_to_onehot", 1), ("min_data_per_group", ROWS)))
+"""Trees that cannot split by a category."""
 
 
-def fitted(recipe: Recipe = "blend", labels: Labels = LABELS, seed: int = 0) -> Fitted:
-    """A fit on made-up leads."""
-    return fit(LEADS, labels, np.ones(ROWS), agreed(), FIELDS, recipe, seed)
+def fitted(
+    recipe: Recipe = "blend", labels: Labels = LABELS, seed: int = 0, **given: Any
+) -> Fitted:
+    """A fit on made-up leads, with little effort where none is given."""
+    weight = given.pop("weight", np.ones(ROWS))
+    given = {"effort": LITTLE, **given}
+    return fit(LEADS, labels, weight, agreed(), FIELDS, recipe, seed, **given)
 
 
-def slope_and_weights(scorer: Scorer) -> tuple[float, list[float]]:
-    return scorer.blend.slope, [weight for _, weight, _ in scorer.blend.members]
+def said(result: Fitted) -> Any:
+    """The probabilities of all leads."""
+    return result.scorer.probabilities(LEADS)
+
+
+def shares(result: Fitted) -> list[float]:
+    """The weights of the kinds of members."""
+    return [float(s) for name, s in result.parameters.items() if name.startswith("weight_")]
+
+
+def data(labels: Labels = LABELS, place: Any = None) -> Data:
+    """The made-up leads, as a fit sees them."""
+    matrix = np.column_stack([SIZE, SOURCE == "Partner"]).astype(float)
+    columns = (Column("size", "size", None), Column("source", "source", ("other", "Partner")))
+    return Data(matrix, labels, np.ones(len(labels)), columns, place, seed=0)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_learns_the_true_probabilities(recipe: Recipe) -> None:
-    found = fitted(recipe).scorer.probabilities(LEADS)
+    found = said(fitted(recipe, effort=DEFAULT))
 
     assert np.corrcoef(found, CHANCE)[0, 1] > 0.9
     assert found.mean() == pytest.approx(LABELS.mean(), abs=0.02)
@@ -42,49 +78,89 @@ def test_every_recipe_learns_the_true_probabilities(recipe: Recipe) -> None:
 
 @pytest.mark.parametrize(
     ("recipe", "members"),
-    [("blend", ["additive", "trees"]), ("trees", ["trees"]), ("logistic", ["additive"])],
+    [("blend", [Additive, Trees]), ("trees", [Trees]), ("logistic", [Additive])],
 )
-def test_the_recipe_names_the_members(recipe: Recipe, members: list[str]) -> None:
-    assert [name for name, _, _ in fitted(recipe).scorer.blend.members] == members
+def test_the_recipe_says_which_members(recipe: Recipe, members: list[type]) -> None:
+    assert [type(member) for member in fitted(recipe).scorer.blend.members] == members
 
 
-def test_the_weights_of_the_members_sum_to_one() -> None:
-    _, weights = slope_and_weights(fitted().scorer)
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_weights_of_the_members_sum_to_one(recipe: Recipe) -> None:
+    found = shares(fitted(recipe, effort=DEFAULT))
 
-    assert sum(weights) == pytest.approx(1)
-    assert min(weights) >= 0
+    assert sum(found) == pytest.approx(1)
+    assert min(found) >= 0
+
+
+def test_a_member_that_says_noise_has_hardly_a_say_beside_one_that_knows() -> None:
+    noise = 3 * np.random.default_rng(1).normal(size=ROWS)
+
+    knowing, noisy = blend_weights([np.log(CHANCE / (1 - CHANCE)), noise], data())
+
+    assert noisy < 0.1 < knowing
+
+
+def test_members_that_say_the_same_have_equal_weights() -> None:
+    assert blend_weights([SIZE, SIZE], data()) == pytest.approx([0.5, 0.5])
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("seed", range(3))
-def test_random_labels_never_turn_the_ranking_round(recipe: Recipe, seed: int) -> None:
+def test_random_labels_end_near_the_base_rate(recipe: Recipe, seed: int) -> None:
     labels = np.random.default_rng(seed).permutation(LABELS)
 
     result = fitted(recipe, labels, seed)
 
-    assert slope_and_weights(result.scorer)[0] >= 0
-    assert np.abs(result.scorer.probabilities(LEADS) - labels.mean()).max() < 0.3
+    assert result.calibration.slope >= 0
+    assert np.abs(said(result) - labels.mean()).mean() < 0.05
+
+
+def test_where_nothing_was_learned_everyone_has_the_base_rate() -> None:
+    same = Leads(LEADS.ids, {"size": [1.0] * ROWS, "source": ["Google"] * ROWS}, [None] * ROWS)
+
+    result = fit(same, LABELS, np.ones(ROWS), agreed(), FIELDS, effort=LITTLE)
+
+    assert result.scorer.blend.members == ()
+    assert result.scorer.probabilities(same) == pytest.approx(np.full(ROWS, LABELS.mean()))
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_two_wins_are_enough_to_fit(recipe: Recipe) -> None:
+@pytest.mark.parametrize("place", [None, IN_ORDER])
+def test_two_wins_are_enough_to_fit(recipe: Recipe, place: Any) -> None:
     labels = np.zeros(ROWS, dtype=np.int8)
     labels[[5, 400]] = 1
 
-    assert np.isfinite(fitted(recipe, labels).scorer.probabilities(LEADS)).all()
+    assert np.isfinite(said(fitted(recipe, labels, place=place))).all()
 
 
 def test_the_same_seed_gives_the_same_bits() -> None:
-    first, second = (fitted(seed=4).scorer.probabilities(LEADS) for _ in range(2))
+    first, second = (said(fitted(seed=4, effort=DEFAULT)) for _ in range(2))
 
     assert first.tolist() == second.tolist()
 
 
+def test_another_seed_gives_another_model() -> None:
+    assert said(fitted(seed=4)).tolist() != said(fitted(seed=5)).tolist()
+
+
 def test_the_parameters_tell_what_the_fit_found() -> None:
-    assert fitted().parameters.keys() == {
-        "recipe", "seed", "folds", "logistic_C", "trees", "leaves", "weight_additive",
-        "weight_trees", "slope", "offset",
-    }  # fmt: skip
+    found = fitted().parameters
+
+    assert found.keys() >= {"recipe", "seed", "folds", "trees", "leaves", "slope", "offset"}
+    assert len(shares(fitted("trees"))) == 1
+
+
+def test_the_members_are_grown_as_often_as_the_effort_says() -> None:
+    once, thrice = (fitted("trees", effort=replace(LITTLE, seeds=n)) for n in (1, 3))
+
+    # A round in which nothing is left to split leaves no tree.
+    assert thrice.parameters["trees"] == pytest.approx(3 * int(once.parameters["trees"]), rel=0.1)
+
+
+def test_what_a_search_found_is_one_more_kind_of_trees() -> None:
+    effort = replace(LITTLE, tuned=(("num_leaves", 3), ("learning_rate", 0.1)))
+
+    assert "weight_tuned" in fitted("trees", effort=effort).parameters
 
 
 def test_without_an_order_all_leads_count_alike() -> None:
@@ -104,10 +180,133 @@ def test_weights_go_by_the_order_and_not_by_the_row() -> None:
     assert np.argsort(recency_weights(place, 50)).tolist() == np.argsort(place).tolist()
 
 
-def test_a_lead_that_counts_for_nothing_teaches_nothing() -> None:
-    half = np.arange(ROWS) < ROWS // 2
+@pytest.mark.parametrize("place", [None, RANDOM.permutation(IN_ORDER)])
+def test_every_lead_is_left_out_once_and_never_learned_from_then(place: Any) -> None:
+    folds = data(place=place).folds(5)
+
+    assert np.sort(np.concatenate([rest for _, rest in folds])).tolist() == list(range(ROWS))
+    assert all(
+        np.sort(np.concatenate([rows, rest])).tolist() == list(range(ROWS)) for rows, rest in folds
+    )
+
+
+def test_where_there_is_an_order_the_leads_left_out_are_blocks_in_time() -> None:
+    place = RANDOM.permutation(IN_ORDER)
+
+    spans = [(place[rest].min(), place[rest].max()) for _, rest in data(place=place).folds(5)]
+
+    assert spans == [(0, 119), (120, 239), (240, 359), (360, 479), (480, 599)]
+
+
+@pytest.mark.parametrize(("wins_in_the_first_block", "are_blocks"), [(4, False), (5, True)])
+def test_blocks_that_would_lack_an_outcome_are_stratified_instead(
+    wins_in_the_first_block: int, are_blocks: bool
+) -> None:
+    labels = LABELS.copy()
+    labels[:120] = np.arange(120) < wins_in_the_first_block
+
+    folds = data(labels, IN_ORDER).folds(5)
+
+    won = [int(labels[rest].sum()) for _, rest in folds]
+    assert bool(np.ptp(folds[0][1]) == 119) is are_blocks
+    assert bool(np.ptp(won) <= 1) is not are_blocks
+
+
+def test_without_an_order_each_fold_has_its_share_of_wins() -> None:
+    won = [int(LABELS[rest].sum()) for _, rest in data().folds(5)]
+
+    assert np.ptp(won) <= 1
+
+
+def test_predictions_for_unseen_leads_are_given_beside_the_leads() -> None:
+    unseen = fitted(place=IN_ORDER).unseen
+
+    assert unseen.rows.tolist() == list(range(ROWS))
+    chance = expit(unseen.log_odds)
+    assert chance.mean() == pytest.approx(LABELS.mean(), abs=0.01)
+    assert np.corrcoef(chance, CHANCE)[0, 1] > 0.8
+
+
+def test_predictions_for_unseen_leads_do_not_know_their_labels() -> None:
+    labels = np.random.default_rng(0).permutation(LABELS)
+    number = Leads(LEADS.ids, {"size": RANDOM.normal(size=ROWS).tolist()}, [None] * ROWS)
+
+    unseen = fit(
+        number, labels, np.ones(ROWS), agreed(), {"size": use("number")}, "trees", effort=LITTLE
+    ).unseen
+
+    # Trees that had seen a lead's own outcome would know far more than chance does.
+    assert np.corrcoef(unseen.log_odds + 1e-9 * SIZE, labels)[0, 1] < 0.15
+
+
+def test_a_drift_beyond_doubt_lifts_the_newest_leads_to_what_became_of_them() -> None:
+    newest = IN_ORDER >= 0.8 * ROWS
+    labels = np.where(newest, np.maximum(LABELS, RANDOM.random(ROWS) < 0.6), LABELS)
+    labels = labels.astype(np.int8)
+
+    result = fitted(labels=labels, place=IN_ORDER)
+
+    assert result.calibration.drift > 0
+    unseen = expit(result.unseen.log_odds)[newest]
+    assert unseen.sum() == pytest.approx(labels[newest].sum(), rel=0.1)
+
+
+def test_without_an_order_no_drift_is_seen() -> None:
+    labels = np.where(IN_ORDER >= 0.8 * ROWS, 1, LABELS).astype(np.int8)
+
+    assert fitted("logistic", labels).calibration.drift == 0
+
+
+def test_campaigns_that_the_members_missed_are_corrected_in_the_model() -> None:
+    labels = (RANDOM.random(ROWS) < np.where(SOURCE == "Partner", 0.7, 0.2)).astype(np.int8)
+    named = agreed({"campaign": "source"})
+
+    result = fit(LEADS, labels, np.ones(ROWS), named, FIELDS, "trees", effort=BLIND)
+
+    assert [correction.field for correction in result.calibration.corrections] == ["source"]
+    partner = said(result)[SOURCE == "Partner"].mean()
+    assert partner == pytest.approx(labels[SOURCE == "Partner"].mean(), abs=0.05)
+
+
+def test_fields_that_marketing_does_not_add_up_over_are_not_corrected() -> None:
+    labels = (RANDOM.random(ROWS) < np.where(SOURCE == "Partner", 0.7, 0.2)).astype(np.int8)
+
+    assert fitted("trees", labels, effort=BLIND).calibration.corrections == ()
+
+
+@pytest.mark.parametrize("place", [None, IN_ORDER])
+def test_the_most_leads_that_are_learned_from_are_drawn(
+    place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.fit.MOST_CHOSEN", 300)
+    monkeypatch.setattr("training.fit.MOST_LEARNED", 400)
+
+    result = fitted(place=place)
+
+    assert len(result.unseen.rows) == len(result.unseen.log_odds) == 300
+    assert (np.diff(result.unseen.rows) > 0).all()
+    assert np.ptp(result.unseen.rows) > 0.9 * ROWS
+    assert np.corrcoef(said(result), CHANCE)[0, 1] > 0.85
+    assert said(result).mean() == pytest.approx(LABELS.mean(), abs=0.05)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_leads_of_no_weight_teach_nothing_in_any_step(recipe: Recipe) -> None:
+    nothing = (IN_ORDER % 3 == 0) & (IN_ORDER < 0.8 * ROWS)
+    weight = np.where(nothing, 0.0, 1.5)
+    turned = np.where(nothing, 1 - LABELS, LABELS).astype(np.int8)
+
+    first, second = (
+        fitted(recipe, labels, weight=weight, place=IN_ORDER) for labels in (LABELS, turned)
+    )
+
+    assert said(first).tolist() == said(second).tolist()
+
+
+def test_a_lead_that_counts_for_almost_nothing_teaches_almost_nothing() -> None:
+    half = ROWS // 2 > IN_ORDER
     labels = np.where(half, LABELS, 1 - LABELS).astype(np.int8)
 
-    result = fit(LEADS, labels, np.where(half, 1.0, 1e-9), agreed(), FIELDS, "logistic")
+    result = fitted("logistic", labels, weight=np.where(half, 1.0, 1e-9))
 
-    assert np.corrcoef(result.scorer.probabilities(LEADS), CHANCE)[0, 1] > 0.9
+    assert np.corrcoef(said(result), CHANCE)[0, 1] > 0.9
