@@ -26,6 +26,8 @@ from features.home import Settings
 ROOT = Path(leadq.__file__).parent
 README = ROOT / "README.md"
 EDUCATION = ROOT / "docs" / "education-leads.md"
+HOME = "/home/me"
+"""The folder in which the transcripts are said to be run."""
 
 
 def steps(document: Path) -> list[tuple[str, list[str]]]:
@@ -62,7 +64,7 @@ class Terminal:
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()
+        return done.stdout.replace(str(self.folder.resolve()), HOME).splitlines()
 
     def _leadq(self, words: list[str]) -> list[str]:
         return [sys.executable, "-c", "import leadq; leadq.main()", *words]
@@ -168,3 +170,14 @@ def test_links_between_documents_lead_somewhere() -> None:
     for document in [README, *sorted((ROOT / "docs").glob("*.md"))]:
         for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+@pytest.mark.parametrize("package", ["features", "serving", "training"])
+def test_every_module_has_its_place_in_the_architecture(package: str) -> None:
+    architecture = (ROOT / "docs" / "architecture.md").read_text()
+    places = architecture.partition("## Where things belong")[2].partition("## Decisions")[0]
+    here = places.partition(f"| in `{package}/` |")[2].partition("| in `")[0]
+
+    modules = {path.stem for path in (ROOT / package).glob("*.py")} - {"__init__"}
+
+    assert not {name for name in modules if f"`{name}`" not in here}
