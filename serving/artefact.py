@@ -11,6 +11,7 @@ the golden rows, so that a model which would score otherwise than in training ne
     value.json      what a won lead is worth (where the agreement names a value column)
     timing.json     when wins come (where leads have creation and closing times)
     interval.json   how well the data supports a score
+    spread.json     how far sums over campaigns may be off (where a campaign is agreed)
     golden.json     synthetic leads with the scores they must get
 """
 
@@ -36,6 +37,7 @@ from features.leads import ROW_NUMBER, Faults, Leads, admit
 from serving.interval import Interval
 from serving.members import Additive, Member, Trees
 from serving.scorer import Blend, Score, Scorer
+from serving.sums import Spread
 from serving.timing import Timing
 from serving.value import ValueModel
 
@@ -47,6 +49,7 @@ _FILES = (
     "golden.json",
     "interval.json",
     "reference.json",
+    "spread.json",
     "timing.json",
     "trees.txt",
     "value.json",
@@ -128,6 +131,8 @@ def _write_files(artefact: Artefact, folder: Path) -> None:
         _dump(folder / "timing.json", scorer.timing.as_dict())
     if scorer.interval is not None:
         _dump(folder / "interval.json", scorer.interval.as_dict())
+    if scorer.spread is not None:
+        _dump(folder / "spread.json", scorer.spread.as_dict())
     records = list(artefact.golden)
     scores = scorer.score(leads_of_records(records, scorer, {}), reasons=0)
     golden = [{"lead": r, **_numbers(s)} for r, s in zip(records, scores, strict=True)]
@@ -195,6 +200,7 @@ def _read_files(folder: Path) -> tuple[Artefact, list[Record]]:
         _optional(folder / "value.json", ValueModel.from_dict),
         _optional(folder / "timing.json", Timing.from_dict),
         _optional(folder / "interval.json", Interval.from_dict),
+        _optional(folder / "spread.json", Spread.from_dict),
     )
     golden = _load(folder / "golden.json")
     artefact = Artefact(

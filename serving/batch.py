@@ -17,11 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from features.errors import FileError, UsageError
 from features.files import Reject, open_table
 from features.leads import Intake, read_nightly
 from serving.registry import LoadedModel
-from serving.scorer import Score
+from serving.scorer import Score, Scorer
+from serving.sums import CampaignSum, Sums, campaign_sums, learned
 
 _OWN_COLUMNS = (
     "probability",
@@ -46,6 +49,8 @@ class Summary:
     scored: int = 0
     grades: Counter[str] = field(default_factory=Counter)
     expected_wins: float = 0.0
+    campaigns: list[CampaignSum] = field(default_factory=list)
+    """What to expect of each, the largest first; none where the model or the file names none."""
     absent_fields: list[str] = field(default_factory=list)
     rejects_file: Path | None = None
 
@@ -97,6 +102,7 @@ def score_file(
     summary.absent_fields = [name for name in wanted if name not in table.columns]
     if len(summary.absent_fields) == len(wanted):
         raise UsageError(f"{source}: has none of the fields that the model reads: {wanted}")
+    sums = _sums(scorer, table.columns)
     with _whole_or_not(target) as work:
         open_writer = _WRITERS[target.suffix.lower()]
         with closing(open_writer(work, scorer.agreement.columns.id, model)) as writer:
@@ -104,9 +110,22 @@ def score_file(
                 scores = scorer.score(leads, reasons)
                 writer.write(scores)
                 summary.add(scores)
+                if sums is not None:
+                    chances = np.array([score.probability for score in scores])
+                    sums.add(leads.column(scorer.agreement.columns.campaign or ""), chances)
                 progress(summary.scored)
+    if sums is not None and scorer.spread is not None:
+        summary.campaigns = campaign_sums(sums.groups(), scorer.spread)
     summary.rejects_file = write_rejects(summary.intake.rejects, rejects_path(target))
     return summary
+
+
+def _sums(scorer: Scorer, columns: Sequence[str]) -> Sums | None:
+    """Return where the sums by campaign are kept, where both model and file name campaigns."""
+    campaign = scorer.agreement.columns.campaign
+    if scorer.spread is None or campaign is None or campaign not in columns:
+        return None
+    return Sums(learned(scorer.encoder, campaign))
 
 
 @contextmanager

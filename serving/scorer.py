@@ -20,6 +20,7 @@ from features.leads import Leads
 from serving.interval import Interval
 from serving.members import Member, Vector
 from serving.reasons import Explained, Reason, explain
+from serving.sums import Spread
 from serving.timing import Timing
 from serving.value import ValueModel
 
@@ -84,6 +85,8 @@ class Scorer:
     value: ValueModel | None = None
     timing: Timing | None = None
     interval: Interval | None = None
+    spread: Spread | None = None
+    """How far sums over campaigns may be off; None without an agreed campaign."""
 
     @cached_property
     def reading(self) -> Callable[[Cell], Cell]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,10 @@ from features.files import Reject
 from features.leads import Intake
 from serving.batch import Summary
 from serving.registry import LoadedModel
+from serving.sums import CampaignSum
 
 _MOST_REASONS = 3
+_MOST_CAMPAIGNS = 50
 
 
 def intake_lines(intake: Intake, rejects: Path | None) -> Iterator[str]:
@@ -36,12 +38,30 @@ def scoring_lines(summary: Summary, model: LoadedModel, output: Path) -> Iterato
     grades = ", ".join(f"{grade} {summary.grades[grade]:,}" for grade in "ABCD")
     yield f"wrote {output}: {summary.scored:,} leads, version {model.version}"
     yield f"  grades {grades}; about {summary.expected_wins:.0f} wins to expect"
+    yield from _campaign_lines(summary.campaigns)
     if summary.absent_fields:
         fields = len(model.artefact.scorer.encoder.fields)
         yield (
             f"  WARNING: {len(summary.absent_fields)} of the {fields} fields that the model reads "
             f"are not in the file and count as missing: {', '.join(summary.absent_fields)}"
         )
+
+
+def _campaign_lines(campaigns: Sequence[CampaignSum]) -> Iterator[str]:
+    """Tell what to expect of the largest campaigns."""
+    if not campaigns:
+        return
+    shown = campaigns[:_MOST_CAMPAIGNS]
+    width = min(max(len(c.name) for c in shown), 50)
+    yield "  wins to expect by campaign, with the 90 % interval of their number:"
+    for c in shown:
+        new = "" if c.known else "  new to the model"
+        yield (
+            f"    {c.name[:width]:{width}}  {c.leads:>7,} leads  {c.expected:>9,.1f} wins  "
+            f"{c.low:,} to {c.high:,}{new}"
+        )
+    if len(campaigns) > len(shown):
+        yield f"    and {len(campaigns) - len(shown):,} smaller ones; --json names them"
 
 
 def scoring_json(summary: Summary, model: LoadedModel, output: Path) -> dict[str, Any]:
@@ -56,5 +76,6 @@ def scoring_json(summary: Summary, model: LoadedModel, output: Path) -> dict[str
         "rejects": None if summary.rejects_file is None else str(summary.rejects_file),
         "grades": dict(summary.grades),
         "expected_wins": summary.expected_wins,
+        "campaigns": [campaign.as_dict() for campaign in summary.campaigns],
         "absent_fields": summary.absent_fields,
     }

@@ -19,6 +19,7 @@ from serving.artefact import Artefact, digest, leads_of_records, read, write
 from serving.members import Additive, Trees
 from serving.registry import load_champion
 from serving.scorer import Blend, sigmoid
+from serving.sums import Spread
 from tests.training.firms import agreed, use
 from training.fit import FAST, fit
 from training.golden import golden_rows, reference
@@ -57,6 +58,17 @@ def test_what_is_written_is_read_back_and_scores_the_same(artefact, folder: Path
     again = read(folder)
 
     assert _golden(again) == _golden(artefact)
+
+
+def test_what_sums_may_be_off_by_is_kept_and_counts_in_the_digest(artefact, tmp_path) -> None:
+    plain = write(artefact, tmp_path / "plain")
+    doubting = replace(artefact, scorer=replace(artefact.scorer, spread=Spread(0.25, 0.5)))
+
+    digest_of_both = write(doubting, tmp_path / "doubting")
+
+    assert read(tmp_path / "doubting", digest_of_both).scorer.spread == Spread(0.25, 0.5)
+    assert read(tmp_path / "plain", plain).scorer.spread is None
+    assert digest_of_both != plain
 
 
 def test_both_kinds_of_members_are_read_back(folder: Path) -> None:

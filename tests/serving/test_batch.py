@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from fastapi.testclient import TestClient
 
+from features.cells import key_of
 from features.errors import FileError, UsageError
 from features.simulate import Settings as Market
 from features.simulate import simulate, write
@@ -20,6 +22,8 @@ from serving import batch
 from serving.api import build
 from serving.batch import score_file
 from serving.registry import MODEL, LoadedModel, load_champion
+from serving.summary import scoring_json, scoring_lines
+from serving.sums import Spread
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +42,7 @@ def test_the_scored_file_has_the_agreed_columns(model, crm: Path, tmp_path: Path
     first = rows(tmp_path / "scored.csv")[0]
     assert list(first) == [
         "id", "probability", "grade", "reasons", "model_version", "agreement_version",
-        "expected_value", "expected_days",
+        "expected_value", "expected_days", "probability_low", "probability_high",
     ]  # fmt: skip
     assert set(json.loads(first["reasons"])[0]) == {
         "field", "value", "direction", "log_odds", "text",
@@ -173,3 +177,52 @@ def test_the_output_follows_the_umask(model, crm: Path, tmp_path: Path) -> None:
         os.umask(before)
 
     assert (tmp_path / "scored.csv").stat().st_mode & 0o777 == 0o600
+
+
+def doubting(model: LoadedModel) -> LoadedModel:
+    """The same model, which states how far sums over campaigns may be off."""
+    scorer = replace(model.artefact.scorer, spread=Spread(0.3, 0.6))
+    return replace(model, artefact=replace(model.artefact, scorer=scorer))
+
+
+def test_the_sums_by_campaign_are_those_of_the_file(model, crm: Path, tmp_path: Path) -> None:
+    summary = score_file(doubting(model), crm / "nightly.csv", tmp_path / "scored.csv", 0)
+
+    chance = {row["id"]: float(row["probability"]) for row in rows(tmp_path / "scored.csv")}
+    expected: dict[str, list[float]] = {}
+    for row in rows(crm / "nightly.csv"):
+        expected.setdefault(key_of(row["campaign"]), []).append(chance[row["id"]])
+    assert {key_of(c.name): c.leads for c in summary.campaigns} == {
+        name: len(chances) for name, chances in expected.items()
+    }
+    for campaign in summary.campaigns:
+        assert campaign.expected == pytest.approx(sum(expected[key_of(campaign.name)]))
+        assert campaign.expected_low < campaign.expected < campaign.expected_high
+    assert {c.known for c in summary.campaigns} == {True, False}  # one starts on the last night
+
+
+def test_the_largest_campaigns_are_told_and_all_are_in_the_json(model, crm, tmp_path) -> None:
+    frame = pd.read_csv(crm / "nightly.csv", dtype="str")
+    frame["campaign"] = [f"Campaign {i % 60}" for i in range(len(frame))]
+    frame.to_csv(tmp_path / "many.csv", index=False)
+
+    summary = score_file(doubting(model), tmp_path / "many.csv", tmp_path / "scored.csv", 0)
+
+    told = "\n".join(scoring_lines(summary, model, tmp_path / "scored.csv"))
+    assert told.count("Campaign ") == 50
+    assert "and 10 smaller ones" in told
+    assert "new to the model" in told
+    as_json = scoring_json(summary, model, tmp_path / "scored.csv")["campaigns"]
+    assert len(as_json) == 60
+    assert set(as_json[0]) == {
+        "name", "leads", "known", "expected", "low", "high", "expected_low", "expected_high",
+    }  # fmt: skip
+
+
+def test_a_file_without_campaigns_has_no_sums_by_campaign(model, crm, tmp_path: Path) -> None:
+    frame = pd.read_csv(crm / "nightly.csv", dtype="str").drop(columns=["campaign"])
+    frame.to_csv(tmp_path / "tonight.csv", index=False)
+
+    summary = score_file(doubting(model), tmp_path / "tonight.csv", tmp_path / "o.csv", 0)
+
+    assert summary.campaigns == []
