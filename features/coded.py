@@ -7,7 +7,7 @@ are read into such columns; the list of cells that a request brings becomes one 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import compress
+from itertools import accumulate, compress
 from typing import Any, TypeVar, overload
 
 import numpy as np
@@ -103,7 +103,7 @@ def coded(cells: Iterable[Cell]) -> CodedCells:
 def joined(parts: Sequence[CodedCells]) -> CodedCells:
     """Return columns one below the other as one column."""
     values: list[Cell] = [value for part in parts for value in part.values]
-    before = np.cumsum([0, *(len(part.values) for part in parts)])
+    before = accumulate((len(part.values) for part in parts[:-1]), initial=0)
     places = [part.codes + start for part, start in zip(parts, before, strict=False)]
     codes = np.concatenate([np.zeros(0, dtype=np.intp), *places])
     if _SELDOM * len(values) > len(codes):

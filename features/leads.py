@@ -331,7 +331,7 @@ class _Duplicates:
 
     def find(self, chunk: Chunk, faults: Faults) -> None:
         """Add the rows of a chunk whose id was seen before to `faults`."""
-        self._chunks.append(_Seen(chunk.file, chunk.lines, _contents(chunk)))
+        self._chunks.append(_Seen(chunk.file, np.array(chunk.lines), _contents(chunk)))
         ids = chunk.columns[self._id]
         for i, text in enumerate(each(ids, text_of)):
             if i in faults:
@@ -358,7 +358,7 @@ class _Seen(NamedTuple):
     """What is kept of a chunk for those that repeat its rows."""
 
     file: str
-    lines: Sequence[int]
+    lines: npt.NDArray[np.int64]
     contents: npt.NDArray[np.int64]
 
 

@@ -76,6 +76,12 @@ class TestKey:
         reading = missing_as_none(["N/A", "please select"])
         assert [reading(v) for v in ("n/a", "Please  Select", "No", 0.0)] == [None, None, "No", 0.0]
 
+    @given(st.text("sS\u017fßKk\u212a n/a", max_size=5).map(str.strip))
+    def test_no_other_value_counts_as_missing(self, text: str) -> None:
+        words = ["ss", "K", "n/a", "\u017f n"]
+        missing = key_of(text) in {key_of(word) for word in words}
+        assert (missing_as_none(words)(text) is None) == missing
+
     def test_a_memo_asks_once_for_each_value(self) -> None:
         asked: list[str] = []
         memo = Memo[str, None](asked.append)

@@ -1,3 +1,4 @@
+import phonenumbers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -66,3 +67,32 @@ def test_a_phone_number_has_a_region_where_it_says_so(
 def test_any_text_has_an_answer(text: str, before: str) -> None:
     assert email_kind(before + text) in KINDS
     assert phone_region(before + text)
+
+
+REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
+
+
+@st.composite
+def plain_numbers(draw: st.DrawFn) -> str:
+    """A number of a region with digits changed and gaps put in, its country code before it."""
+    example = phonenumbers.example_number(draw(st.sampled_from(REGIONS)))
+    digits = list(phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164))
+    for place in draw(st.lists(st.integers(2, len(digits) - 1), max_size=3)):
+        digits[place] = draw(st.sampled_from("0123456789"))
+    for place in draw(st.lists(st.integers(1, len(digits)), max_size=3)):
+        digits.insert(place, draw(st.sampled_from(" -")))
+    return "".join(digits)
+
+
+def parsed_region(text: str) -> str:
+    try:
+        parsed = phonenumbers.parse(text)
+    except phonenumbers.NumberParseException:
+        return "invalid"
+    return phonenumbers.region_code_for_number(parsed) or "invalid"
+
+
+@settings(max_examples=150, deadline=None)
+@given(plain_numbers())
+def test_a_number_of_digits_alone_has_the_region_that_the_general_parser_finds(text: str) -> None:
+    assert phone_region(text) == parsed_region(text)

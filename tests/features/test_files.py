@@ -197,6 +197,35 @@ class TestRows:
         assert sorted([*found.lines, *rejected]) == list(range(2, len(lines) + 2))
 
 
+ROWS = st.lists(
+    st.lists(st.sampled_from(["", "a", '"b"', '"c,d"', 'e"', '"f', '"g\nh"', "\0"]), max_size=3)
+)  # fmt: skip
+
+
+class TestBlocks:
+    """Well-formed lines are read in blocks; a block with anything odd is read line by line."""
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(rows=ROWS)
+    def test_blocks_change_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[list[str]]
+    ) -> None:
+        monkeypatch.setattr("features.files.CHUNK_ROWS", 2)
+        path = a_file(tmp_path, "id,note\n" + "".join(",".join(row) + "\n" for row in rows))
+        in_blocks = read(path, delimiter=",")
+        with monkeypatch.context() as patch:
+            patch.setattr("features.files.plain_columns", lambda *_: None)
+            assert read(path, delimiter=",") == in_blocks
+
+    def test_below_an_odd_line_rows_keep_their_lines(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("features.files.CHUNK_ROWS", 2)
+        path = a_file(tmp_path, 'id,note\n1,a\n2,"b\nc"\n3\n4,d\n5,e\n6,f\n')
+        found = read(path)
+        assert (found.lines, [r.line for r in found.rejects]) == ([2, 3, 6, 7, 8], [5])
+
+
 class TestHeaders:
     def test_a_header_alone_is_a_table_without_rows(self, tmp_path: Path) -> None:
         found = read(a_file(tmp_path, "id,town\n"))

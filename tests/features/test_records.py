@@ -1,0 +1,128 @@
+import io
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from features.records import Records, is_text, plain_columns
+
+NAMES = ("id", "note")
+
+
+def lines_of(text: str) -> list[str]:
+    return io.StringIO(text, newline="").readlines()
+
+
+def with_care(lines: list[str], delimiter: str = ",") -> list[tuple[int, list[str]]]:
+    return list(Records(iter(lines), delimiter, len(NAMES)).read())
+
+
+def at_once(lines: list[str], delimiter: str = ",") -> list[list[str | None]] | None:
+    columns = plain_columns(lines, delimiter, NAMES)
+    rows = columns and zip(*columns.values(), strict=True)
+    return rows and [list(row) for row in rows]  # type: ignore[arg-type]
+
+
+FIELDS = (
+    st.sampled_from(["", "a", " b ", "é", "'", "\ufeff", "x\u2028y"])
+    | st.sampled_from(
+        ['""', '"a"', '"a,b"', '"a""b"', '""""', '"""a"', '"a"b', 'a"b', '"', '"a', '""b', '"a\nb"']
+    )
+    | st.sampled_from(['"a,"b', "a\0", "a\udcf6"])
+)
+RECORDS = st.lists(st.lists(FIELDS, min_size=2, max_size=2) | st.lists(FIELDS, max_size=3))
+ENDS = st.sampled_from(["\n", "\r\n", "\r"])
+
+
+class TestPlainLines:
+    @settings(max_examples=200, deadline=None)
+    @given(RECORDS, ENDS, st.sampled_from(["", "\n"]))
+    def test_what_is_read_at_once_is_what_care_finds_in_each_line(
+        self, records: list[list[str]], end: str, last: str
+    ) -> None:
+        lines = lines_of(end.join(",".join(fields) for fields in records) + last)
+        found = at_once(lines) if lines else None
+        if found is not None:
+            careful = with_care(lines)
+            assert [line for line, _ in careful] == list(range(1, len(lines) + 1))
+            assert found == [[field.strip() or None for field in f] for _, f in careful]
+            assert all(is_text(fields) for _, fields in careful)
+
+    @settings(max_examples=200, deadline=None)
+    @given(st.text('a,"\n\r', min_size=1, max_size=14))
+    @example('"a,"b,"c"\n')
+    @example('""a,b\n')
+    @example('"a"""b,c\n')
+    @example("a,b\n\nc,d\n")
+    def test_so_it_is_of_any_text(self, text: str) -> None:
+        lines = lines_of(text)
+        found = at_once(lines)
+        if found is not None:
+            careful = [[f.strip() or None for f in fields] for _, fields in with_care(lines)]
+            assert found == careful
+
+    @pytest.mark.parametrize(
+        ("line", "row"),
+        [
+            ("1,x\r\n", ["1", "x"]),
+            ("1,x\r", ["1", "x"]),
+            ("1,x", ["1", "x"]),
+            (" 1 , \n", ["1", None]),
+            ('"1","a,b"\n', ["1", "a,b"]),
+            ('"1","says ""hi"""\n', ["1", 'says "hi"']),
+            ('"",""\n', [None, None]),
+            ('1,""""\n', ["1", '"']),
+            ("NULL,nan\n", ["NULL", "nan"]),
+            ("1,\u2028\n", ["1", None]),
+            ("1,K\u00f6ln\n", ["1", "K\u00f6ln"]),
+        ],
+    )
+    def test_well_formed_lines_are_read_at_once(self, line: str, row: list[str | None]) -> None:
+        assert at_once([line]) == [row]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "1\n",
+            "1,x,y\n",
+            "1,x\n\n",
+            '1,"x\ny"\n',
+            '1,"x\n',
+            '1,"x"y\n',
+            '1,x"y\n',
+            '""1,x\n',
+            '"1,"x,"y"\n',
+            "1,x\0\n",
+            "1,\udcf6\n",
+            "\ufeff1,x\n",
+            f"1,{'x' * 140_000}\n",
+        ],
+    )
+    def test_anything_else_is_left_to_care(self, text: str) -> None:
+        assert at_once(lines_of(text)) is None
+
+    @pytest.mark.parametrize("delimiter", [";", "\t", "|", "^", " "])
+    def test_any_ascii_delimiter_will_do(self, delimiter: str) -> None:
+        assert at_once([f'1{delimiter}"x{delimiter}y"\n'], delimiter) == [
+            ["1", f"x{delimiter}y".strip()]
+        ]
+
+    def test_another_delimiter_is_left_to_care(self) -> None:
+        assert at_once(["1\u00a7x\n"], "\u00a7") is None
+
+
+class TestCare:
+    def test_lines_given_back_are_read_again(self) -> None:
+        records = Records(iter(["1,a\n", "2,b\n", "3,c\n"]), ",", 2)
+        records.give_back(records.take_lines(2))
+        assert list(records.read()) == [(1, ["1", "a"]), (2, ["2", "b"]), (3, ["3", "c"])]
+
+    def test_a_record_that_begins_before_the_end_is_read_to_its_own(self) -> None:
+        records = Records(iter(["1,a\n", '2,"b\n', 'c"\n', "3,d\n"]), ",", 2)
+        assert list(records.read(3)) == [(1, ["1", "a"]), (2, ["2", "b\nc"])]
+        assert (records.line, records.take_lines(9)) == (4, ["3,d\n"])
+
+    def test_lines_below_an_unclosed_quote_come_back(self) -> None:
+        records = Records(iter(['1,"a\n', "2,b\n", "3,c\n"]), ",", 2)
+        assert list(records.read(2)) == [(1, ['1,"a'])]
+        assert (records.line, records.take_lines(9)) == (2, ["2,b\n", "3,c\n"])
