@@ -31,11 +31,11 @@ demo: setup  ## run the main job on a simulated CRM and serve it (SERVE=0: do no
 	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --recipe trees --name trees
 	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --recipe blend --name blend
 	$(LEADQ) compare --json | tee demo/compare.txt | sed '$$d'
-	@echo "4. The best becomes champion"
+	@echo "4. The first stays champion unless another is shown to be better"
 	$(LEADQ) promote $$(tail -n 1 demo/compare.txt | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["best"])')
 	@echo "5. A nightly export is scored"
 	$(LEADQ) score demo/crm/nightly.csv -o demo/scored.csv -a demo/agreement.toml
-	@echo "done: the scores are in demo/scored.csv"
+	@echo "done: the scores are in demo/scored.csv, a report of each training in demo/.leadq/reports"
 	@if [ "$(SERVE)" != 0 ]; then $(MAKE) --no-print-directory demo-serve; fi
 
 demo-serve:  ## serve the demo: the API on port 8000, MLflow's page on port 5000
