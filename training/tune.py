@@ -42,8 +42,9 @@ PRESETS: dict[Preset, Effort] = {"fast": FAST, "default": DEFAULT, "best": Effor
 """`best` is what the search starts from; see `tune`."""
 _PATIENCE = 40
 """Trials without a better one after which the search ends."""
-_ERRORS = 1.0
-"""Standard errors by which the best must better the blend, row by row, to join it."""
+_ERRORS = 2.0
+"""Standard errors by which the best must better the blend, row by row, to join it: the best of
+dozens betters it by one through chance alone."""
 
 
 @dataclass(frozen=True)
