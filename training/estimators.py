@@ -87,6 +87,8 @@ _DATA = {"verbosity": -1, "num_threads": THREADS}
 _MOST_TREES = 1500
 _ROUNDS = 2
 _ROUGH_C = 0.1
+_ROUGH_ROWS = 25_000
+"""Rows, about, that tell which fields tell much."""
 _RELEVANCE = (0.05, 5.0)
 _PATIENCE = 60
 
@@ -127,7 +129,7 @@ class TreesEstimator(_MemberEstimator):
         """Grow `trees` trees."""
         X, y, weight = self._checked(X, y, sample_weight)
         data = self._dataset(X, y, weight)
-        booster = lightgbm.train(self._parameters(), data, num_boost_round=self.trees)
+        booster = lightgbm.train(self._parameters(X.shape[1]), data, num_boost_round=self.trees)
         self.member_ = _trees(booster)
         return self
 
@@ -139,7 +141,7 @@ class TreesEstimator(_MemberEstimator):
         data = self._dataset(X, y, weight)
         judged = data.create_valid(judge[0], judge[1], weight=judge[2], params=_DATA)
         booster = lightgbm.train(
-            self._parameters(),
+            self._parameters(X.shape[1]),
             data,
             num_boost_round=_MOST_TREES,
             valid_sets=[judged],
@@ -159,13 +161,14 @@ class TreesEstimator(_MemberEstimator):
             params=_DATA,
         )
 
-    def _parameters(self) -> dict[str, Any]:
+    def _parameters(self, columns: int) -> dict[str, Any]:
         rate = self.rate or (0.1 if self.shape == "pairs" else 0.05)
         return {
             "objective": "binary",
             "learning_rate": rate,
             "min_data_in_leaf": 20,
-            "feature_fraction": 0.6,
+            # Three columns at least, or no tree sees how two act together.
+            "feature_fraction": max(0.6, min(1.0, 3 / columns)),
             "bagging_fraction": 0.8,
             "bagging_freq": 1,
             "lambda_l2": 5.0,
@@ -229,7 +232,9 @@ class LogisticEstimator(_MemberEstimator):
         design = hstack([csr_array(b.design(X[:, i])) for i, b in enumerate(bases)], format="csr")
         scale = np.ones(design.shape[1])
         if self.adaptive:
-            scale = _by_field(design, y, weight, _fields(bases, columns))
+            some = slice(None, None, max(1, len(y) // _ROUGH_ROWS))
+            rough = (design[some], y[some], weight[some])
+            scale = _by_field(*rough, _fields(bases, columns))
             design = design @ diags_array(scale)
         model = _regression()
         for C in strengths:

@@ -33,10 +33,10 @@ from training.labels import Labels
 Recipe = Literal["blend", "trees", "logistic"]
 RECIPES: tuple[Recipe, ...] = ("blend", "trees", "logistic")
 FOLDS = 5
-MOST_CHOSEN = 40_000
+MOST_CHOSEN = 25_000
 """Rows on which strengths, numbers of trees, weights and calibration are found."""
-MOST_LEARNED = 200_000
-"""Rows that the members learn from; more of them move a score less than another seed does."""
+MOST_LEARNED = 150_000
+"""Rows that the members learn from, drawn evenly; above it fewer members are tried, too."""
 _C_GRID = (0.01, 0.05, 0.25, 1.0)
 _TOWARD_EQUAL = 0.003
 _LEAST_WEIGHT = 0.02
@@ -61,6 +61,8 @@ class Effort:
     """LightGBM parameters that a search found for one more shape of trees."""
 
 
+LEAN = Effort(adaptive=(True,), shapes=("trees", "pairs"), strengths=(0.05, 0.25), folds=3)
+"""For more rows than are learned from: there the members differ little."""
 FAST = Effort(adaptive=(True,), shapes=("pairs",), strengths=(0.05, 0.25), folds=3)
 DEFAULT = Effort()
 
@@ -169,6 +171,8 @@ def fit(
     """
     encoder = Encoder.fit(leads, agreement, fields)
     data = Data(encoder.encode(leads), labels, weight, encoder.columns, place, seed)
+    if effort == DEFAULT and len(labels) > MOST_LEARNED:
+        effort = LEAN
     parameters: Parameters = {"recipe": recipe, "seed": seed, "folds": effort.folds}
     chosen_on = data.sample(MOST_CHOSEN)
     candidates = list(candidates_on(data.take(chosen_on), recipe, effort, parameters, progress))
