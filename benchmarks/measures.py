@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int8]
+Ends = tuple[float, float]
+"""Of an interval of wins."""
 BINS = 10
 DRAWS = 200
 FEWEST_IN_CAMPAIGN = 20
@@ -125,12 +127,17 @@ def mean_ranks(values: dict[str, dict[str, float]], higher_is_better: bool) -> d
 
 
 def campaigns_inside(
-    labels: Labels, probability: Floats, campaigns: list[str], seed: int
+    labels: Labels,
+    probability: Floats,
+    campaigns: list[str],
+    seed: int,
+    stated: Mapping[str, Ends] | None = None,
 ) -> float | None:
     """Share of campaigns whose wins lie in the 90 % interval of the sum of their probabilities.
 
-    The interval is that of a sum of independent wins with these probabilities (a
-    Poisson-binomial), by simulation; None where no campaign has enough leads.
+    The interval is the one that a contender states. Where it states none, it is that of a sum of
+    independent wins with these probabilities (a Poisson-binomial), by simulation. None where no
+    campaign has enough leads.
     """
     random = np.random.default_rng(seed)
     inside = []
@@ -138,7 +145,10 @@ def campaigns_inside(
         rows = np.flatnonzero(np.array([campaign == name for campaign in campaigns]))
         if len(rows) < FEWEST_IN_CAMPAIGN:
             continue
-        sums = [(random.random(len(rows)) < probability[rows]).sum() for _ in range(2 * DRAWS)]
-        low, high = np.quantile(sums, [0.05, 0.95])
+        if stated and name in stated:
+            low, high = stated[name]
+        else:
+            sums = [(random.random(len(rows)) < probability[rows]).sum() for _ in range(2 * DRAWS)]
+            low, high = np.quantile(sums, [0.05, 0.95]).tolist()
         inside.append(low <= labels[rows].sum() <= high)
     return float(np.mean(inside)) if inside else None

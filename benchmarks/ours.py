@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.measures import Floats
+from benchmarks.measures import Ends, Floats
 from benchmarks.sets import Rows, Set
 from features.agreement import Agreement, FieldUse
 from features.files import open_table
 from features.leads import Intake, read_history, read_nightly
 from serving.scorer import Scorer
-from training.fit import fit, recency_weights
+from serving.sums import Sums, campaign_sums, learned
+from training.fit import Recipe, fit, recency_weights
 from training.labels import label
 from training.leaks import BECAUSE
 from training.propose import propose
 from training.roles import Told
-from training.splits import order
+from training.splits import order, split
+from training.spread import fit_spread, held
 
 _ID, _PLACE, _OUTCOME = "benchmark_id", "benchmark_place", "benchmark_outcome"
 
@@ -34,6 +36,8 @@ class Ours:
     """Fields that leadq did not use, with its reason."""
     set_aside: int = 0
     """Test rows that leadq would not read; they get the share won of the rows to train on."""
+    wins: dict[str, Ends] = field(default_factory=dict)
+    """The 90 % interval of each campaign's wins, where sums over campaigns are judged."""
 
 
 def leadq(data: Set, train: Rows, test: Rows, seed: int) -> Ours:
@@ -53,13 +57,12 @@ def leadq(data: Set, train: Rows, test: Rows, seed: int) -> Ours:
         _table(data, train, with_outcome=True).to_csv(earlier, index=False)
         _table(data, test, with_outcome=False).to_csv(later, index=False)
         agreement = _agreed(propose(earlier, _told(data)).agreement, data)
-        scorer = _fitted(earlier, agreement, seed)
-        known = _scored(later, scorer)
+        scorer = _fitted(earlier, agreement, seed, bool(data.campaigns))
+        known, wins = _scored(later, scorer)
     base = float(data.labels[train].mean())
     left_out = {n: use.because for n, use in agreement.fields.items() if use.use != "yes"}
-    return Ours(
-        np.array([known.get(str(row), base) for row in test]), left_out, len(test) - len(known)
-    )
+    probability = np.array([known.get(str(row), base) for row in test])
+    return Ours(probability, left_out, len(test) - len(known), wins)
 
 
 def _table(data: Set, rows: Rows, with_outcome: bool) -> pd.DataFrame:
@@ -101,27 +104,46 @@ def _agreed(proposed: Agreement, data: Set) -> Agreement:
     return proposed.model_copy(update={"fields": fields, "columns": columns})
 
 
-def _fitted(path: Path, agreement: Agreement, seed: int) -> Scorer:
+def _fitted(path: Path, agreement: Agreement, seed: int, sums: bool) -> Scorer:
     history = read_history(open_table(path, agreement.export), agreement, Intake())
     labelled = label(history, agreement)
     place = order(labelled.history, agreement)
     fields = {name: use for name, use in agreement.fields.items() if use.use == "yes"}
-    return fit(
-        leads=labelled.history.leads,
-        labels=labelled.labels,
-        weight=recency_weights(place, len(labelled.labels)),
-        agreement=agreement,
-        fields=fields,
-        seed=seed,
-        place=place,
-    ).scorer
+
+    def on(rows: Rows, recipe: Recipe) -> Scorer:
+        there = None if place is None else place[rows]
+        return fit(
+            leads=labelled.history.leads.take(rows.tolist()),
+            labels=labelled.labels[rows],
+            weight=recency_weights(there, len(rows)),
+            agreement=agreement,
+            fields=fields,
+            recipe=recipe,
+            seed=seed,
+            place=there,
+        ).scorer
+
+    scorer = on(np.arange(len(labelled.labels)), "blend")
+    if not sums:
+        return scorer
+    # How far sums are off is told by a fit on the earlier of these rows, judged on their later
+    # ones; one of its members alone is off about as far as all of them, in a fraction of the time.
+    parts = split(labelled.history, labelled.labels, agreement, seed)
+    later = labelled.history.leads.take(parts.later.tolist())
+    part = held(on(parts.earlier, "logistic"), later, labelled.labels[parts.later])
+    return replace(scorer, spread=fit_spread([part] if part else []))
 
 
-def _scored(path: Path, scorer: Scorer) -> dict[str, float]:
+def _scored(path: Path, scorer: Scorer) -> tuple[dict[str, float], dict[str, Ends]]:
+    """Return the probability of each lead, and the interval of the wins of each campaign."""
     agreement = scorer.agreement
-    batches = read_nightly(open_table(path, agreement.export), agreement, Intake())
-    return {
-        lead: chance
-        for leads in batches
-        for lead, chance in zip(leads.ids, scorer.probabilities(leads).tolist(), strict=True)
-    }
+    campaign = agreement.columns.campaign or ""
+    sums, known = Sums(learned(scorer.encoder, campaign)), dict[str, float]()
+    for leads in read_nightly(open_table(path, agreement.export), agreement, Intake()):
+        chance = scorer.probabilities(leads)
+        known |= dict(zip(leads.ids, chance.tolist(), strict=True))
+        sums.add(leads.column(campaign), chance)
+    if scorer.spread is None:
+        return known, {}
+    expected = campaign_sums(list(sums.by_key.values()), scorer.spread)
+    return known, {key: (c.low, c.high) for key, c in zip(sums.by_key, expected, strict=True)}

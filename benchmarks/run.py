@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import measures
 from benchmarks.autogluon_rival import autogluon, build
-from benchmarks.measures import Floats, Labels
+from benchmarks.measures import Ends, Floats, Labels
 from benchmarks.ours import leadq
 from benchmarks.rivals import RIVALS, Rival, prepared
 from benchmarks.sets import Rows, Set
@@ -57,6 +57,8 @@ class Outcome:
     figures: dict[str, Figures] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    stated: dict[str, Ends] = field(default_factory=dict)
+    """leadq's own intervals of the wins of campaigns; without folds alone, where sums are whole."""
 
 
 def run(data: Set, names: list[str], seed: int, seconds: int, progress: Progress) -> Outcome:
@@ -70,7 +72,7 @@ def run(data: Set, names: list[str], seed: int, seconds: int, progress: Progress
     for name in names:
         progress(f"{data.name}: {name}")
         try:
-            predict = _predictor(name, data, frame, seed, seconds, outcome.notes)
+            predict = _predictor(name, data, frame, seed, seconds, outcome)
             start = time.perf_counter()
             with threadpool_limits(1):
                 parts = [predict(train, test) for train, test in splits]
@@ -80,15 +82,17 @@ def run(data: Set, names: list[str], seed: int, seconds: int, progress: Progress
             progress(f"{data.name}: {name} failed: {outcome.errors[name]}")
             continue
         spent = (time.perf_counter() - start) / len(splits)
-        outcome.figures[name] = _figures(data, judged, outcome.probability[name], spent, seed)
+        stated = outcome.stated if name == "leadq" else {}
+        chance = outcome.probability[name]
+        outcome.figures[name] = _figures(data, judged, chance, spent, seed, stated)
     return outcome
 
 
 def _predictor(
-    name: str, data: Set, frame: pd.DataFrame, seed: int, seconds: int, notes: list[str]
+    name: str, data: Set, frame: pd.DataFrame, seed: int, seconds: int, outcome: Outcome
 ) -> Callable[[Rows, Rows], Floats]:
     if name == "leadq":
-        return lambda train, test: _ours(data, train, test, seed, notes)
+        return lambda train, test: _ours(data, train, test, seed, outcome)
     if name == "autogluon":
         rival: Rival = partial(autogluon, build(), seconds)
     else:
@@ -101,11 +105,12 @@ def _predictor(
     )
 
 
-def _ours(data: Set, train: Rows, test: Rows, seed: int, notes: list[str]) -> Floats:
+def _ours(data: Set, train: Rows, test: Rows, seed: int, outcome: Outcome) -> Floats:
     made = leadq(data, train, test, seed)
     left_out = [f"leadq leaves out {name}: {why}" for name, why in made.left_out.items()]
     aside = [f"leadq set {made.set_aside} test rows aside"] if made.set_aside else []
-    notes += [note for note in (*left_out, *aside) if note not in notes]
+    outcome.notes += [note for note in (*left_out, *aside) if note not in outcome.notes]
+    outcome.stated = made.wins if data.place is not None else {}
     return made.probability
 
 
@@ -115,7 +120,14 @@ def _checked(probability: Floats, rows: int) -> Floats:
     return probability
 
 
-def _figures(data: Set, judged: Rows, probability: Floats, seconds: float, seed: int) -> Figures:
+def _figures(
+    data: Set,
+    judged: Rows,
+    probability: Floats,
+    seconds: float,
+    seed: int,
+    stated: dict[str, Ends],
+) -> Figures:
     labels = data.labels[judged]
     truth = None if data.truth is None else np.abs(data.truth[judged] - probability).mean()
     names = [key_of(data.campaigns[row]) for row in judged] if data.campaigns else []
@@ -127,5 +139,5 @@ def _figures(data: Set, judged: Rows, probability: Floats, seconds: float, seed:
         seconds=seconds,
         ece_by_chance=measures.ece_by_chance(probability, seed),
         mae_true=None if truth is None else float(truth),
-        campaigns_inside=measures.campaigns_inside(labels, probability, names, seed),
+        campaigns_inside=measures.campaigns_inside(labels, probability, names, seed, stated),
     )

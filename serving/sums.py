@@ -137,6 +137,7 @@ class Sums:
         """Start with none; `known` tells whether the model learned a campaign."""
         self._known = known
         self.by_key: dict[str, Group] = {}
+        """By what decides whether two names are the same: see `features.cells.key_of`."""
 
     def add(self, campaigns: Sequence[Cell], probability: Vector) -> None:
         """Count leads, each with its campaign and its probability, shape (leads,)."""

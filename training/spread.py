@@ -4,6 +4,13 @@ A campaign's shift is that of serving/sums.py: normal about none, so that what a
 common (a market that moved) counts as well. A few campaigns tell little of a standard deviation:
 the likelihood of their wins is therefore weighed with a half normal prior (Gelman 2006, Bayesian
 Analysis 1), and what is kept is the mean of the variance, which is that of the next shift.
+
+Asked for are 90 %. On 56 simulated CRMs (3,000 to 20,000 leads, 15 to 60 campaigns, drift 0 to .8,
+share won .06 to .3; logistic members alone) the spread of one fit was held against the campaigns of
+the next: the wins of those with 20 leads or more lay inside in 91 % of 493 cases, where luck alone
+gives 70 %; in 96 % with drift 0 or .3 and in 85 % with drift .8. The sums of true probabilities lay
+in the interval that leaves luck out in 88 %. The prior was chosen on 36 of the CRMs, where the wins
+lay inside in 89 %; on the other 20 they did in 93 %.
 """
 
 from __future__ import annotations

@@ -101,5 +101,12 @@ def test_campaign_sums_are_judged_against_their_probabilities() -> None:
     assert campaigns_inside(won, chance, campaigns, seed=0) == 0.5
 
 
+def test_a_stated_interval_takes_the_place_of_luck_alone() -> None:
+    won, campaigns = labels(*[1] * 100), ["far off"] * 100
+
+    assert campaigns_inside(won, np.full(100, 0.5), campaigns, 0, {"far off": (20, 100)}) == 1.0
+    assert campaigns_inside(won, np.full(100, 0.5), campaigns, 0, {"far off": (20, 99)}) == 0.0
+
+
 def test_campaigns_of_few_leads_are_not_judged() -> None:
     assert campaigns_inside(labels(0, 1), np.full(2, 0.5), ["a", "b"], seed=0) is None
