@@ -16,8 +16,8 @@ import numpy.typing as npt
 from features.cells import Cell, Memo
 
 T = TypeVar("T")
-_SELDOM = 4
-"""Where values repeat themselves less often on average, doubles are not looked for."""
+_SELDOM = 2
+"""Where values stand in fewer rows on average, doubles are not looked for."""
 Places = npt.NDArray[np.intp]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -116,11 +117,16 @@ def _field_from_dict(item: dict[str, Any]) -> FieldEncoder:
 def _encoded(field: FieldEncoder, cells: Sequence[Cell], created: list[datetime | None]) -> Matrix:
     """Return the columns of a field, shape (cells, columns)."""
     if len(cells) == 1:  # a lead alone is served at once
-        return np.array([field.encode(cells[0], created[0])])
+        return _matrix([field.encode(cells[0], created[0])])
     column = coded(cells)
     read = column.read(field.reader)
     if field.kind == "date":
         pairs = zip(column.codes.tolist(), created, strict=True)
-        return np.array([field.code(read[code], when) for code, when in pairs])
+        return _matrix([field.code(read[code], when) for code, when in pairs])
     memo: Memo[Any, Codes] = Memo(lambda value: field.code(value, None))
-    return np.array([memo[value] for value in read])[column.codes]
+    return _matrix([memo[value] for value in read])[column.codes]
+
+
+def _matrix(rows: list[Codes]) -> Matrix:
+    shape = len(rows), len(rows[0])
+    return np.fromiter(chain.from_iterable(rows), np.float64, shape[0] * shape[1]).reshape(shape)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import chain
 from typing import Any, ClassVar, Literal, Protocol
 
 from features.agreement import Agreement, FieldUse
@@ -326,10 +327,8 @@ class TokensEncoder(CellReader):
         """Learn the tokens that at least `MIN_COUNT` leads have, most frequent first."""
         separator = use.separator if use.kind == "options" else ""
         column = coded(leads.column(field))
-        counts: Counter[str] = Counter()
-        for tokens, count in zip(column.read(_splitter(separator)), column.counts(), strict=True):
-            for token in tokens or ():
-                counts[token] += count
+        found = column.read(_splitter(separator))
+        counts = Counter(chain.from_iterable(found[code] or () for code in column.codes.tolist()))
         return cls(field, tuple(_frequent(counts, MAX_TOKENS)), separator)
 
 
@@ -342,13 +341,17 @@ def split_tokens(cell: Cell, separator: str) -> frozenset[str]:
     """Return the distinct options (or, without a separator, words) of a cell, in small letters."""
     text = text_of(cell)
     if not separator:
-        return frozenset(word.casefold() for part in text.split() for word in _words(part))
+        return frozenset(map(str.casefold, text.translate(_LETTERS_ALONE).split()))
     parts = text.replace(LIST_MARK, separator).split(separator)
     return frozenset(key for part in parts if (key := key_of(part)))
 
 
-def _words(text: str) -> list[str]:
-    # Most words are letters alone, and need not be looked at letter by letter.
-    if text.isalpha():
-        return [text]
-    return "".join(c if c.isalpha() else " " for c in text).split()
+class _LettersAlone(dict[int, int]):
+    """Leaves letters as they are and makes a space of anything else; for `str.translate`."""
+
+    def __missing__(self, code: int) -> int:
+        self[code] = code if chr(code).isalpha() else ord(" ")
+        return self[code]
+
+
+_LETTERS_ALONE = _LettersAlone()
