@@ -10,7 +10,7 @@ from features.agreement import Agreement, load
 from features.home import Home, MlflowSettings, Settings
 from features.simulate import Settings as Market
 from features.simulate import simulate, write
-from tests.training.firms import with_times, write_export
+from tests.training.firms import clear, write_export
 from training.propose import propose
 from training.render import render
 from training.roles import Told
@@ -52,21 +52,21 @@ def trained(
 ) -> tuple[Home, Training]:
     """A home with one champion, trained on the simulated CRM."""
     home = home_at(tmp_path_factory.mktemp("home"))
-    return home, train(crm / "export.csv", agreement, home)
+    return home, train(crm / "export.csv", agreement, home, preset="fast")
 
 
 @pytest.fixture(scope="session")
 def three_runs(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home with three small trainings on one export; the first is champion."""
     folder = tmp_path_factory.mktemp("three")
-    export = write_export(folder, with_times)
+    export = write_export(folder, clear, rows=500)
     agreed, home = propose(export, Told()).agreement, home_at(folder / "home")
     for name, recipe, seed in (
         ("plain", "logistic", 0),
         ("trees", "trees", 0),
         ("again", "trees", 1),
     ):
-        train(export, agreed, home, name, recipe, seed)  # type: ignore[arg-type]
+        train(export, agreed, home, name, recipe, seed, preset="fast")  # type: ignore[arg-type]
     return home
 
 

@@ -61,7 +61,8 @@ class Design:
         self._matrix = matrix[rows]
         parts = [basis.design(self._matrix[:, i]) for i, basis in enumerate(self._bases)]
         self._ends = np.cumsum([0, *(basis.width for basis in self._bases)])
-        self.values: Matrix = np.concatenate(parts, axis=1)
+        # Points over no field have no column at all.
+        self.values: Matrix = np.concatenate([np.zeros((len(rows), 0)), *parts], axis=1)
         self.fields: dict[str, list[int]] = {}
         for i, column in enumerate(columns):
             self.fields.setdefault(column.field, []).append(i)

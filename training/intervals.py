@@ -37,10 +37,12 @@ def wilson(won: float, rows: float) -> Interval:
     >>> round(i.low, 3), round(i.high, 3)
     (0.219, 0.613)
     """
-    rate, zz = won / rows, _Z**2
+    rate, zz = min(won / rows, 1.0), _Z**2
     middle = (rate + zz / (2 * rows)) / (1 + zz / rows)
     reach = _Z / (1 + zz / rows) * np.sqrt(rate * (1 - rate) / rows + zz / (4 * rows**2))
-    return Interval(rate, max(float(middle - reach), 0.0), min(float(middle + reach), 1.0))
+    # A rate of 0 or 1 is an end of its interval; rounding must not leave it outside.
+    low, high = min(float(middle - reach), rate), max(float(middle + reach), rate)
+    return Interval(rate, max(low, 0.0), min(high, 1.0))
 
 
 def rate_of(y: npt.NDArray[Any], weights: Vector) -> Interval:

@@ -48,10 +48,9 @@ def record_of(training: Training, name: str, page: str) -> Record:
         tags={
             "agreement": agreement.label,
             "data": later.data_digest,
-            "judged_on": later.judged_digest,
             "data_window": window(labelled.history.leads.created),
-            "judged_window": window(later.leads.created),
             "scored_by": training.verdict.scorer,
+            **({} if evaluation is None else _judged(training)),
         },
         figures={} if evaluation is None else figures(evaluation),
         tables={
@@ -64,6 +63,12 @@ def record_of(training: Training, name: str, page: str) -> Record:
         later=later_table(later.leads.ids, later.labels, later.probability, later.leads.created),
         trials=() if training.tuned is None else training.tuned.tried,
     )
+
+
+def _judged(training: Training) -> dict[str, str]:
+    """Name the leads that judged it; a run without these tags is compared with no other."""
+    later = training.later
+    return {"judged_on": later.judged_digest, "judged_window": window(later.leads.created)}
 
 
 def _metrics(training: Training) -> Mapping[str, float]:

@@ -92,7 +92,7 @@ class Verdict:
     scorer: Literal["model", "rules"]
     sentence: str
     model: Shown | None = None
-    """None where later leads have one outcome only."""
+    """None where there is none, or later leads have one outcome only."""
     rules: Shown | None = None
     log_loss_model: float | None = None
     log_loss_rules: float | None = None
@@ -259,6 +259,38 @@ def takes_over(
     takes = model.better_than_chance and losses[0] < losses[1]
     sentence = _sentence(model, rules, losses, plain)
     return Verdict("model" if takes else "rules", sentence, model, rules, *losses)
+
+
+def rules_alone(
+    y: Labels,
+    p_rules: Vector,
+    why: str,
+    clusters: npt.NDArray[Any] | None = None,
+    seed: int = 0,
+) -> Verdict:
+    """Say what later leads show of the rules where no model could be fitted.
+
+    Args:
+        y: 1 won, 0 not, of the later leads, shape (rows,).
+        p_rules: what the rules foretell of them, shape (rows,).
+        why: there is no model.
+        clusters: as in `shown`.
+        seed: as in `shown`.
+
+    """
+    begins = f"the rules score: {why}, so there is no model"
+    won = int(y.sum())
+    if won == 0 or won == len(y):
+        lacks = "won" if won == 0 else "lost"
+        tells = f"of {len(y):,} later leads none was {lacks}, so the rules cannot be judged either"
+        return Verdict("rules", f"{begins}; {tells}")
+    rules = shown(y, p_rules, clusters, seed)
+    tells = f"they are{'' if rules.better_than_chance else ' not'} shown to be better than chance"
+    if np.ptp(p_rules) == 0:
+        tells = "they tell no lead from another"
+    sentence = f"{begins}; on {rules.rows:,} later leads, {won:,} of them won, {tells}"
+    loss = float(log_loss(y, p_rules, labels=[0, 1]))
+    return Verdict("rules", sentence, rules=rules, log_loss_rules=loss)
 
 
 def _sentence(model: Shown, rules: Shown, losses: tuple[float, float], plain: str) -> str:

@@ -31,7 +31,7 @@ from training.points import rules_scorer
 from training.record import artefact_of, record_of
 from training.rolling import Origin, roll
 from training.score_interval import fit_interval
-from training.shown import Verdict, takes_over
+from training.shown import Verdict, rules_alone, takes_over
 from training.splits import Rows, Split, order, origins, split
 from training.track import Registered, register
 from training.tune import PRESETS, Preset, Tuned, tune
@@ -107,6 +107,14 @@ class _Work:
     def can_fit(self, rows: Rows) -> bool:
         won = int(self.labels(rows).sum())
         return bool(self.fields) and min(won, len(rows) - won) >= _FEWEST_TO_FIT
+
+    def why_no_model(self, rows: Rows) -> str:
+        """Say what the earlier leads lack for a model."""
+        if not self.fields:
+            return "no field is left to predict from"
+        won = int(self.labels(rows).sum())
+        fewer, lacks = min((won, "won"), (len(rows) - won, "lost"))
+        return f"of {len(rows):,} earlier leads {f'only {fewer}' if fewer else 'none'} was {lacks}"
 
     def fit(self, rows: Rows, which: str) -> Fitted:
         return fit(
@@ -225,13 +233,14 @@ def _trained(work: _Work, choice: Choice, intake: Intake, tuned: Tuned | None) -
     said, by_rules = model.probabilities(later_leads), rules.probabilities(later_leads)
     days = days_of(later_leads)
     clusters = None if days is None else np.array(days)
-    verdict = takes_over(labels, said, by_rules, clusters, work.seed)
+    if work.can_fit(earlier):
+        verdict = takes_over(labels, said, by_rules, clusters, work.seed)
+    else:
+        verdict = rules_alone(labels, by_rules, work.why_no_model(earlier), clusters, work.seed)
     judged = model if verdict.scorer == "model" else rules
     probability = said if verdict.scorer == "model" else by_rules
-    both = 0 < labels.sum() < len(labels)
-    view = judged_rows(work.labelled.history, later, labels, probability, work.agreement)
     work.progress("judging on later leads")
-    evaluation = judge(view, work.agreement, work.seed) if both else None
+    evaluation = _evaluated(work, labels, probability)
     growth = "" if verdict.scorer == "model" else _growth(work)
     work.progress("value and time to conversion")
     past = _past(work) if verdict.scorer == "model" else []
@@ -254,7 +263,7 @@ def _trained(work: _Work, choice: Choice, intake: Intake, tuned: Tuned | None) -
         growth=growth,
         evaluation=evaluation,
         caution=caution(evaluation),
-        drift=_drift(work) if both else None,
+        drift=None if evaluation is None else _drift(work),
         further=further,
         origins=past,
         scorer=final,
@@ -263,6 +272,15 @@ def _trained(work: _Work, choice: Choice, intake: Intake, tuned: Tuned | None) -
         later=told,
         registered=Registered("", "", "", False),
     )
+
+
+def _evaluated(work: _Work, labels: npt.NDArray[np.int8], said: Vector) -> Evaluation | None:
+    """Judge what was said of the later leads; None where these have one outcome only."""
+    if not 0 < labels.sum() < len(labels):
+        return None
+    history, later = work.labelled.history, work.split.later
+    view = judged_rows(history, later, labels, said, work.agreement)
+    return judge(view, work.agreement, work.seed)
 
 
 def _growth(work: _Work) -> str:

@@ -225,6 +225,15 @@ def test_a_real_training_is_listed_with_its_recipe_and_figures(three_runs: Home)
     assert all(set(row.metrics) == set(METRICS) for row in group.rows)
 
 
+def test_real_trainings_are_held_against_the_champion_lead_by_lead(three_runs: Home) -> None:
+    [group] = compare(three_runs)
+
+    assert (group.unpaired, group.drawn_by) == ([], "day")
+    assert {(pair.version, pair.against) for pair in group.pairs} == {("2", "1"), ("3", "1")}
+    assert all(pair.low <= pair.difference <= pair.high for pair in group.pairs)
+    assert any(pair.low < pair.high for pair in group.pairs)
+
+
 def test_what_a_run_said_can_be_loaded_where_it_was_kept(home: Home, group: Group) -> None:
     by_version = {row.version: row.run_id for row in group.rows}
     later = load_later(home, by_version["4"])

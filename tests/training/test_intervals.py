@@ -142,3 +142,10 @@ def test_leads_of_a_cluster_are_drawn_together_and_unknown_ones_alone() -> None:
 
 def test_a_handful_of_clusters_says_too_little_to_be_drawn() -> None:
     assert cluster_codes(judged(40, [f"day {i % 5}" for i in range(40)]))[1] == 40
+
+
+@pytest.mark.parametrize("won", [0.0, 1.0])
+def test_a_rate_of_none_or_all_lies_in_its_interval_whatever_the_rounding(won: float) -> None:
+    found = [wilson(won * rows, float(rows)) for rows in range(1, 400)]
+
+    assert all(i.low <= i.value <= i.high for i in found)
