@@ -14,8 +14,10 @@ reasons stay exact:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import expit
 from scipy.stats import chi2
 from sklearn.linear_model import LogisticRegression
@@ -27,6 +29,7 @@ from training.labels import Labels
 _NEWEST = 0.2
 _BEYOND_DOUBT = 5.0
 """Standard errors from which a drift of the newest leads is acted on."""
+_MOST_STEPS = 100
 _DIFFER = 0.01
 """Level of the test (Cochran's Q) that campaigns are off by more than chance."""
 
@@ -97,34 +100,50 @@ def calibrate(
 
     """
     slope, offset = platt(blended, labels, weight)
-    drift = 0.0 if place is None else _drift(slope * blended + offset, labels, place)
+    drift = 0.0 if place is None else _drift(slope * blended + offset, labels, weight, place)
     calibration = Calibration(slope, offset + drift, drift)
     for position, column in named.items():
         log_odds = calibration.apply(blended, matrix)
         found = _correction(position, column, matrix[:, position], log_odds, labels, weight)
         if found is not None:
+            # The whole adds up as before: what campaigns gain and lose is moved between them.
+            after = log_odds + found.at(matrix)
+            total = float(weight @ expit(log_odds))
+            offset = calibration.offset + _shift_to(after, weight, total)
             corrections = (*calibration.corrections, found)
-            calibration = Calibration(slope, offset + drift, drift, corrections)
+            calibration = Calibration(slope, offset, drift, corrections)
     return calibration
 
 
 def platt(log_odds: Vector, labels: Labels, weight: Vector) -> tuple[float, float]:
-    """Return slope and offset of a logistic regression; a line that would fall is refused."""
+    """Return slope and offset of a logistic regression; a line that would fall is refused.
+
+    Platt's targets lie a little inside of 0 and 1, so that few leads in perfect order do not make
+    certainty.
+    """
+    won, lost = float(weight @ labels), float(weight @ (1 - labels))
+    flat = 0.0, float(np.log(won / lost))
+    target = np.where(labels == 1, (won + 1) / (won + 2), 1 / (lost + 2))
+    if np.ptp(log_odds) == 0:
+        return flat
     line = LogisticRegression(C=1e6, solver="newton-cholesky", tol=1e-8).fit(
-        log_odds[:, None], labels, sample_weight=weight
+        np.concatenate([log_odds, log_odds])[:, None],
+        np.repeat([1, 0], len(labels)),
+        sample_weight=np.concatenate([weight * target, weight * (1 - target)]),
     )
     slope, offset = float(line.coef_[0, 0]), float(line.intercept_[0])
-    if slope > 0:
-        return slope, offset
-    # Nothing was learned: the base rate for everyone is the honest answer.
-    base = float(np.average(labels, weights=weight))
-    return 0.0, float(np.log(base / (1 - base)))
+    # A line that falls: nothing was learned, and the base rate for everyone is the honest answer.
+    return (slope, offset) if slope > 0 else flat
 
 
 def shift(log_odds: Vector, labels: Labels, weight: Vector) -> float:
     """Return the constant to add to log-odds at which the expected wins are the actual ones."""
-    total, wins = 0.0, float(weight @ labels)
-    for _ in range(50):
+    return _shift_to(log_odds, weight, float(weight @ labels))
+
+
+def _shift_to(log_odds: Vector, weight: Vector, wins: float) -> float:
+    total = 0.0
+    for _ in range(_MOST_STEPS):
         chance = expit(log_odds + total)
         step = (wins - float(weight @ chance)) / max(float(weight @ (chance * (1 - chance))), 1e-9)
         total += float(np.clip(step, -1.0, 1.0))
@@ -133,15 +152,14 @@ def shift(log_odds: Vector, labels: Labels, weight: Vector) -> float:
     return total
 
 
-def _drift(log_odds: Vector, labels: Labels, place: Vector) -> float:
+def _drift(log_odds: Vector, labels: Labels, weight: Vector, place: Vector) -> float:
     newest = np.argsort(place, kind="stable")[-max(1, round(_NEWEST * len(place))) :]
-    chance = expit(log_odds[newest])
-    error = np.sqrt(float((chance * (1 - chance)).sum()))
-    off = float((labels[newest] - chance).sum()) / max(error, 1e-9)
-    if abs(off) < _BEYOND_DOUBT or not 0 < labels[newest].sum() < len(newest):
+    y, w, chance = labels[newest], weight[newest], expit(log_odds[newest])
+    error = np.sqrt(float((w**2 * chance * (1 - chance)).sum()))
+    off = float((w * (y - chance)).sum()) / max(error, 1e-9)
+    if abs(off) < _BEYOND_DOUBT or not 0 < y[w > 0].mean() < 1:
         return 0.0
-    moved = shift(log_odds[newest], labels[newest], np.ones(len(newest)))
-    return float(moved * (1 - 1 / off**2))
+    return float(shift(log_odds[newest], y, w) * (1 - 1 / off**2))
 
 
 def _correction(
@@ -152,30 +170,56 @@ def _correction(
     labels: Labels,
     weight: Vector,
 ) -> Correction | None:
-    """Return the correction by the codes of a column; None where campaigns do not differ."""
+    """Return the correction by the codes of a column; None where campaigns do not differ.
+
+    Each campaign's shift has a normal prior around none, whose variance is that of the shifts
+    beyond chance, and is then the most likely one.
+    """
     groups = np.where(np.isnan(cells), -1, cells).astype(np.int64) + 1
-    chance = expit(log_odds)
     size = len(column.levels or ()) + 1
-    # Information about a group's shift, and the variance of what it is off by under weights.
-    off, known, noise = (
-        np.bincount(groups, part, size).astype(np.float64)
-        for part in (
-            weight * (labels - chance),
-            weight * chance * (1 - chance),
-            weight**2 * chance * (1 - chance),
-        )
-    )
-    counted = np.bincount(groups, minlength=size) >= MIN_COUNT
-    between = _between(off[counted], known[counted], noise[counted])
+    counted = np.bincount(groups, weight > 0, size) >= MIN_COUNT
+    at_none = _Groups.at(log_odds, labels, weight, groups, size)
+    between = _between(*(part[counted] for part in at_none))
     if between <= 0:
         return None
-    by_group = np.zeros(size)
-    ratio = off[counted] / known[counted]
-    spread = noise[counted] / known[counted] ** 2
-    by_group[counted] = ratio * between / (between + spread)
-    mean = float(np.average(by_group[groups], weights=weight))
-    by_code = tuple(by_group[1:].tolist())
-    return Correction(position, column.field, by_code, float(by_group[0]), mean)
+    shifts = np.zeros(size)
+    for _ in range(_MOST_STEPS):
+        now = _Groups.at(log_odds + shifts[groups], labels, weight, groups, size)
+        # Under weights, a group knows less than its weights add up to.
+        scale = np.where(counted, now.noise / np.maximum(now.known, 1e-12), 1.0)
+        scale = np.maximum(scale, 1e-12)
+        step = (now.off / scale - shifts / between) / (now.known / scale + 1 / between)
+        step = np.where(counted, np.clip(step, -1.0, 1.0), 0.0)
+        shifts += step
+        if np.abs(step).max() < 1e-9:
+            break
+    mean = float(np.average(shifts[groups], weights=weight))
+    return Correction(position, column.field, tuple(shifts[1:].tolist()), float(shifts[0]), mean)
+
+
+class _Groups(NamedTuple):
+    """What groups of leads say of their shifts, each part of shape (groups,)."""
+
+    off: Vector
+    """Actual less expected wins."""
+    known: Vector
+    """Information about the shift."""
+    noise: Vector
+    """Variance of `off` by chance."""
+
+    @classmethod
+    def at(
+        cls,
+        log_odds: Vector,
+        labels: Labels,
+        weight: Vector,
+        groups: npt.NDArray[np.int64],
+        size: int,
+    ) -> _Groups:
+        chance = expit(log_odds)
+        spread = chance * (1 - chance)
+        parts = (weight * (labels - chance), weight * spread, weight**2 * spread)
+        return cls(*(np.bincount(groups, part, size).astype(np.float64) for part in parts))
 
 
 def _between(off: Vector, known: Vector, noise: Vector) -> float:

@@ -259,8 +259,8 @@ class LogisticEstimator(_MemberEstimator):
         return Additive(float(model.intercept_[0]), tuple(tables))
 
 
-def _regression(C: float = 1.0) -> LogisticRegression:
-    return LogisticRegression(C=C, solver="newton-cg", tol=1e-4, max_iter=500, warm_start=True)
+def _regression(C: float = 1.0, tolerance: float = 1e-4) -> LogisticRegression:
+    return LogisticRegression(C=C, solver="newton-cg", tol=tolerance, max_iter=500, warm_start=True)
 
 
 def _fields(bases: list[_Basis], columns: tuple[Column, ...]) -> npt.NDArray[np.intp]:
@@ -280,7 +280,8 @@ def _by_field(
     """
     scale = np.ones(design.shape[1])
     for _ in range(_ROUNDS):
-        model = _regression(_ROUGH_C).fit(design @ diags_array(scale), y, sample_weight=weight)
+        model = _regression(_ROUGH_C, tolerance=1e-2)
+        model.fit(design @ diags_array(scale), y, sample_weight=weight)
         squares = np.bincount(fields, model.coef_[0] ** 2) / np.bincount(fields)
         relevance = np.sqrt(squares / max(float(squares.mean()), 1e-12))[fields]
         scale *= np.clip(relevance, *_RELEVANCE)

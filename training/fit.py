@@ -71,6 +71,8 @@ class Unseen(NamedTuple):
     """Predictions for rows that the members had not seen, after calibration."""
 
     rows: Rows
+    weight: Vector
+    """How much each counts, shape (rows,)."""
     log_odds: Vector
 
 
@@ -106,13 +108,29 @@ class Data:
             place=place,
         )
 
-    def sample(self, most: int) -> Rows:
-        """Return at most so many rows, drawn evenly, in their order."""
+    def sample(self, most: int) -> tuple[Rows, Vector]:
+        """Return about so many rows at most, in their order, and how many each stands for.
+
+        Of the rarer outcome enough are kept to learn from, and weighed for it.
+        """
         rows = np.arange(len(self.labels))
         if len(rows) <= most:
-            return rows
-        drawn = np.random.default_rng(self.seed).choice(rows, most, replace=False)
-        return np.sort(drawn)
+            return rows, np.ones(len(rows))
+        generator, drawn, stands_for = np.random.default_rng(self.seed), [], []
+        for outcome in (0, 1):
+            all_ = rows[self.labels == outcome]
+            wanted = max(round(most * len(all_) / len(rows)), min(most // 10, len(all_)))
+            drawn.append(generator.choice(all_, wanted, replace=False))
+            stands_for.append(np.full(wanted, len(all_) / wanted))
+        chosen, weight = np.concatenate(drawn), np.concatenate(stands_for)
+        in_order = np.argsort(chosen)
+        return chosen[in_order], weight[in_order] / weight.mean()
+
+    def sampled(self, most: int) -> Data:
+        """Return the rows of `sample` with what they stand for in their weights."""
+        rows, stands_for = self.sample(most)
+        part = self.take(rows)
+        return replace(part, weight=part.weight * stands_for)
 
     def folds(self, wanted: int) -> list[tuple[Rows, Rows]]:
         """Return blocks in time where there is an order and each block has both outcomes."""
@@ -174,10 +192,9 @@ def fit(
     if effort == DEFAULT and len(labels) > MOST_LEARNED:
         effort = LEAN
     parameters: Parameters = {"recipe": recipe, "seed": seed, "folds": effort.folds}
-    chosen_on = data.sample(MOST_CHOSEN)
-    candidates = list(candidates_on(data.take(chosen_on), recipe, effort, parameters, progress))
+    part = data.sampled(MOST_CHOSEN)
+    candidates = list(candidates_on(part, recipe, effort, parameters, progress))
     found = [candidate.unseen for candidate in candidates]
-    part = data.take(chosen_on)
     shares = blend_weights(found, part)
     kept = [(s, c) for s, c in zip(shares, candidates, strict=True) if s > 0]
     parameters |= {f"weight_{c.name}": s for s, c in zip(shares, candidates, strict=True)}
@@ -186,14 +203,15 @@ def fit(
         blended, part.labels, part.weight, part.place, part.matrix, _named(encoder, agreement)
     )
     parameters |= {"slope": calibration.slope, "offset": calibration.offset}
-    learned_from = data.take(data.sample(MOST_LEARNED))
+    learned_from = data.sampled(MOST_LEARNED)
     # A slope of zero means that nothing was learned: then no member has a say.
     grown = [(s, c.grow(learned_from, progress)) for s, c in kept if calibration.slope > 0]
     blend = fold(grown, calibration, len(encoder.columns))
     for member in blend.members:
         if isinstance(member, Trees):
             parameters["trees"], parameters["leaves"] = member.size
-    unseen = Unseen(chosen_on, calibration.apply(blended, part.matrix))
+    chosen_on, _ = data.sample(MOST_CHOSEN)
+    unseen = Unseen(chosen_on, part.weight, calibration.apply(blended, part.matrix))
     return Fitted(Scorer(agreement, encoder, blend), unseen, calibration, parameters)
 
 

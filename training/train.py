@@ -19,6 +19,7 @@ from features.home import Home
 from features.leads import History, Intake, Leads, read_history
 from serving.members import Vector
 from serving.scorer import Scorer
+from serving.sums import Spread
 from training.choose import Choice, choose_fields
 from training.evaluate import Evaluation, judge
 from training.fit import Effort, Fitted, Parameters, Recipe, fit, recency_weights
@@ -33,13 +34,14 @@ from training.rolling import Origin, roll
 from training.score_interval import fit_interval
 from training.shown import Verdict, rules_alone, takes_over
 from training.splits import Rows, Split, order, origins, split
+from training.spread import Held, fit_spread, held
 from training.track import Registered, register
 from training.tune import PRESETS, Preset, Tuned, tune
 from training.views import caution, days_of, judged_rows
 
 _FEWEST_TO_FIT = 2
 """Won and not-won leads without which nothing can be held out."""
-_MOST_LOOKED_AT = 20_000
+_MOST_LOOKED_AT = 10_000
 Progress = Callable[[str], None]
 
 
@@ -102,7 +104,7 @@ class _Work:
         return self.labelled.labels[rows]
 
     def weight(self, rows: Rows) -> Vector:
-        return recency_weights(self._place(rows), len(rows))
+        return recency_weights(self._place(rows) if len(rows) else None, len(rows))
 
     def can_fit(self, rows: Rows) -> bool:
         won = int(self.labels(rows).sum())
@@ -243,9 +245,11 @@ def _trained(work: _Work, choice: Choice, intake: Intake, tuned: Tuned | None) -
     evaluation = _evaluated(work, labels, probability)
     growth = "" if verdict.scorer == "model" else _growth(work)
     work.progress("value and time to conversion")
-    past = _past(work) if verdict.scorer == "model" else []
+    past, sums = _past(work) if verdict.scorer == "model" else ([], [])
+    sums += [held(judged, later_leads, labels)]
     further = judge_further(work.labelled, work.history, judged, work.split, work.seed)
     final, parameters = _final(work, verdict)
+    final = replace(final, spread=_spread(sums))
     final = with_further(final, work.labelled, work.history, further, work.seed)
     told = JudgedLeads(
         later_leads,
@@ -299,16 +303,29 @@ def _growth(work: _Work) -> str:
     ).sentence
 
 
-def _past(work: _Work) -> list[Origin]:
+def _past(work: _Work) -> tuple[list[Origin], list[Held | None]]:
     """Judge the recipe, with little effort, at several moments of the past."""
     quick = replace(work, effort=PRESETS["fast"], progress=lambda _: None)
     splits = origins(work.labelled.history, work.labelled.labels, work.agreement)
+    judged_already = set(work.split.later.tolist())
+    sums: list[Held | None] = []
 
     def said(earlier: Rows, later: Rows) -> Vector:
         work.progress("looking back at earlier moments")
-        return quick.fit(earlier, "").scorer.probabilities(work.leads(later))
+        scorer, leads = quick.fit(earlier, "").scorer, work.leads(later)
+        # No win may count twice in how far sums are off.
+        if judged_already.isdisjoint(later.tolist()):
+            sums.append(held(scorer, leads, work.labels(later)))
+        return scorer.probabilities(leads)
 
-    return roll([_thinned(part) for part in splits], work.labelled.labels, said, work.seed)
+    thinned = [_thinned(part) for part in splits]
+    return roll(thinned, work.labelled.labels, said, work.seed), sums
+
+
+def _spread(sums: list[Held | None]) -> Spread | None:
+    """Return how far sums over campaigns may be off; None where there are no campaigns."""
+    parts = [part for part in sums if part is not None]
+    return fit_spread(parts) if parts else None
 
 
 def _thinned(part: Split) -> Split:
@@ -340,9 +357,8 @@ def _final(work: _Work, verdict: Verdict) -> tuple[Scorer, Parameters]:
         interval = fit_interval(log_odds, work.labels(rows), work.weight(rows))
         return replace(scorer, interval=interval), {"recipe": "points", "seed": work.seed}
     fitted = work.fit(rows, "all leads")
-    seen = fitted.unseen.rows
-    weight = work.weight(rows)[seen]
-    interval = fit_interval(fitted.unseen.log_odds, work.labels(rows)[seen], weight)
+    unseen = fitted.unseen
+    interval = fit_interval(unseen.log_odds, work.labels(rows)[unseen.rows], unseen.weight)
     return replace(fitted.scorer, interval=interval), fitted.parameters
 
 

@@ -93,7 +93,7 @@ def tune(
     ends = time.monotonic() + seconds if trials is None else math.inf
     encoder = Encoder.fit(leads, agreement, fields)
     data = Data(encoder.encode(leads), labels, weight, encoder.columns, place, seed)
-    search = _Search(data.take(data.sample(MOST_CHOSEN)), ends, progress)
+    search = _Search(data.sampled(MOST_CHOSEN), ends, progress)
     tried = search.run(trials)
     best = [min(tried, key=_loss_of)] if tried else []
     joins = [tuple(sorted(trial.params.items())) for trial in best if _is_shown(trial)]

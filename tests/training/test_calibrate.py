@@ -266,3 +266,39 @@ def test_what_leads_of_no_weight_became_does_not_matter() -> None:
     turned = replace(told, labels=np.where(nothing, 1 - told.labels, told.labels))
 
     assert turned.calibrated(NAMED) == told.calibrated(NAMED)
+
+
+@pytest.mark.parametrize("by", [2.0, 3.0])
+def test_a_campaign_far_off_is_corrected_to_what_became_of_it(by: float) -> None:
+    random, rows = np.random.default_rng(0), 20_000
+    code = np.where(np.arange(rows) < 1000, 6, 1 + np.arange(rows) % 5)
+    z = random.normal(-4, 0.5, rows)
+    y = (random.random(rows) < expit(z + by * (code == 6))).astype(np.int8)
+
+    told = Held(z, y, np.ones(rows), None, code[:, None].astype(float))
+    chance = expit(told.calibrated(NAMED).apply(z, told.matrix))
+
+    assert chance[code == 6].sum() == pytest.approx(y[code == 6].sum(), rel=0.15)
+
+
+def test_corrections_leave_the_sum_over_all_leads() -> None:
+    told = held(4000, 6, np.array([0, 1, -1, 1, -1, 1, -1]) * WIDE_GAP)
+    chance = expit(told.calibrated(NAMED).apply(told.blended, told.matrix))
+    assert chance.sum() == pytest.approx(told.labels.sum(), rel=1e-3)
+
+
+def test_newest_leads_of_no_weight_show_no_drift() -> None:
+    told = drifted(10_000, 1.0)
+    told = replace(told, weight=np.where(told.place >= 8000, 0.0, 1.0))
+    assert told.calibrated().drift == 0
+
+
+def test_a_campaign_of_no_weight_does_no_harm() -> None:
+    told = of_campaigns({1: (600, 400), 2: (400, 600), 3: (50, 50)})
+    told = replace(told, weight=np.where(told.matrix[:, 0] == 3, 0.0, 1.0))
+    [correction] = told.calibrated(NAMED).corrections
+    assert correction.by_code[3] == 0
+
+
+def test_half_won_and_the_same_said_of_all_gives_one_half() -> None:
+    assert of_campaigns({1: (50, 50)}).calibrated().apply(np.zeros(1), np.zeros((1, 1)))[0] == 0

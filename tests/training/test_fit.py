@@ -310,3 +310,13 @@ def test_a_lead_that_counts_for_almost_nothing_teaches_almost_nothing() -> None:
     result = fitted("logistic", labels, weight=np.where(half, 1.0, 1e-9))
 
     assert np.corrcoef(said(result), CHANCE)[0, 1] > 0.9
+
+
+def test_rare_wins_among_very_many_leads_are_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("training.fit.MOST_CHOSEN", 50)
+    monkeypatch.setattr("training.fit.MOST_LEARNED", 100)
+    labels = np.zeros(ROWS, dtype=np.int8)
+    labels[[5, 20, 400]] = 1
+    assert np.isfinite(said(fitted("logistic", labels))).all()
