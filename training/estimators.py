@@ -259,7 +259,7 @@ class LogisticEstimator(_MemberEstimator):
         return Additive(float(model.intercept_[0]), tuple(tables))
 
 
-def _regression(C: float = 1.0, tolerance: float = 1e-4) -> LogisticRegression:
+def _regression(C: float = 1.0, tolerance: float = 1e-3) -> LogisticRegression:
     return LogisticRegression(C=C, solver="newton-cg", tol=tolerance, max_iter=500, warm_start=True)
 
 
