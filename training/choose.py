@@ -42,7 +42,8 @@ def choose_fields(labelled: Labelled, history: History, agreement: Agreement) ->
     agreement overrules a verdict.
     """
     present = {n: f for n, f in agreement.fields.items() if n in history.leads.columns}
-    findings = find_leaks(labelled, history, agreement, present) if len(labelled.labels) else {}
+    both = 0 < labelled.labels.sum() < len(labelled.labels)  # one outcome alone tells no leak
+    findings = find_leaks(labelled, history, agreement, present) if both else {}
     chosen: dict[str, FieldUse] = {}
     left_out: list[LeftOut] = []
     for name, use in present.items():

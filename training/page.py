@@ -43,14 +43,15 @@ def _facts(training: Training) -> dict[str, str]:
 def _sections(training: Training) -> Iterator[Section]:
     evaluation = training.evaluation
     notes = tuple(_notes(training))
+    said = tuple(filter(None, (training.verdict.sentence, training.growth, _warning(training))))
     if evaluation is None:
-        yield Section("In short", (training.verdict.sentence, *notes))
+        yield Section("In short", (*said, *notes))
         yield leak_section(training.choice.findings)
         return
     first = summary(evaluation)
     yield Section(
         first.title,
-        tuple(s for s in (training.verdict.sentence, training.growth, *first.sentences) if s),
+        (*said, *first.sentences),
         first.tables,
         first.figures,
         first.numbers,
@@ -65,6 +66,10 @@ def _sections(training: Training) -> Iterator[Section]:
         yield Section("When wins come", training.further.on_timing)
     yield leak_section(training.choice.findings)
     yield last
+
+
+def _warning(training: Training) -> str:
+    return f"Warning: {training.caution.rstrip('.')}." if training.caution else ""
 
 
 def _notes(training: Training) -> Iterator[str]:

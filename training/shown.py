@@ -311,7 +311,9 @@ def _sentence(model: Shown, rules: Shown, losses: tuple[float, float], plain: st
             f"the rules score: on {judged}, they are shown to be better than chance "
             f"({rules.figures}); the model is not ({model.figures})"
         )
-    at_best = 2 * model.auc - model.auc_low
+    # By chance alone, too (Mann and Whitney 1947): one score for all has no spread of its own.
+    by_chance = np.sqrt((model.rows + 1) / (12 * model.won * (model.rows - model.won)))
+    at_best = max(2 * model.auc - model.auc_low, 0.5 + norm.isf(ERROR) * by_chance)
     yet = " yet" if at_best > _MODEST else ""
     begins = f"nothing to learn here{yet}: on {judged}, the model is not shown to be better"
     if rules.lift == 1 and rules.auc == 0.5:

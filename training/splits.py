@@ -19,6 +19,8 @@ _ORIGINS = (0.4, 0.55, 0.7, 0.85)
 """Shares of the leads that came before each rolling origin."""
 _FEWEST = 10
 """Won and not-won leads on each side of a rolling origin."""
+_FEWEST_TO_STRATIFY = 4
+"""Won and not-won leads with which both sides of a random split get some of each."""
 Rows = npt.NDArray[np.intp]
 _EPOCH = datetime(1970, 1, 1)
 
@@ -102,8 +104,12 @@ def _moment(place: float, agreement: Agreement) -> str:
 
 
 def _stratified(labels: Labels, seed: int) -> Split:
-    earlier, later = train_test_split(
-        np.arange(len(labels)), test_size=LATER_SHARE, stratify=labels, random_state=seed
-    )
     method = "no time and no serial: a random 30 % judge the rest, so drift cannot be seen"
+    rows = np.arange(len(labels))
+    if len(rows) < 2:
+        return Split(rows[:0], rows, method)
+    kinds = labels if _rarer(labels) >= _FEWEST_TO_STRATIFY else None
+    earlier, later = train_test_split(
+        rows, test_size=LATER_SHARE, stratify=kinds, random_state=seed
+    )
     return Split(np.sort(earlier), np.sort(later), method)

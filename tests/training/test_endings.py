@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from serving.api import build
 from serving.batch import score_file
 from serving.registry import LoadedModel, load_champion
 from tests.conftest import SHARED_DATA, home_at
-from tests.training.firms import Enquiry, clear, decided, with_times, write_export
+from tests.training.firms import Enquiry, agreed, clear, decided, with_times, write_export
+from training.page import page
 from training.propose import propose
 from training.roles import Told
 from training.summary import training_json, training_lines
@@ -45,8 +47,8 @@ def trained_on(home: Home, tmp_path: Path) -> Callable[[Row, int], Training]:
 
     def run(row: Row, rows: int) -> Training:
         path = write_export(tmp_path, row, rows=rows)
-        agreed = propose(path, Told()).agreement
-        return train(path, agreed, home, recipe="logistic", preset="fast")
+        agreed_on = propose(path, Told()).agreement
+        return train(path, agreed_on, home, recipe="logistic", preset="fast")
 
     return run
 
@@ -97,9 +99,9 @@ def test_the_control_whose_outcomes_were_drawn_by_lot_ends_in_nothing_to_learn_h
     path = SHARED_DATA / "maven_crm" / "sales_pipeline.csv"
     if not path.exists():
         pytest.skip("the control data are not on this machine; they cannot be shipped")
-    agreed = propose(path, Told()).agreement
+    agreed_on = propose(path, Told()).agreement
 
-    result = train(path, agreed, home, preset="fast")
+    result = train(path, agreed_on, home, preset="fast")
 
     assert {found.field for found in result.choice.left_out} >= {"close_value"}
     assert result.verdict.scorer == "rules"
@@ -110,8 +112,8 @@ def test_the_control_whose_outcomes_were_drawn_by_lot_ends_in_nothing_to_learn_h
 def sixty(home: Home, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Training]:
     """Sixty leads scored by points that both sides agreed on, and their file."""
     path = write_export(tmp_path_factory.mktemp("sixty"), with_times, rows=60)
-    agreed = with_points(propose(path, Told()).agreement)
-    return path, train(path, agreed, home, preset="fast")
+    agreed_on = with_points(propose(path, Told()).agreement)
+    return path, train(path, agreed_on, home, preset="fast")
 
 
 def with_points(agreement: Agreement) -> Agreement:
@@ -162,8 +164,8 @@ def test_the_points_score_over_rest_as_in_batch(
 def moved(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Training:
     """A training on leads whose base rate jumps late."""
     path = write_export(tmp_path_factory.mktemp("moved"), jumping, rows=600)
-    agreed = propose(path, Told()).agreement
-    return train(path, agreed, home, recipe="logistic", preset="fast")
+    agreed_on = propose(path, Told()).agreement
+    return train(path, agreed_on, home, recipe="logistic", preset="fast")
 
 
 def test_a_base_rate_that_jumps_late_is_said_with_how_far_off_it_was(moved: Training) -> None:
@@ -178,6 +180,12 @@ def test_every_reply_warns_of_it(moved: Training, home: Home) -> None:
     model = loaded(home, moved)
 
     assert moved.caution in warnings(model, {"id": "1", "visits": 3})
+
+
+def test_the_report_warns_of_it_where_it_begins(moved: Training) -> None:
+    words = unescape(page(moved, "moved")).replace("\u00a0", " ")
+
+    assert f"Warning: {moved.caution}" in words[: len(words) // 3]
 
 
 def test_leads_that_sales_never_closes_give_a_warning_with_both_bounds(trained_on) -> None:
@@ -228,10 +236,10 @@ def test_earlier_leads_of_one_outcome_teach_no_model_and_that_is_said(
 
 def test_without_a_usable_field_every_lead_gets_the_base_rate(home: Home, tmp_path: Path) -> None:
     path = write_export(tmp_path, clear, rows=200)
-    agreed = propose(path, Told()).agreement
-    none = {name: use.model_copy(update={"use": "no"}) for name, use in agreed.fields.items()}
+    agreed_on = propose(path, Told()).agreement
+    none = {name: use.model_copy(update={"use": "no"}) for name, use in agreed_on.fields.items()}
 
-    result = train(path, agreed.model_copy(update={"fields": none}), home)
+    result = train(path, agreed_on.model_copy(update={"fields": none}), home)
 
     assert result.verdict.scorer == "rules"
     assert "no field is left to predict from" in lines(result)
@@ -239,12 +247,37 @@ def test_without_a_usable_field_every_lead_gets_the_base_rate(home: Home, tmp_pa
     assert loaded(home, result).artefact.scorer.encoder.fields == ()
 
 
+@pytest.mark.parametrize("rows", [1, 2, 5])
+@pytest.mark.parametrize("timed", [True, False])
+def test_a_handful_of_leads_is_scored_and_nothing_is_claimed(
+    home: Home, tmp_path: Path, rows: int, timed: bool
+) -> None:
+    def row(e: Enquiry) -> dict[str, object]:
+        lead = clear(e)
+        return lead if timed else {name: lead[name] for name in ("id", "status", "visits")}
+
+    times = {"created": "created", "closed": "closed"} if timed else {}
+    agreed_on = agreed(
+        {"id": "id", "outcome": "status", **times},
+        {"visits": {"use": "yes", "kind": "number"}},
+        outcomes={"won": ["Won"], "lost": ["Lost"]},
+        points=[{"field": "visits", "at_least": 10, "points": 10}],
+        horizon_days=1,
+    )
+
+    result = train(write_export(tmp_path, row, rows=rows), agreed_on, home, preset="fast")
+
+    assert result.verdict.scorer == "rules"
+    assert not result.verdict.learnt
+    assert all(0 < p < 1 for p in result.later.probability.tolist())
+
+
 def test_an_export_without_a_known_outcome_is_refused_and_leaves_no_run(tmp_path: Path) -> None:
-    agreed = propose(write_export(tmp_path, clear, rows=100), Told()).agreement
+    agreed_on = propose(write_export(tmp_path, clear, rows=100), Told()).agreement
     path = write_export(tmp_path, lambda e: clear(e) | {"status": "Open"}, rows=100)
     home = home_at(tmp_path / "home")
 
     with pytest.raises(UsageError, match="no lead has a known outcome"):
-        train(path, agreed, home)
+        train(path, agreed_on, home)
 
     assert not home.root.exists()
