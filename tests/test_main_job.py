@@ -33,7 +33,7 @@ def job(xeducation: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 
 
 def test_the_leaks_are_left_out_with_their_reasons(job) -> None:
-    left_out = {found.field: found.reason for found in job[1].left_out}
+    left_out = {found.field: found.reason for found in job[1].choice.left_out}
 
     assert set(left_out) == LEAKS | SCORES
     assert all("AUC" in left_out[name] for name in LEAKS)
@@ -42,6 +42,7 @@ def test_the_leaks_are_left_out_with_their_reasons(job) -> None:
 def test_later_leads_are_ranked_and_predicted_as_well_as_promised(job) -> None:
     e = job[1].evaluation
 
+    assert job[1].verdict.scorer == "model"
     assert e.roc_auc >= 0.885
     assert e.mean_predicted == pytest.approx(e.mean_actual, rel=0.10)
 

@@ -54,6 +54,12 @@ def test_the_reply_names_model_and_agreement(client, lead, agreement) -> None:
     assert (reply["model_version"], reply["agreement_version"]) == ("1", agreement.label)
 
 
+def test_the_probability_lies_in_its_interval(client, lead) -> None:
+    (result,) = results(client.post("/v1/score", json=lead))
+
+    assert 0 < result["probability_low"] < result["probability"] < result["probability_high"] < 1
+
+
 def test_results_come_in_the_order_of_the_leads(client, lead) -> None:
     leads = [{**lead, "id": f"lead-{i}"} for i in (3, 1, 2)]
 
@@ -106,11 +112,16 @@ def test_warnings_name_what_is_odd(client, lead, field: str, value: Any, warning
 
 
 def test_a_missing_field_that_matters_is_named(client, lead) -> None:
-    without = {k: v for k, v in lead.items() if k != "form_type"}
+    bare, full = results(client.post("/v1/score", json={"leads": [{"id": "1"}, lead]}))
 
-    (result,) = results(client.post("/v1/score?reasons=1", json=without))
+    assert missed(bare) > missed(full)
+    assert not missed(full) & set(lead)
 
-    assert "form_type: is missing and would have mattered" in result["warnings"]
+
+def missed(result: dict[str, Any]) -> set[str]:
+    """The fields that a result says it misses."""
+    words = ": is missing and would have mattered"
+    return {w.removesuffix(words) for w in result["warnings"] if w.endswith(words)}
 
 
 def test_a_placeholder_counts_as_missing_without_a_remark(client, lead) -> None:
