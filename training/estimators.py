@@ -86,6 +86,8 @@ _BY_SHAPE: dict[Shape, dict[str, Any]] = {
 _DATA = {"verbosity": -1, "num_threads": THREADS}
 _MOST_TREES = 1500
 _ROUNDS = 2
+_MANY_ROWS = 5_000
+"""From here on the last Newton steps cost more than they change."""
 _ROUGH_C = 0.1
 _ROUGH_ROWS = 25_000
 """Rows, about, that tell which fields tell much."""
@@ -236,7 +238,7 @@ class LogisticEstimator(_MemberEstimator):
             rough = (design[some], y[some], weight[some])
             scale = _by_field(*rough, _fields(bases, columns))
             design = design @ diags_array(scale)
-        model = _regression()
+        model = _regression(tolerance=1e-4 if len(y) < _MANY_ROWS else 1e-3)
         for C in strengths:
             model.set_params(C=C).fit(design, y, sample_weight=weight)
             self.C = C
@@ -259,7 +261,7 @@ class LogisticEstimator(_MemberEstimator):
         return Additive(float(model.intercept_[0]), tuple(tables))
 
 
-def _regression(C: float = 1.0, tolerance: float = 1e-3) -> LogisticRegression:
+def _regression(C: float = 1.0, tolerance: float = 1e-4) -> LogisticRegression:
     return LogisticRegression(C=C, solver="newton-cg", tol=tolerance, max_iter=500, warm_start=True)
 
 
