@@ -22,7 +22,7 @@ from features.agreement import Export
 from features.cells import Cell, cell
 from features.coded import CodedCells, coded
 from features.errors import FileError
-from features.records import Records, is_text, plain_columns
+from features.records import Records, is_text, plain_block
 
 CHUNK_ROWS = 20_000
 _LINE_LIMIT = 1_000_000
@@ -223,13 +223,14 @@ class _Csv:
             next(records.read(), None)  # the header
             while lines := records.take_lines(CHUNK_ROWS):
                 line = records.line
-                columns = plain_columns(lines, self._delimiter, self.columns)
-                if columns is None:
+                block = plain_block(lines, self._delimiter, self.columns)
+                if block is None:
                     records.give_back(lines)
                     yield self._with_care(records, line + len(lines), reject)
                 else:
                     records.line += len(lines)
-                    yield Chunk(self._path.name, list(range(line, records.line)), columns)
+                    numbers = [line + start for start in block.starts]
+                    yield Chunk(self._path.name, numbers, block.columns)
 
     def _with_care(self, records: Records, end: int, reject: Callable[[Reject], None]) -> Chunk:
         """Return the rows of the records that begin before line `end`."""

@@ -214,7 +214,7 @@ class TestBlocks:
         path = a_file(tmp_path, "id,note\n" + "".join(",".join(row) + "\n" for row in rows))
         in_blocks = read(path, delimiter=",")
         with monkeypatch.context() as patch:
-            patch.setattr("features.files.plain_columns", lambda *_: None)
+            patch.setattr("features.files.plain_block", lambda *_: None)
             assert read(path, delimiter=",") == in_blocks
 
     def test_below_an_odd_line_rows_keep_their_lines(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from features.records import Records, is_text, plain_columns
+from features.records import Records, is_text, plain_block
 
 NAMES = ("id", "note")
 
@@ -17,10 +17,19 @@ def with_care(lines: list[str], delimiter: str = ",") -> list[tuple[int, list[st
     return list(Records(iter(lines), delimiter, len(NAMES)).read())
 
 
-def at_once(lines: list[str], delimiter: str = ",") -> list[list[str | None]] | None:
-    columns = plain_columns(lines, delimiter, NAMES)
-    rows = columns and zip(*columns.values(), strict=True)
-    return rows and [list(row) for row in rows]  # type: ignore[arg-type]
+Rows = list[tuple[int, list[str | None]]]
+
+
+def as_cells(records: list[tuple[int, list[str]]]) -> Rows:
+    return [(line, [field.strip() or None for field in fields]) for line, fields in records]
+
+
+def at_once(lines: list[str], delimiter: str = ",") -> Rows | None:
+    block = plain_block(lines, delimiter, NAMES)
+    if block is None:
+        return None
+    rows = zip(*block.columns.values(), strict=True)
+    return [(start + 1, list(row)) for start, row in zip(block.starts, rows, strict=True)]  # type: ignore[misc]
 
 
 FIELDS = (
@@ -37,15 +46,14 @@ ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 class TestPlainLines:
     @settings(max_examples=200, deadline=None)
     @given(RECORDS, ENDS, st.sampled_from(["", "\n"]))
-    def test_what_is_read_at_once_is_what_care_finds_in_each_line(
+    def test_what_is_read_at_once_is_what_care_finds(
         self, records: list[list[str]], end: str, last: str
     ) -> None:
         lines = lines_of(end.join(",".join(fields) for fields in records) + last)
         found = at_once(lines) if lines else None
         if found is not None:
             careful = with_care(lines)
-            assert [line for line, _ in careful] == list(range(1, len(lines) + 1))
-            assert found == [[field.strip() or None for field in f] for _, f in careful]
+            assert found == as_cells(careful)
             assert all(is_text(fields) for _, fields in careful)
 
     @settings(max_examples=200, deadline=None)
@@ -58,8 +66,7 @@ class TestPlainLines:
         lines = lines_of(text)
         found = at_once(lines)
         if found is not None:
-            careful = [[f.strip() or None for f in fields] for _, fields in with_care(lines)]
-            assert found == careful
+            assert found == as_cells(with_care(lines))
 
     @pytest.mark.parametrize(
         ("line", "row"),
@@ -78,7 +85,12 @@ class TestPlainLines:
         ],
     )
     def test_well_formed_lines_are_read_at_once(self, line: str, row: list[str | None]) -> None:
-        assert at_once([line]) == [row]
+        assert at_once([line]) == [(1, row)]
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+    def test_a_record_over_several_lines_has_the_number_of_its_first(self, end: str) -> None:
+        lines = lines_of(f'1,"x{end}{end}y"{end}2,z{end}')
+        assert at_once(lines) == [(1, ["1", f"x{end}{end}y"]), (4, ["2", "z"])]
 
     @pytest.mark.parametrize(
         "text",
@@ -86,7 +98,6 @@ class TestPlainLines:
             "1\n",
             "1,x,y\n",
             "1,x\n\n",
-            '1,"x\ny"\n',
             '1,"x\n',
             '1,"x"y\n',
             '1,x"y\n',
@@ -96,6 +107,7 @@ class TestPlainLines:
             "1,\udcf6\n",
             "\ufeff1,x\n",
             f"1,{'x' * 140_000}\n",
+            '1,"' + ("x" * 70_000 + "\n") * 2 + '"\n',
         ],
     )
     def test_anything_else_is_left_to_care(self, text: str) -> None:
@@ -104,7 +116,7 @@ class TestPlainLines:
     @pytest.mark.parametrize("delimiter", [";", "\t", "|", "^", " "])
     def test_any_ascii_delimiter_will_do(self, delimiter: str) -> None:
         assert at_once([f'1{delimiter}"x{delimiter}y"\n'], delimiter) == [
-            ["1", f"x{delimiter}y".strip()]
+            (1, ["1", f"x{delimiter}y"])
         ]
 
     def test_another_delimiter_is_left_to_care(self) -> None:
@@ -112,6 +124,14 @@ class TestPlainLines:
 
 
 class TestCare:
+    def test_lines_are_not_taken_apart_within_a_quoted_value(self) -> None:
+        lines = ["1,a\n", '2,"b\n', 'c"\n', "3,d\n"]
+        assert Records(iter(lines), ",", 2).take_lines(2) == lines[:3]
+
+    def test_a_stray_quote_takes_no_more_than_some_lines(self) -> None:
+        lines = ['1,"a\n', *["2,b\n"] * 1000]
+        assert len(Records(iter(lines), ",", 2).take_lines(1)) < 500
+
     def test_lines_given_back_are_read_again(self) -> None:
         records = Records(iter(["1,a\n", "2,b\n", "3,c\n"]), ",", 2)
         records.give_back(records.take_lines(2))
