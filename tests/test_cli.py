@@ -88,9 +88,11 @@ def at_a_terminal(words: list[str], answers: list[str], cwd: Path) -> str:
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which a user has simulated, agreed and trained."""
     folder = tmp_path_factory.mktemp("work")
-    run("simulate", "-o", "crm", "--leads", "2500", "--seed", "11", cwd=folder)
+    clear = ("--set", "signal=0.9", "--set", "win_rate=0.3", "--set", "drift=0")
+    run("simulate", "-o", "crm", "--leads", "2500", "--seed", "11", *clear, cwd=folder)
     run("init", "crm/export.csv", "--yes", cwd=folder)
-    run("train", "crm/export.csv", "--recipe", "logistic", "--name", "plain", cwd=folder)
+    words = ("--recipe", "logistic", "--preset", "fast", "--name", "plain")
+    run("train", "crm/export.csv", *words, cwd=folder)
     return folder
 
 
@@ -123,14 +125,13 @@ def test_a_question_is_asked_only_at_a_terminal(work: Path) -> None:
 
 def test_at_a_terminal_a_human_decides(work: Path) -> None:
     screen = at_a_terminal(
-        ["init", "crm/export.csv", "-o", "decided.toml", "--force"], ["y", "n", "l"], work
+        ["init", "crm/export.csv", "-o", "decided.toml", "--force"], ["y", "n"], work
     )
 
     text = (work / "decided.toml").read_text()
     assert "[y]es" in screen
     assert '"lead_rating" = { use = "yes"' in text
-    assert '"last_activity" = { use = "no"' in text
-    assert '"call_minutes" = { use = "decide"' in text
+    assert '"contract_until" = { use = "no"' in text
 
 
 def test_at_a_terminal_a_human_says_what_an_outcome_means(work: Path) -> None:
@@ -146,17 +147,44 @@ def test_at_a_terminal_a_human_says_what_an_outcome_means(work: Path) -> None:
     text = (work / "odd.toml").read_text()
     assert 'won = ["Grüner Haken"]' in text
     assert 'unqualified = ["X17"]' in text
+    assert '"lead_rating" = { use = "decide"' in text
 
 
 def test_train_tells_the_same_in_words_and_in_json(work: Path) -> None:
-    done = run("train", "crm/export.csv", "--name", "second", "--json", cwd=work)
+    words = ("--name", "second", "--preset", "fast", "-o", "second.html", "--json")
+    done = run("train", "crm/export.csv", *words, cwd=work)
 
     told = last_json(done)
+    assert told["scored_by"] == "model"
+    assert told["report"] == "second.html"
+    assert "The report for both sides: second.html" in done.stdout
+    assert "Lead quality: second" in (work / "second.html").read_text(encoding="utf-8")
     assert f"Version {told['version']} is challenger" in done.stdout
     assert {found["field"] for found in told["left_out"]} >= {"tag", "call_minutes"}
     assert told["rows"]["read"] == told["rows"]["labelled"] + sum(
         told["rows"]["unlabelled"].values()
     )
+
+
+def test_without_a_name_the_report_lies_in_the_home(work: Path) -> None:
+    assert (work / ".leadq" / "reports" / "version-1.html").is_file()
+
+
+def test_check_writes_the_leak_report_where_it_is_told(work: Path) -> None:
+    done = run("check", "crm/export.csv", "-o", "leaks.html", cwd=work)
+
+    assert "wrote leaks.html" in done.stdout
+    assert "close_reason" in (work / "leaks.html").read_text(encoding="utf-8")
+
+
+def test_preset_best_tries_as_often_as_it_is_told_and_says_so(work: Path) -> None:
+    lines = (work / "crm" / "export.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (work / "few.csv").write_text("".join(lines[:700]), encoding="utf-8")
+
+    words = ("--preset", "best", "--trials", "1", "--recipe", "logistic")
+    done = run("train", "few.csv", *words, cwd=work)
+
+    assert re.search(r"  tried +1 sets of parameters tried", done.stdout)
 
 
 def test_compare_shows_runs_and_promote_changes_the_champion(work: Path) -> None:
@@ -170,6 +198,15 @@ def test_compare_shows_runs_and_promote_changes_the_champion(work: Path) -> None
     assert [r["version"] for g in after["groups"] for r in g if r["is_champion"]] == [other]
 
 
+def test_compare_tells_how_far_two_trainings_differ_with_intervals(work: Path) -> None:
+    done = run("compare", "1", "2", "--top", "50", "--json", cwd=work)
+
+    pairs = last_json(done)["pairs"]
+    assert {pair["measure"] for pair in pairs} == {"wins_in_top", "log_loss", "roc_auc"}
+    assert all(pair["low"] <= pair["difference"] <= pair["high"] for pair in pairs)
+    assert "95 % intervals from" in done.stdout
+
+
 def test_promoting_what_is_not_there_names_what_is(work: Path) -> None:
     refused = run("promote", "99", cwd=work, code=2)
 
@@ -181,7 +218,12 @@ def test_score_writes_a_file_and_its_account(work: Path) -> None:
 
     told = last_json(done)
     with (work / "scored.csv").open(newline="") as file:
-        assert len(list(csv.DictReader(file))) == told["scored"] == told["read"]
+        rows = list(csv.DictReader(file))
+    assert len(rows) == told["scored"] == told["read"]
+    assert all(
+        float(r["probability_low"]) <= float(r["probability"]) <= float(r["probability_high"])
+        for r in rows
+    )
 
 
 def test_check_prints_a_verdict_for_every_field(work: Path) -> None:
