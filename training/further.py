@@ -14,6 +14,8 @@ from training.splits import Split
 from training.timing import TimingEvaluation, evaluate_timing, fit_timing
 from training.value import ValueEvaluation, evaluate_value, fit_value
 
+_MOST_ROWS = 50_000
+
 
 @dataclass(frozen=True)
 class Further:
@@ -59,6 +61,7 @@ def judge_further(
         seed: of the draws.
 
     """
+    labelled, history, split = _part(labelled, history, split)
     value = fit_value(labelled, scorer, split.earlier, seed)
     of_value = None
     if value.model is not None:
@@ -96,6 +99,8 @@ def with_further(
     scorer: Scorer, labelled: Labelled, history: History, judged: Further, seed: int
 ) -> Scorer:
     """Return a scorer with value and time fitted on all leads, where the earlier ones did."""
+    nothing = np.zeros(0, dtype=np.intp)
+    labelled, history, _ = _part(labelled, history, Split(nothing, nothing, ""))
     if judged.has_value:
         rows = np.arange(len(labelled.labels))
         scorer = replace(scorer, value=fit_value(labelled, scorer, rows, seed).model)
@@ -105,3 +110,17 @@ def with_further(
             timing = replace(timing, spread=max(timing.spread, judged.maturing.spread))
         scorer = replace(scorer, timing=timing)
     return scorer
+
+
+def _part(labelled: Labelled, history: History, split: Split) -> tuple[Labelled, History, Split]:
+    """Return a regular part of very many leads: more would not move a value or a day."""
+    step = -(-len(labelled.labels) // _MOST_ROWS)
+    if step <= 1:
+        return labelled, history, split
+    kept = np.arange(0, len(labelled.labels), step)
+    earlier, later = (np.flatnonzero(np.isin(kept, rows)) for rows in (split.earlier, split.later))
+    part = replace(
+        labelled, history=labelled.history.take(kept.tolist()), labels=labelled.labels[kept]
+    )
+    every = history.take(range(0, len(history), step))
+    return part, every, Split(earlier, later, split.method)
