@@ -339,5 +339,9 @@ def _basis(cells: Vector, column: Column) -> _Basis:
         common = values[counts >= MIN_COUNT]
         return _Basis(common if len(common) else np.zeros(1), by_code=False)
     # The outermost values could be one person's; beyond the last knot a table runs flat anyway.
-    grid = np.linspace(0.01, 0.99, LogisticEstimator.KNOTS)
-    return _Basis(np.unique(np.quantile(cells[~np.isnan(cells)], grid)), by_code=False)
+    knots = int(min(LogisticEstimator.KNOTS, max(1, counts.sum() // MIN_COUNT)))
+    grid = np.linspace(0.01, 0.99, knots) if knots > 1 else np.array([0.5])
+    quantiles = np.quantile(cells[~np.isnan(cells)], grid)
+    # Three figures place a knot well enough, and are no one's own.
+    rounded = [float(f"{knot:.3g}") for knot in quantiles]
+    return _Basis(np.unique(rounded), by_code=False)

@@ -60,6 +60,8 @@ class Evaluation:
     campaigns: tuple[Campaign, ...]
     segments: Mapping[str, tuple[Segment, ...]]
     grades: Grades | None
+    sorts: bool | None = None
+    """Whether a test of its own showed the order to be better than chance; None: not tested."""
 
     def as_metrics(self) -> dict[str, float]:
         """Return the figures by name, with `_low` and `_high` for the ends of an interval."""
@@ -87,8 +89,8 @@ class Evaluation:
 
     @property
     def is_better_than_chance(self) -> bool:
-        """Whether the interval of ROC AUC lies above one half."""
-        return self.figures["roc_auc"].low > 0.5
+        """Whether the order is shown: by its own test, else by the interval of ROC AUC."""
+        return self.figures["roc_auc"].low > 0.5 if self.sorts is None else self.sorts
 
     @property
     def roc_auc(self) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 
 from features.agreement import Agreement
 from features.encoder import (
+    MIN_COUNT,
     CategoryEncoder,
     DateEncoder,
     Encoder,
@@ -23,6 +24,8 @@ from features.encoder import (
 from features.points import PointsEncoder
 
 ROWS = 8
+_FEWEST = 10 * MIN_COUNT
+"""Filled cells below which a quantile would be the number of one person."""
 _CREATED = datetime(2026, 1, 15, 9, 30)
 _CONTACT = {
     "email": {"free": "someone@gmail.com", "company": "someone@example.com",
@@ -74,7 +77,7 @@ def _values(field: FieldEncoder, column: Any) -> list[Any]:
 
 def _quantiles(column: Any) -> list[float]:
     filled = column[~np.isnan(column)]
-    if not len(filled):
+    if len(filled) < _FEWEST:
         return []
     return [float(f"{q:.6g}") for q in np.quantile(filled, [0.1, 0.35, 0.65, 0.9])]
 
@@ -93,5 +96,6 @@ def _distribution(levels: tuple[str, ...] | None, column: Any) -> dict[str, Any]
     if levels is not None:
         counts = np.bincount(filled.astype(int), minlength=len(levels))
         return {"missing": missing, "shares": (counts / max(len(column), 1)).tolist()}
-    deciles = np.quantile(filled, np.linspace(0.1, 0.9, 9)).tolist() if len(filled) else []
+    many = len(filled) >= _FEWEST
+    deciles = np.quantile(filled, np.linspace(0.1, 0.9, 9)).tolist() if many else []
     return {"missing": missing, "deciles": deciles}

@@ -34,10 +34,20 @@ def _facts(training: Training) -> dict[str, str]:
         "Agreement": f"{agreement.name}, {agreement.label}",
         "Learned from": f"{total:,} leads with a known outcome, {won:,} won",
         "Judged on": f"{len(training.split.later):,} later leads: {training.split.method}",
-        "Won means": f"within {agreement.horizon_days} days of creation"
-        if agreement.columns.created
-        else "won by the time of the export",
+        "Won means": _won_means(agreement),
     }
+
+
+def _won_means(agreement: Agreement) -> str:
+    days = agreement.horizon_days
+    if not agreement.columns.created:
+        return "won by the time of the export"
+    if not agreement.columns.closed:
+        return (
+            f"won by the time of the export, among leads at least {days} days old; older leads had "
+            "more time to win"
+        )
+    return f"within {days} days of creation"
 
 
 def _sections(training: Training) -> Iterator[Section]:

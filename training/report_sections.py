@@ -59,7 +59,8 @@ def sections(
     found = [_gain(evaluation), _calibration(evaluation)]
     found += [_campaigns(evaluation)] if evaluation.campaigns else []
     found += [_segments(evaluation)] if evaluation.segments else []
-    found += [_grades(evaluation.grades)] if evaluation.grades is not None else []
+    shown = evaluation.is_better_than_chance
+    found += [_grades(evaluation.grades, shown)] if evaluation.grades is not None else []
     found += [_drift(drift)] if drift is not None else []
     return (*found, _how(evaluation, split, notes))
 
@@ -218,7 +219,8 @@ def _auc(auc: Interval | None) -> str:
     return "too few" if auc is None else f"{auc.value:.2f} ({auc.low:.2f} to {auc.high:.2f})"
 
 
-def _grades(grades: Grades) -> Section:
+def _grades(grades: Grades, shown: bool) -> Section:
+    """Return the grades; where the order is not shown to be one, their order is not spoken of."""
     rows = tuple(
         (
             g.name, f"{g.rows:,}", f"{g.won:,}", share(g.predicted), share(g.actual.value),
@@ -232,7 +234,8 @@ def _grades(grades: Grades) -> Section:
         "grade", "leads", "won", "predicted", "actual", "95 % interval",
         "share, earlier half", "share, later half",
     )  # fmt: skip
-    return Section("Grades", tuple(grade_sentences(grades)), (Table("By grade", columns, rows),))
+    sentences = tuple(grade_sentences(grades)) if shown else ()
+    return Section("Grades", sentences, (Table("By grade", columns, rows),))
 
 
 def _drift(drift: Drift) -> Section:

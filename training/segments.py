@@ -168,7 +168,9 @@ def _pooled(parts: dict[str, Rows], enough: Enough) -> dict[str, Rows]:
 
 def _judgeable(judged: Judged) -> Enough:
     def enough(rows: Rows) -> bool:
-        return len(rows) >= _FEWEST_ROWS and int(judged.y[rows].sum()) >= _FEWEST_WON
+        # By expected wins: pooling those with few actual ones would pool bad luck.
+        expected = float(judged.probability[rows].sum())
+        return len(rows) >= _FEWEST_ROWS and expected >= _FEWEST_WON
 
     return enough
 
@@ -212,7 +214,8 @@ def _first_half(place: Vector | None) -> npt.NDArray[np.bool_] | None:
     known = None if place is None else place[np.isfinite(place)]
     if place is None or known is None or len(np.unique(known)) < 2:
         return None
-    return np.asarray(place < np.median(known))
+    before = np.asarray(place < np.median(known))
+    return before if before.any() else None
 
 
 def _shares(

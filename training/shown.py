@@ -77,11 +77,13 @@ class Shown:
     @property
     def figures(self) -> str:
         """The figures in words."""
+        if self.auc == 0.5 and self.lift == 1:
+            return "it gives all of them one probability"
+        bound = f", at least {self.saved_low:.4f}" if np.isfinite(self.saved_low) else ""
         return (
             f"AUC {self.auc:.3f}, at least {self.auc_low:.3f}; the best {self.top:,} hold "
             f"{self.lift:.2f} times their share of the wins, at least {self.lift_low:.2f} times; "
-            f"log loss lower than with one probability for all by {self.saved:.4f}, at least "
-            f"{self.saved_low:.4f}"
+            f"log loss lower than with one probability for all by {self.saved:.4f}{bound}"
         )
 
 
@@ -222,7 +224,7 @@ def _by_cluster(
     auc, lift = _auc(y, probability), _lift(y, _top(probability))
     low = np.array([auc, lift]) + t.ppf(ERROR, n - 1) * error
     p = float(t.sf((auc - 0.5) / error[0], n - 1)) if error[0] > 0 else 1.0
-    return float(low[0]), p, float(low[1])
+    return float(np.clip(low[0], 0.0, 1.0)), p, max(0.0, float(low[1]))
 
 
 def takes_over(
@@ -310,6 +312,11 @@ def _sentence(model: Shown, rules: Shown, losses: tuple[float, float], plain: st
         return (
             f"the rules score: on {judged}, they are shown to be better than chance "
             f"({rules.figures}); the model is not ({model.figures})"
+        )
+    if model.sorts:
+        return (
+            f"the rules score: on {judged}, the model sorts leads better than chance, but its "
+            f"probabilities are not shown to be better than one for all ({model.figures})"
         )
     # By chance alone, too (Mann and Whitney 1947): one score for all has no spread of its own.
     by_chance = np.sqrt((model.rows + 1) / (12 * model.won * (model.rows - model.won)))

@@ -55,7 +55,12 @@ def split(history: History, labels: Labels, agreement: Agreement, seed: int) -> 
     place = order(history, agreement)
     if place is None:
         return _stratified(labels, seed)
+    if len(np.unique(place)) < 2:
+        return _stratified(labels, seed, "all leads came in at one time")
     boundary = float(np.quantile(place, 1 - LATER_SHARE, method="higher"))
+    if boundary == place.min():
+        # Most leads share the first moment, as after a migration: the next one parts them.
+        boundary = float(place[place > boundary].min())
     later = np.flatnonzero(place >= boundary)
     before = np.flatnonzero(place < boundary)
     if not agreement.columns.created:
@@ -65,7 +70,10 @@ def split(history: History, labels: Labels, agreement: Agreement, seed: int) -> 
     date = (_EPOCH + timedelta(days=boundary)).date()
     if len(known) < len(before) / 3:
         # A short history would lose most of its rows to the gap.
-        why = "too short a history for a gap of one horizon: figures are a little hopeful"
+        why = (
+            "too short a history for a gap of one horizon: outcomes not yet known at the time were "
+            "learned from, so figures may be too good"
+        )
         return Split(before, later, f"leads from {date} on judge the earlier ones ({why})")
     method = f"leads from {date} on judge those at least {agreement.horizon_days} days older"
     return Split(known, later, method)
@@ -80,7 +88,7 @@ def origins(history: History, labels: Labels, agreement: Agreement) -> list[Spli
     place = order(history, agreement)
     if place is None:
         return []
-    bounds = np.quantile(place, [*_ORIGINS, 1.0], method="higher")
+    bounds = np.unique(np.quantile(place, [*_ORIGINS, 1.0], method="higher"))
     gap = agreement.horizon_days if agreement.columns.created else 0
     found = []
     for start, end in pairwise(bounds.tolist()):
@@ -103,8 +111,8 @@ def _moment(place: float, agreement: Agreement) -> str:
     return f"{agreement.columns.serial} from {place:,.0f} on"
 
 
-def _stratified(labels: Labels, seed: int) -> Split:
-    method = "no time and no serial: a random 30 % judge the rest, so drift cannot be seen"
+def _stratified(labels: Labels, seed: int, why: str = "no time and no serial") -> Split:
+    method = f"{why}: a random 30 % judge the rest, so drift cannot be seen"
     rows = np.arange(len(labels))
     if len(rows) < 2:
         return Split(rows[:0], rows, method)

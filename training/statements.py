@@ -66,11 +66,11 @@ def _top_tenth(evaluation: Evaluation) -> str:
     if lift.low <= 1:
         return (
             "The order as a whole is better than chance, but the best tenth is not shown to hold "
-            f"more wins than any other tenth ({share(won.value)} of them, {span(won)})."
+            f"more wins than a tenth picked at random ({share(won.value)} of them, {span(won)})."
         )
     return (
         f"Calling the best tenth first finds {share(won.value)} of the wins ({span(won)}), "
-        f"{lift.value:.1f} times as many as in any order ({lift.low:.1f} to {lift.high:.1f})."
+        f"{lift.value:.1f} times as many as calling at random ({lift.low:.1f} to {lift.high:.1f})."
     )
 
 
@@ -118,7 +118,8 @@ def in_the_large(evaluation: Evaluation) -> str:
     off = evaluation.figures["predicted_minus_actual"]
     said, was = share(evaluation.mean_predicted), share(evaluation.mean_actual)
     if off.low <= 0 <= off.high:
-        return f"It predicts {said} where {was} won: within what chance explains."
+        won = span(evaluation.figures["mean_actual"])
+        return f"It predicts {said}, and {was} won ({won}): no difference is shown."
     word, near, far = ("high", off.low, off.high) if off.low > 0 else ("low", -off.high, -off.low)
     return f"It predicts {said} where {was} won: too {word} by {_reach(near, far)} points."
 

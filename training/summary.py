@@ -62,9 +62,10 @@ def training_lines(training: Training, agreement: Agreement) -> Iterator[str]:
         yield in_the_large(e)
     yield f"  judged on   {len(training.later.labels):,} later leads: {training.split.method}"
     if e is not None:
-        yield from _figure_lines(e, verdict)
+        yield from _figure_lines(e, verdict, agreement)
         yield from (f"  campaigns   {sentence}" for sentence in campaign_sentences(e))
-        yield from (f"  grades      {sentence}" for sentence in grade_sentences(e.grades))
+        if e.is_better_than_chance:
+            yield from (f"  grades      {sentence}" for sentence in grade_sentences(e.grades))
     yield from (f"  past        {sentence}" for sentence in in_short(training.origins))
     yield from (f"  value       {sentence}" for sentence in training.further.value_in_short)
     yield from (f"  when        {sentence}" for sentence in training.further.timing_in_short)
@@ -76,7 +77,7 @@ def training_lines(training: Training, agreement: Agreement) -> Iterator[str]:
     yield from _registered_lines(training)
 
 
-def _figure_lines(e: Evaluation, verdict: Verdict) -> Iterator[str]:
+def _figure_lines(e: Evaluation, verdict: Verdict, agreement: Agreement) -> Iterator[str]:
     yield (
         f"  order       ROC AUC {e.roc_auc:.3f} (95 % interval {e.roc_auc_low:.3f} to "
         f"{e.roc_auc_high:.3f}; 0.5 is chance, 1 is perfect)"
@@ -85,7 +86,8 @@ def _figure_lines(e: Evaluation, verdict: Verdict) -> Iterator[str]:
     if verdict.log_loss_model is not None and verdict.log_loss_rules is not None:
         yield (
             f"  beside      log loss {verdict.log_loss_model:.4f} of the model, "
-            f"{verdict.log_loss_rules:.4f} of the agreed points"
+            f"{verdict.log_loss_rules:.4f} of "
+            f"{'the agreed points' if agreement.points else 'one probability for all'}"
         )
 
 
@@ -118,7 +120,10 @@ def _label_lines(training: Training, agreement: Agreement) -> Iterator[str]:
 def _registered_lines(training: Training) -> Iterator[str]:
     registered = training.registered
     role = "champion" if registered.is_champion else "challenger"
-    what = "" if training.verdict.scorer == "model" else ", and scores by the agreed points"
+    what = ""
+    if training.verdict.scorer == "rules":
+        has_points = bool(training.scorer.encoder.fields)
+        what = " and scores by the agreed points" if has_points else ", and scores all leads alike"
     yield (
         f"Version {registered.version} is {role}{what}; it was fitted anew on all "
         f"{len(training.labelled.labels):,} labelled leads."

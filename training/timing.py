@@ -243,9 +243,10 @@ class TimingEvaluation:
         better = "better than" if self.skill_low > _DUST else "not shown to be better than"
         return [
             self._shape(),
-            f'As a forecast of "won by day t" the curves are {better} one curve for all leads: '
-            f"Brier score {self.brier:.4f} against {self.brier_same_for_all:.4f} (95 % interval of "
-            f"the difference {self.skill_low:+.4f} to {self.skill_high:+.4f}; {self.leads:,} later "
+            f'As a forecast of "won by day t" score and curve together are {better} one '
+            f"chance and one curve for all leads: Brier score {self.brier:.4f} against "
+            f"{self.brier_same_for_all:.4f} (95 % interval of the difference "
+            f"{self.skill_low:+.4f} to {self.skill_high:+.4f}; {self.leads:,} later "
             "leads, those too young for a day weighted for).",
         ]
 

@@ -204,7 +204,7 @@ def train(
         work = replace(work, effort=tuned.effort)
     training = _trained(work, choice, intake, tuned)
     progress("registering")
-    name = name or recipe
+    name = name or (recipe if training.verdict.scorer == "model" else "points")
     record = record_of(training, name, page(training, name))
     registered = register(home, artefact_of(training), record, promote)
     return replace(training, registered=registered)
@@ -242,7 +242,11 @@ def _trained(work: _Work, choice: Choice, intake: Intake, tuned: Tuned | None) -
     judged = model if verdict.scorer == "model" else rules
     probability = said if verdict.scorer == "model" else by_rules
     work.progress("judging on later leads")
+    tested = verdict.model if verdict.scorer == "model" else verdict.rules
     evaluation = _evaluated(work, labels, probability)
+    if evaluation is not None and tested is not None:
+        # One test decides who scores and what is said of the order.
+        evaluation = replace(evaluation, sorts=tested.sorts)
     growth = "" if verdict.scorer == "model" else _growth(work)
     work.progress("value and time to conversion")
     past, sums = _past(work) if verdict.scorer == "model" else ([], [])

@@ -62,14 +62,15 @@ def days_of(leads: Leads) -> list[str] | None:
 def caution(evaluation: Evaluation | None) -> str:
     """Return what every reader of a probability must know; empty where nothing is shown."""
     if evaluation is None:
-        return "no later lead could judge these probabilities"
+        return "too few later leads, or of one outcome only, to check the probabilities"
     off = evaluation.figures["predicted_minus_actual"]
     if off.low <= 0 <= off.high or abs(off.value) < _FAR_OFF * evaluation.mean_actual:
         return ""
     told = in_the_large(evaluation)
     return (
-        "the share of wins moved with time, so the probabilities are not to be relied on, though "
-        f"their order may be. On later leads: {told[0].lower()}{told[1:]}"
+        f"do not add these probabilities up or plan money by them. On later leads: "
+        f"{told[0].lower()}{told[1:]} What is registered has since learned from those leads too, "
+        "and was not checked anew"
     )
 
 

@@ -320,3 +320,12 @@ def test_rare_wins_among_very_many_leads_are_enough(
     labels = np.zeros(ROWS, dtype=np.int8)
     labels[[5, 20, 400]] = 1
     assert np.isfinite(said(fitted("logistic", labels))).all()
+
+
+def test_leads_of_one_moment_count_alike_in_whatever_order_they_stand() -> None:
+    place = np.repeat([0.0, 1.0, 2.0], 20)
+
+    weight = recency_weights(place, 60)
+
+    assert len(set(weight[:20].tolist())) == 1
+    assert weight[0] < weight[20] < weight[40]

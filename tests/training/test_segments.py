@@ -90,9 +90,9 @@ def test_a_handful_of_leads_is_left_out_even_together() -> None:
     assert [s.name for s in by_segment(found)["field"]] == ["large"]
 
 
-def test_categories_with_few_wins_stand_together() -> None:
+def test_categories_with_few_expected_wins_stand_together() -> None:
     y = np.array([1] * 40 + [0] * 60 + [1] * 4 + [0] * 46, dtype=np.int8)
-    said = np.linspace(0.9, 0.1, 150)
+    said = np.concatenate([np.linspace(0.9, 0.1, 100), np.full(50, 0.08)])
     source = ["fair"] * 100 + ["web"] * 50
 
     found = by_segment(Judged(y, said, segments={"source": source}))["source"]
@@ -103,6 +103,16 @@ def test_categories_with_few_wins_stand_together() -> None:
     assert found[1].auc is None
     assert found[0].predicted == pytest.approx(said[:100].mean())
     assert found[0].actual.low < 0.4 < found[0].actual.high
+
+
+def test_a_category_whose_wins_stayed_out_is_named_all_the_same() -> None:
+    y = np.array([1, 0] * 50 + [0] * 60, dtype=np.int8)
+
+    found = by_segment(
+        Judged(y, np.full(160, 0.4), segments={"source": ["fair"] * 100 + ["web"] * 60})
+    )["source"]
+
+    assert [(s.name, s.won) for s in found] == [("fair", 50), ("web", 0)]
 
 
 def test_only_the_largest_of_very_many_categories_are_named() -> None:

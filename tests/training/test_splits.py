@@ -100,3 +100,22 @@ def test_time_is_told_in_days() -> None:
 
 def test_there_is_no_order_without_time_and_serial() -> None:
     assert order(history(["won"]), agreed()) is None
+
+
+def test_leads_that_mostly_share_the_first_moment_are_parted_behind_it() -> None:
+    told = history(
+        ["won", "lost"] * 100, created=[START] * 150 + [START + timedelta(days=400)] * 50
+    )
+
+    parts = split(told, np.array([1, 0] * 100, dtype=np.int8), agreed(IN_TIME), 0)
+
+    assert (len(parts.earlier), len(parts.later)) == (150, 50)
+
+
+def test_leads_of_one_single_moment_are_parted_at_random_and_it_is_said() -> None:
+    told = history(["won", "lost"] * 100, created=[START] * 200)
+
+    parts = split(told, np.array([1, 0] * 100, dtype=np.int8), agreed(IN_TIME), 0)
+
+    assert (len(parts.earlier), len(parts.later)) == (140, 60)
+    assert "all leads came in at one time" in parts.method

@@ -68,7 +68,7 @@ def test_the_best_tenth_is_told_with_its_intervals() -> None:
     assert text == (
         f"Calling the best tenth first finds {won.value * 100:.0f} % of the wins ("
         f"{won.low * 100:.0f} to {won.high * 100:.0f} %), "
-        f"{lift.value:.1f} times as many as in any order ({lift.low:.1f} to {lift.high:.1f})."
+        f"{lift.value:.1f} times as many as calling at random ({lift.low:.1f} to {lift.high:.1f})."
     )
 
 
@@ -95,7 +95,7 @@ def test_capacity_is_told_for_what_it_shows(share: float, won: Interval, words: 
 @pytest.mark.parametrize(
     ("off", "words"),
     [
-        (Interval(0.01, -0.01, 0.03), "within what chance explains"),
+        (Interval(0.01, -0.01, 0.03), "no difference is shown"),
         (Interval(0.045, 0.03, 0.06), "too high by 3 to 6 points"),
         (Interval(-0.045, -0.06, -0.03), "too low by 3 to 6 points"),
         (Interval(0.006, 0.004, 0.008), "too high by 0.4 to 0.8 points"),

@@ -132,7 +132,7 @@ def test_curves_by_score_are_better_forecasts_than_one_curve_and_say_so() -> Non
 
     assert found is not None
     assert found.brier < found.brier_same_for_all
-    assert "are better than one curve" in found.sentences()[1]
+    assert "together are better than one chance and one curve" in found.sentences()[1]
 
 
 def test_censored_leads_are_weighted_for() -> None:

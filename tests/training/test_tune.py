@@ -15,23 +15,25 @@ from training.labels import Labels
 from training.track import Trial
 from training.tune import PRESETS, Tuned, tune
 
-ROWS = 300
+ROWS = 600
 RANDOM = np.random.default_rng(3)
 SIZE = RANDOM.normal(size=ROWS)
 VISITS = RANDOM.normal(size=ROWS)
+CALLS = RANDOM.normal(size=ROWS)
 LEADS = Leads(
     [str(i) for i in range(ROWS)],
-    {"size": SIZE.tolist(), "visits": VISITS.tolist()},
+    {"size": SIZE.tolist(), "visits": VISITS.tolist(), "calls": CALLS.tolist()},
     [None] * ROWS,
 )
-LABELS: Labels = (RANDOM.random(ROWS) < 1 / (1 + np.exp(-3 * SIZE * VISITS))).astype(np.int8)
-"""Only the two fields together tell: some trees find it and others cannot."""
+SIGN = np.sign(SIZE * VISITS * CALLS)
+LABELS: Labels = (RANDOM.random(ROWS) < np.where(SIGN > 0, 0.97, 0.03)).astype(np.int8)
+"""Only the three fields together tell: deep trees find it and pairs cannot."""
 GIVEN: dict[str, Any] = {
     "leads": LEADS,
     "labels": LABELS,
     "weight": np.ones(ROWS),
     "agreement": agreed(),
-    "fields": {"size": use("number"), "visits": use("number")},
+    "fields": {name: use("number") for name in ("size", "visits", "calls")},
     "place": None,
     "seed": 1,
 }
