@@ -53,7 +53,7 @@ def _won_means(agreement: Agreement) -> str:
 def _sections(training: Training) -> Iterator[Section]:
     evaluation = training.evaluation
     notes = tuple(_notes(training))
-    said = tuple(filter(None, (training.verdict.sentence, training.growth, _warning(training))))
+    said = tuple(filter(None, (_ending(training), _growth(training), _warning(training))))
     if evaluation is None:
         yield Section("In short", (*said, *notes))
         yield leak_section(training.choice.findings)
@@ -78,12 +78,27 @@ def _sections(training: Training) -> Iterator[Section]:
     yield last
 
 
+def _ending(training: Training) -> str:
+    """Say who scores where it is not the model; else the proof stands with the other proofs."""
+    return "" if training.verdict.scorer == "model" else _sentence(training.verdict.sentence)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _growth(training: Training) -> str:
+    return f"How many more would do: {training.growth.rstrip('.')}." if training.growth else ""
+
+
 def _warning(training: Training) -> str:
     return f"Warning: {training.caution.rstrip('.')}." if training.caution else ""
 
 
 def _notes(training: Training) -> Iterator[str]:
     """What a reader must know of how it was judged."""
+    if training.verdict.scorer == "model":
+        yield _sentence(training.verdict.sentence)
     yield (
         "The figures are those of a fit on the earlier leads. What is registered was then fitted "
         "anew on all of them, with the same recipe, and is not judged itself."

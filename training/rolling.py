@@ -52,7 +52,8 @@ def in_short(origins: list[Origin]) -> tuple[str, ...]:
     return (
         f"Refitted at {len(origins)} moments of the past with preset fast and judged on the leads "
         f"that came next: ROC AUC {min(aucs):.2f} to {max(aucs):.2f}, predicted wins "
-        f"{min(ratios):.0%} to {max(ratios):.0%} of the actual ones.",
+        f"{min(ratios):.0%} to {max(ratios):.0%} of the actual ones. The last of these moments "
+        "judge the same leads as the other figures.",
     )
 
 

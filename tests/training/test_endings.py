@@ -26,7 +26,7 @@ from training.track import promote
 from training.train import Training, train
 
 Row = Callable[[Enquiry], dict[str, object]]
-MOVED = "the share of wins moved with time"
+MOVED = "do not add these probabilities up"
 
 
 def jumping(e: Enquiry) -> dict[str, object]:
@@ -214,7 +214,7 @@ def test_later_leads_of_one_outcome_judge_nothing_and_every_score_says_so(
     assert result.evaluation is None
     assert result.verdict.scorer == "rules"
     assert f"none was {lacks}" in lines(result)
-    assert "no later lead could judge these probabilities" in warnings(
+    assert "too few later leads, or of one outcome only, to check the probabilities" in warnings(
         loaded(home, result), {"id": "1", "visits": 3}
     )
 
