@@ -41,7 +41,7 @@ from training.views import caution, days_of, judged_rows
 
 _FEWEST_TO_FIT = 2
 """Won and not-won leads without which nothing can be held out."""
-_MOST_LOOKED_AT = 10_000
+_MOST_LOOKED_AT = 5_000
 Progress = Callable[[str], None]
 
 
