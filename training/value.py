@@ -28,6 +28,7 @@ from serving.members import Vector
 from serving.scorer import Scorer
 from serving.value import ValueModel
 from training.effects import ALL, Choice, Design, Ridge, choose
+from training.intervals import Interval
 from training.labels import Labelled
 from training.splits import Rows
 
@@ -187,15 +188,6 @@ def _cut_largest(values: Vector) -> tuple[Vector, int]:
 
 def _factor(values: Vector, log_value: Vector) -> float:
     return float(values.sum() / np.exp(log_value).sum())
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure with the ends of its 95 % bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
