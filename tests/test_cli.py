@@ -11,9 +11,11 @@ import re
 import socket
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import features
@@ -21,7 +23,7 @@ import leadq
 import serving
 import training
 
-ROOT = Path(leadq.__file__).parent
+ROOT = Path(leadq.__file__).parent.parent
 COMMANDS = ("init", "check", "train", "compare", "promote", "score", "serve", "simulate")
 
 
@@ -29,7 +31,7 @@ def run(*words: str | Path, cwd: Path, code: int = 0) -> subprocess.CompletedPro
     """Run `leadq` as a process with its home in `cwd`."""
     environment = {**os.environ, "LEADQ_HOME": str(cwd / ".leadq"), "MLFLOW_TRACKING_URI": ""}
     done = subprocess.run(
-        [sys.executable, "-c", "import leadq; leadq.main()", *map(str, words)],
+        [sys.executable, "-m", "leadq", *map(str, words)],
         cwd=cwd,
         env=environment,
         capture_output=True,
@@ -54,7 +56,21 @@ def test_help_names_every_command() -> None:
     shown = CliRunner().invoke(leadq.app, ["--help"]).output
 
     assert all(command in shown for command in COMMANDS)
-    assert set(COMMANDS) == {command.callback.__name__ for command in leadq.app.registered_commands}
+    assert set(COMMANDS) == set(get_command(leadq.app).commands)
+
+
+def test_the_installed_command_is_the_same_program() -> None:
+    (installed,) = entry_points(group="console_scripts", name="leadq")
+
+    assert installed.load() is leadq.main
+
+
+def test_no_library_of_a_command_is_loaded_before_the_command_runs() -> None:
+    names = "import leadq, sys; print(*{name.partition('.')[0] for name in sys.modules})"
+
+    done = subprocess.run([sys.executable, "-c", names], capture_output=True, text=True, check=True)
+
+    assert not {"numpy", "pydantic", "mlflow", "serving", "training"} & set(done.stdout.split())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -71,7 +87,7 @@ def at_a_terminal(words: list[str], answers: list[str], cwd: Path) -> str:
     if pid == 0:  # the child becomes leadq
         os.chdir(cwd)
         os.environ["LEADQ_HOME"] = str(cwd / ".leadq")
-        os.execv(sys.executable, [sys.executable, "-c", "import leadq; leadq.main()", *words])
+        os.execv(sys.executable, [sys.executable, "-m", "leadq", *words])
     shown, left = b"", list(answers)
     with contextlib.suppress(OSError):  # the terminal is gone once the child ends
         while part := os.read(screen, 4096):

@@ -13,7 +13,7 @@ import leadq
 from features.home import Home
 from training.compare import compare
 
-NOTEBOOK = Path(leadq.__file__).parent / "notebooks" / "compare_experiments.ipynb"
+NOTEBOOK = Path(leadq.__file__).parent.parent / "notebooks" / "compare_experiments.ipynb"
 
 
 def read(path: Path) -> Any:

@@ -1,0 +1,5 @@
+"""`python -m leadq` is `leadq`."""
+
+from leadq import main
+
+main()

@@ -1,0 +1,97 @@
+"""What every command needs: its options, the home, the agreement, and how leadq speaks."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from features.errors import UsageError
+
+if TYPE_CHECKING:
+    from features.agreement import Agreement
+    from features.home import Home
+    from features.leads import Intake
+
+# A file or a pipe has no width of its own; tables must not be squeezed into a terminal's 80.
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+AgreementFile = Annotated[
+    Path, typer.Option("-a", "--agreement", help="The agreement of sales and marketing.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="End with one JSON object on one line.")]
+Export = Annotated[Path, typer.Argument(help="CSV or Parquet file, or a folder of them.")]
+DEFAULT_AGREEMENT = Path("agreement.toml")
+
+
+def open_home() -> Home:
+    """Give the home that the environment names (`LEADQ_HOME`)."""
+    from features.home import Home, Settings
+
+    return Home(Settings())
+
+
+def read_agreement(path: Path) -> Agreement:
+    """Read an agreement; a missing or faulty one is an error that says the cure."""
+    from features.agreement import load
+
+    return load(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file as a whole: a reader sees the old text or the new one, never half of it."""
+    work = path.with_name(f".{path.name}.new")
+    try:
+        work.write_text(text, encoding="utf-8")
+        work.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def keep_rejects(home: Home, export: Path, intake: Intake) -> Path | None:
+    """Keep the rows that were set aside, each with its reason; say where, or None without any."""
+    from serving.batch import write_rejects
+
+    return write_rejects(intake.rejects, home.folder("rejects") / f"{export.stem}.rejects.csv")
+
+
+def need_port(host: str, port: int) -> None:
+    """Refuse a port that is taken before anything is loaded for it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        raise UsageError(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port"
+        ) from error
+
+
+@contextmanager
+def working(first: str) -> Iterator[Callable[[str], None]]:
+    """Show on stderr what is being done: one changing line on a terminal, plain lines elsewhere."""
+    if not err.is_terminal:
+        err.print(f"... {first}")
+        yield lambda step: err.print(f"... {step}", markup=False)
+        return
+    with err.status(first) as status:
+        yield status.update
+
+
+def say(*lines: str) -> None:
+    """Print lines as they are."""
+    for line in lines:
+        out.print(line, markup=False)
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print the one line that a machine reads: the last of the output."""
+    sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,140 @@
+"""The commands about models: train one, hold runs side by side, make one champion."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+
+from features.errors import UsageError
+from leadq.common import (
+    DEFAULT_AGREEMENT,
+    AgreementFile,
+    AsJson,
+    Export,
+    err,
+    keep_rejects,
+    need_port,
+    open_home,
+    out,
+    print_json,
+    read_agreement,
+    say,
+    working,
+    write_text,
+)
+
+if TYPE_CHECKING:
+    from features.home import Home
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: leadq train crm.csv --name 'with webinar fields' --promote")
+def train(
+    export: Export,
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+    name: Annotated[str | None, typer.Option(help="A name for the run.")] = None,
+    recipe: Annotated[
+        Literal["blend", "trees", "logistic"], typer.Option(help="Which members the model has.")
+    ] = "blend",
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same model.")
+    ] = 0,
+    preset: Annotated[
+        Literal["fast", "default", "best"],
+        typer.Option(help="How much is tried; best searches as long as --seconds says."),
+    ] = "default",
+    seconds: Annotated[float, typer.Option(min=1, help="How long preset best may search.")] = 300,
+    trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Search so many times in place of --seconds; reproducible."),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("-o", "--report", help="Where to write the report (HTML).")
+    ] = None,
+    promote: Annotated[bool, typer.Option("--promote", help="Make it champion.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model on an export, judge it on later leads, and register it."""
+    from serving.summary import intake_lines
+    from training.page import page
+    from training.summary import training_json, training_lines
+    from training.train import train as run
+
+    home = open_home()
+    agreed = read_agreement(agreement)
+    with working("starting") as progress:
+        result = run(
+            export, agreed, home, name, recipe, seed, promote, progress, preset, seconds, trials
+        )
+    rejects = keep_rejects(home, export, result.intake)
+    say(*training_lines(result, agreed))
+    say(*intake_lines(result.intake, rejects))
+    written = report or home.folder("reports") / f"version-{result.registered.version}.html"
+    write_text(written, page(result, name or recipe))
+    say(f"The report for both sides: {written}")
+    if as_json:
+        print_json({**training_json(result, agreed), "report": str(written)})
+
+
+@commands.command(epilog="Example: leadq compare 2 5 --top 500")
+def compare(
+    versions: Annotated[
+        list[str] | None, typer.Argument(help="Compare these versions alone; default: all.")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Count wins among the best N; default: a tenth.")
+    ] = None,
+    as_json: AsJson = False,
+    page: Annotated[bool, typer.Option("--open", help="Serve MLflow's page as well.")] = False,
+    host: Annotated[str, typer.Option(help="Where the page listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Where the page listens.")] = 5000,
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+) -> None:
+    """Hold runs against the champion, on the same later leads, and say what is shown."""
+    from training.compare import compare as run
+    from training.compare_words import compare_json, pair_lines, runs_table
+
+    home = open_home()
+    groups = run(home, versions or [], top)
+    if not groups:
+        raise UsageError(f"no run in {home.root} yet; start with: leadq train EXPORT")
+    for group in groups:
+        out.print(runs_table(group), markup=False)
+        say(*pair_lines(group))
+    if as_json:
+        print_json(compare_json(groups))
+    if page:
+        _serve_mlflow(home, host, port)
+
+
+def _serve_mlflow(home: Home, host: str, port: int) -> NoReturn:
+    """Become MLflow's server, without its job runners: two processes instead of ten."""
+    if home.is_remote:
+        raise UsageError(f"MLflow is served already: open {home.tracking_uri}")
+    need_port(host, port)
+    err.print(f"MLflow's page: http://{host}:{port} (stop with Ctrl-C)")
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
+    command += ["--backend-store-uri", home.tracking_uri, "--workers", "1"]
+    command += ["--default-artifact-root", home.folder("artefacts").as_uri()]
+    os.execv(sys.executable, command)  # noqa: S606  # fixed words and two options
+
+
+@commands.command(epilog="Example: leadq promote 3")
+def promote(
+    version: Annotated[str, typer.Argument(help="The version, as train and compare name it.")],
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+    as_json: AsJson = False,
+) -> None:
+    """Make a version the champion: the one that scores."""
+    from training.track import promote as make_champion
+
+    before = make_champion(open_home(), version)
+    out.print(f"Version {version} is champion" + (f"; before: {before}" if before else ""))
+    if as_json:
+        print_json({"champion": version, "before": before})
