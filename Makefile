@@ -53,7 +53,12 @@ check: setup  ## formatting, lint, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check  ## everything that must hold before a commit lands
+# The tests of the store run on a real PostgreSQL, which they start by themselves.
+postgres:  ## install PostgreSQL for the tests where it is missing (Debian)
+	@command -v postgres initdb >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 \
+	  || { apt-get update -q && apt-get install -y -q --no-install-recommends postgresql; }
+
+test: check postgres  ## everything that must hold before a commit lands
 	$(BIN)/pytest
 
 format: setup  ## rewrite the code in the house's format
@@ -67,4 +72,4 @@ lock: setup  ## renew requirements.lock (needs uv)
 clean:  ## remove the environment, the caches and the demo
 	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-.PHONY: help setup demo demo-serve check test format lock clean
+.PHONY: help setup demo demo-serve check postgres test format lock clean

@@ -1,6 +1,7 @@
 """The errors a user meets, each with what was wrong, where, the value and the cure.
 
 LeadqError            exit code 1: the work failed
+├── StoreError        the store's database cannot be reached or refuses
 └── UsageError        exit code 2: the caller must change something first
     ├── FileError         a file or folder cannot be read as a table of leads
     ├── AgreementError    agreement.toml is wrong, or does not fit the export
@@ -14,6 +15,10 @@ class LeadqError(Exception):
     """The work failed although the call was right."""
 
     exit_code = 1
+
+
+class StoreError(LeadqError):
+    """The store's database cannot be reached, or does not do what is asked of it."""
 
 
 class UsageError(LeadqError):

@@ -16,6 +16,12 @@ class MlflowSettings(BaseModel):
     uri: str = Field("", description="Address of an MLflow server; empty: a database in the home.")
 
 
+class StoreSettings(BaseModel):
+    """Where leads, hand-offs and feedback are kept."""
+
+    url: str = Field("", description="Address of the database; empty: an SQLite file in the home.")
+
+
 class Settings(BaseSettings):
     """The settings, read once from the environment at the top and passed down."""
 
@@ -25,6 +31,7 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path(".leadq"), description="The folder that holds all state.")
     mlflow: MlflowSettings = MlflowSettings()
+    store: StoreSettings = StoreSettings()
 
 
 class Home:
@@ -33,6 +40,7 @@ class Home:
     def __init__(self, settings: Settings) -> None:
         self.root = settings.home.expanduser().absolute()
         self._uri = settings.mlflow.uri
+        self._store_url = settings.store.url
         if odd := sorted(set(str(self.root)) & set("?#%")):
             raise UsageError(
                 f"{self.root}: the home's path holds {' '.join(odd)}, which an address of a "
@@ -43,6 +51,11 @@ class Home:
     def tracking_uri(self) -> str:
         """MLflow's tracking and registry address."""
         return self._uri or f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def store_url(self) -> str:
+        """The address of the store's database."""
+        return self._store_url or f"sqlite:///{self.root / 'store.db'}"
 
     @property
     def is_remote(self) -> bool:

@@ -14,6 +14,9 @@ from features.cells import key_of
 
 DISPOSITIONS = ("won", "lost", "unqualified", "not_ready", "in_contract", "unreachable", "open")
 
+STEPS = ("contacted", "accepted", "qualified", "opportunity")
+"""How far sales has come with a lead that is not decided yet: SAL is accepted, SQL qualified."""
+
 Disposition = Literal[
     "won", "lost", "unqualified", "not_ready", "in_contract", "unreachable", "open"
 ]

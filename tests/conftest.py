@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from features.agreement import Agreement, load
 from features.home import Home, MlflowSettings, Settings
 from features.simulate import Settings as Market
 from features.simulate import simulate, write
+from features.store.database import Store, open_store
+from tests import postgres
 from tests.training.firms import clear, write_export
 from training.propose import propose
 from training.render import render
@@ -77,3 +83,65 @@ def xeducation() -> Path:
     if not path.exists():
         pytest.skip("the education company's leads are not on this machine; they cannot be shipped")
     return path
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.Server]:
+    """A running PostgreSQL; without one the tests of the store fail rather than skip."""
+    # Not in pytest's folder: the path of a socket must be short.
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    try:
+        with postgres.server(folder) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of database in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_url(store_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without any table, of each kind in turn."""
+    if store_kind == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    server: postgres.Server = request.getfixturevalue("postgresql")
+    return server.fresh()
+
+
+@pytest.fixture(scope="session")
+def sqlite_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of SQLite with the newest schema, to be copied."""
+    path = tmp_path_factory.mktemp("store") / "store.db"
+    open_store(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_store(postgresql: postgres.Server) -> str:
+    """The name of a database with the newest schema, to be copied."""
+    url = postgresql.fresh()
+    open_store(url).close()
+    return str(make_url(url).database)
+
+
+@pytest.fixture
+def store_url(store_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a store that holds nothing yet, on each kind of database in turn."""
+    if store_kind == "sqlite":
+        path = tmp_path / "store.db"
+        shutil.copy(request.getfixturevalue("sqlite_store"), path)
+        return f"sqlite:///{path}"
+    server: postgres.Server = request.getfixturevalue("postgresql")
+    return server.fresh(template=request.getfixturevalue("postgresql_store"))
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """A store that holds nothing yet, on each kind of database in turn."""
+    opened = open_store(store_url)
+    yield opened
+    opened.close()

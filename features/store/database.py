@@ -1,0 +1,158 @@
+"""The store's database: opened, brought to the newest schema, read and written.
+
+SQLite by default, with no server to start; PostgreSQL by its address. Both are used the same way:
+`reading()` sees one state, `write(work)` does all of its work or none of it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from features.errors import StoreError
+
+T = TypeVar("T")
+
+_BUSY_SECONDS = 60
+"""How long a writer waits for another on SQLite; each write is short."""
+_TRIES = 8
+"""A write that lost against another one (deadlock, serialization) is done anew this often."""
+_LOST = ("40001", "40P01", "23505")
+"""PostgreSQL's codes for a transaction that lost against another: serialization, deadlock, and a
+row that the other has written first (its manual, appendix A)."""
+
+
+class Store:
+    """An open database. Safe to share between threads; make one for each process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a file of SQLite."""
+        return self._engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection that sees one state of the store, whatever others write meanwhile."""
+        with _told(self._engine), self._engine.connect() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Do `work` in one transaction and return what it returns, once it is safely stored.
+
+        `work` may be called again if another writer was in its way, so it must have no other
+        effect than on the database.
+
+        Raises:
+            StoreError: when the database cannot be reached or does not do what is asked.
+
+        """
+        with _told(self._engine):
+            for wait in range(_TRIES):
+                try:
+                    return self._written(work)
+                except DBAPIError as error:
+                    if getattr(error.orig, "sqlstate", None) not in _LOST or wait == _TRIES - 1:
+                        raise
+                time.sleep(0.01 * 2**wait)
+        raise AssertionError("the loop above returns or raises")
+
+    def _written(self, work: Callable[[Connection], T]) -> T:
+        with self._engine.connect() as connection:
+            # SQLite takes its lock at once: one that reads first may find it cannot write after.
+            connection = connection.execution_options(leadq_write=True)
+            with connection.begin():
+                return work(connection)
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+
+def open_store(url: str) -> Store:
+    """Open the database at an address, made and brought to the newest schema where needed.
+
+    Args:
+        url: as SQLAlchemy writes it: `sqlite:////folder/store.db`, or
+            `postgresql://user@host/name` (a password belongs into the environment: PGPASSWORD).
+
+    Raises:
+        StoreError: when it cannot be reached, or was written by a newer leadq.
+
+    """
+    engine = _engine(url)
+    with _told(engine):
+        # Here, because Alembic is slow to import and needed once.
+        from features.store.schema import upgrade
+
+        try:
+            upgrade(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+    return Store(engine)
+
+
+def _engine(url: str) -> Engine:
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        raise StoreError(
+            "LEADQ_STORE__URL is no address of a database; write it as "
+            "sqlite:////folder/store.db or postgresql://user@host/name"
+        ) from None
+    if address.drivername in ("postgresql", "postgres"):
+        address = address.set(drivername="postgresql+psycopg")
+    if address.get_backend_name() == "sqlite":
+        return _sqlite(address)
+    if address.get_backend_name() == "postgresql":
+        return create_engine(address, pool_pre_ping=True)
+    raise StoreError(
+        f"{address.get_backend_name()} is no database that the store knows; "
+        "set LEADQ_STORE__URL to an address of SQLite or PostgreSQL"
+    )
+
+
+def _sqlite(address: Any) -> Engine:
+    if not address.database or address.database == ":memory:":
+        raise StoreError("the store needs a file: sqlite:////folder/store.db")
+    Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(address, connect_args={"timeout": _BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(raw: sqlite3.Connection, _: Any) -> None:
+        # The driver must not begin transactions by itself: it would leave out those of DDL.
+        raw.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            raw.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("leadq_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def _told(engine: Engine) -> Iterator[None]:
+    """Turn what the driver raises into one line that says what to do; no values are shown."""
+    try:
+        yield
+    except DBAPIError as error:
+        where = engine.url.render_as_string(hide_password=True)
+        reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no answer"
+        raise StoreError(f"{where}: {reason}; look at LEADQ_STORE__URL") from error

@@ -1,0 +1,239 @@
+"""The tables of the store. What happened is only ever added; a correction is a new row.
+
+Times are UTC without a zone mark, as everywhere in leadq.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+_Key = BigInteger().with_variant(Integer, "sqlite")
+"""A number that the database counts up; SQLite counts only what it calls INTEGER."""
+
+
+class Row(DeclarativeBase):
+    """What all tables share."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Lead(Row):
+    """A lead, once; what was known of it stands in its snapshots."""
+
+    __tablename__ = "leads"
+    __table_args__ = (Index(None, "campaign"),)
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    id: Mapped[str] = mapped_column(Text, unique=True)
+    """As the CRM calls it; after erasure a name that leads nowhere."""
+    created: Mapped[datetime | None]
+    campaign: Mapped[str | None] = mapped_column(Text)
+    source: Mapped[str | None] = mapped_column(Text)
+    added: Mapped[datetime]
+
+
+class Snapshot(Row):
+    """A lead as it was known at a moment; written once, never changed."""
+
+    __tablename__ = "snapshots"
+    __table_args__ = (Index(None, "lead", "at"),)
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    lead: Mapped[int] = mapped_column(ForeignKey("leads.key"))
+    at: Mapped[datetime]
+    origin: Mapped[str] = mapped_column(String(16))
+    """handoff, export or score."""
+    digest: Mapped[str] = mapped_column(String(32))
+    fields: Mapped[str] = mapped_column(Text)
+    """JSON, fields in the order of their names; what is missing is not there."""
+
+
+class Handoff(Row):
+    """A lead passed from marketing to sales."""
+
+    __tablename__ = "handoffs"
+    __table_args__ = (UniqueConstraint("lead", "at"), Index(None, "at"))
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    lead: Mapped[int] = mapped_column(ForeignKey("leads.key"))
+    at: Mapped[datetime]
+    owner: Mapped[str | None] = mapped_column(Text)
+    team: Mapped[str | None] = mapped_column(Text)
+    snapshot: Mapped[int] = mapped_column(ForeignKey("snapshots.key"))
+
+
+class Disposition(Row):
+    """What sales said of a lead, also the steps on the way."""
+
+    __tablename__ = "dispositions"
+    __table_args__ = (
+        UniqueConstraint("lead", "digest"),
+        Index(None, "lead", "at"),
+        Index(None, "at"),
+    )
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    lead: Mapped[int] = mapped_column(ForeignKey("leads.key"))
+    at: Mapped[datetime]
+    code: Mapped[str] = mapped_column(String(16))
+    by: Mapped[str | None] = mapped_column(Text)
+    value: Mapped[float | None] = mapped_column(Float)
+    reason: Mapped[str | None] = mapped_column(Text)
+    return_on: Mapped[date | None]
+    origin: Mapped[str] = mapped_column(String(16))
+    """rest, file or page: sales said it; export: a CRM's export told it."""
+    agreement: Mapped[str | None] = mapped_column(String(24))
+    received: Mapped[datetime]
+    digest: Mapped[str] = mapped_column(String(32))
+    """Of all that was said, so that saying it again adds nothing."""
+
+
+class Waiting(Row):
+    """Feedback on a lead that nobody has handed over yet; it is applied when the lead arrives."""
+
+    __tablename__ = "waiting"
+    __table_args__ = (UniqueConstraint("lead_id", "digest"),)
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    lead_id: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(String(32))
+    said: Mapped[str] = mapped_column(Text)
+    """The feedback as JSON, checked."""
+    origin: Mapped[str] = mapped_column(String(16))
+    agreement: Mapped[str | None] = mapped_column(String(24))
+    received: Mapped[datetime]
+
+
+class Score(Row):
+    """A score that was given, and in which lane of the queue the lead stood by it."""
+
+    __tablename__ = "scores"
+    __table_args__ = (UniqueConstraint("lead", "at", "model"), Index(None, "model", "at"))
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    lead: Mapped[int] = mapped_column(ForeignKey("leads.key"))
+    at: Mapped[datetime]
+    model: Mapped[str] = mapped_column(String(16))
+    """The registered version."""
+    agreement: Mapped[str] = mapped_column(String(24))
+    probability: Mapped[float] = mapped_column(Float)
+    grade: Mapped[str] = mapped_column(String(1))
+    lane: Mapped[str | None] = mapped_column(String(8))
+    """top or explore; None where no queue was drawn."""
+    propensity: Mapped[float | None] = mapped_column(Float)
+    """The probability with which the lane drew the lead."""
+    snapshot: Mapped[int | None] = mapped_column(ForeignKey("snapshots.key"))
+
+
+class Spend(Row):
+    """What a campaign cost on a day."""
+
+    __tablename__ = "spend"
+
+    campaign: Mapped[str] = mapped_column(Text, primary_key=True)
+    date: Mapped[date] = mapped_column(primary_key=True)
+    amount: Mapped[float] = mapped_column(Float)
+    visits: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class AgreementText(Row):
+    """An agreement as it was used or signed, by its digest."""
+
+    __tablename__ = "agreements"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer)
+    content: Mapped[str] = mapped_column(Text)
+    """Everything agreed as JSON."""
+    seen: Mapped[datetime]
+
+
+class Signature(Row):
+    """Who signed which text for which side."""
+
+    __tablename__ = "signatures"
+    __table_args__ = (UniqueConstraint("digest", "side", "by"),)
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    digest: Mapped[str] = mapped_column(ForeignKey("agreements.digest"))
+    side: Mapped[str] = mapped_column(String(16))
+    by: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+
+
+class Promotion(Row):
+    """A model that became champion, and the one it followed."""
+
+    __tablename__ = "promotions"
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    at: Mapped[datetime]
+    model: Mapped[str] = mapped_column(String(16))
+    digest: Mapped[str] = mapped_column(String(64))
+    """Of the artefact."""
+    previous: Mapped[str | None] = mapped_column(String(16))
+    act: Mapped[str] = mapped_column(String(16))
+    """train, retrain, promote or rollback."""
+    why: Mapped[str] = mapped_column(Text)
+
+
+class Job(Row):
+    """Work that only one process may do at a time, held by a lease that must be renewed."""
+
+    __tablename__ = "jobs"
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    worker: Mapped[str] = mapped_column(Text)
+    started: Mapped[datetime]
+    heartbeat: Mapped[datetime]
+    lease_until: Mapped[datetime]
+    ended: Mapped[datetime | None]
+    result: Mapped[str | None] = mapped_column(Text)
+
+
+_RUNNING = Job.ended.is_(None)
+Index("uq_jobs_running", Job.kind, unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING)
+
+
+class Audit(Row):
+    """Who did what that others must be able to trace; no lead's data."""
+
+    __tablename__ = "audit"
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    at: Mapped[datetime]
+    who: Mapped[str] = mapped_column(Text)
+    act: Mapped[str] = mapped_column(String(32))
+    what: Mapped[str] = mapped_column(Text)
+
+
+class Reply(Row):
+    """The answer to a request with an idempotency key, given again when the request comes again."""
+
+    __tablename__ = "replies"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    request: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of what was sent."""
+    reply: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
