@@ -1,0 +1,162 @@
+"""Recycled leads: those that were not ready, bound or not reached, and when they come back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, func, select
+
+from features.agreement import Agreement
+from features.cells import Cell
+from features.sections import Recycle
+from features.store.entries import CHUNK, fields_of
+from features.store.states import RECYCLED, handed, steps, words
+from features.store.tables import Disposition, Handoff, Lead, Snapshot
+
+
+class Event(NamedTuple):
+    """Something that happened to a lead: a hand-off, or a word of sales."""
+
+    at: datetime
+    what: str
+    by: str | None
+
+
+@dataclass(frozen=True)
+class Recycled:
+    """A lead whose time comes again."""
+
+    id: str
+    campaign: str | None
+    code: str
+    """not_ready, in_contract or unreachable."""
+    said: datetime
+    reason: str | None
+    due: date
+    """The day from which marketing may take it up again."""
+    return_on: date | None
+    """The day that sales named: when to ask again, or when the contract ends."""
+    owner: str | None
+    history: tuple[Event, ...]
+    fields: dict[str, Cell]
+    """As last known."""
+
+
+def due_on(code: str, said: date, return_on: date | None, rules: Recycle) -> date:
+    """Return the day on which a recycled lead comes back.
+
+    A contract's end is met ahead, by the agreed days; every other named day holds as it is. Where
+    sales named none, the agreed delay counts from the day of the word.
+
+    Example, with the default rules: in_contract until 2027-03-31 comes back on 2027-01-30;
+    not_ready said on 2026-03-02 without a date on 2026-05-31.
+    """
+    if return_on is not None:
+        ahead = rules.in_contract_ahead_days if code == "in_contract" else 0
+        return max(said, return_on - timedelta(days=ahead))
+    delay = rules.unreachable_after_days if code == "unreachable" else rules.not_ready_after_days
+    return said + timedelta(days=delay)
+
+
+def recycled(
+    connection: Connection, agreement: Agreement, as_of: datetime, until: date
+) -> list[Recycled]:
+    """List the leads that come back by a day, the longest due first.
+
+    A lead that was handed over again since, or that sales took up again by itself, is back
+    already and not listed.
+
+    Args:
+        connection: of a reading.
+        agreement: its delays.
+        as_of: what happened from this moment on is not seen.
+        until: the last day, inclusive.
+
+    """
+    word, step, hand = words(as_of), steps(as_of), handed(as_of)
+    rows = connection.execute(
+        select(Lead.key, Lead.id, Lead.campaign, word.c.code, word.c.at, word.c.reason)
+        .add_columns(word.c.return_on)
+        .join(word, word.c.lead == Lead.key)
+        .outerjoin(step, step.c.lead == Lead.key)
+        .outerjoin(hand, hand.c.lead == Lead.key)
+        .where(
+            word.c.code.in_(RECYCLED),
+            func.coalesce(step.c.at <= word.c.at, True),
+            func.coalesce(hand.c.last <= word.c.at, True),
+        )
+    ).all()
+    found = [
+        (due, row)
+        for row in rows
+        if (due := due_on(row.code, row.at.date(), row.return_on, agreement.recycle)) <= until
+    ]
+    found.sort(key=lambda pair: (pair[0], pair[1].id))
+    keys = [row.key for _, row in found]
+    owners, events = owners_of(connection, keys), _events(connection, keys)
+    fields = latest_fields(connection, keys)
+    return [
+        Recycled(
+            row.id,
+            row.campaign,
+            row.code,
+            row.at,
+            row.reason,
+            due,
+            row.return_on,
+            owners.get(row.key),
+            tuple(events.get(row.key, ())),
+            fields.get(row.key, {}),
+        )
+        for due, row in found
+    ]
+
+
+def latest_fields(connection: Connection, keys: Sequence[int]) -> dict[int, dict[str, Cell]]:
+    """Return what is known of leads by their newest snapshot."""
+    found: dict[int, dict[str, Cell]] = {}
+    for start in range(0, len(keys), CHUNK):
+        newest = (
+            select(Snapshot.lead, func.max(Snapshot.key).label("key"))
+            .where(Snapshot.lead.in_(keys[start : start + CHUNK]))
+            .group_by(Snapshot.lead)
+            .subquery()
+        )
+        rows = select(Snapshot.lead, Snapshot.fields).join(newest, Snapshot.key == newest.c.key)
+        found |= {lead: fields_of(text) for lead, text in connection.execute(rows)}
+    return found
+
+
+def owners_of(connection: Connection, keys: Sequence[int]) -> dict[int, str | None]:
+    """Return who had each lead last."""
+    found: dict[int, str | None] = {}
+    for start in range(0, len(keys), CHUNK):
+        some = Handoff.lead.in_(keys[start : start + CHUNK])
+        last = (
+            select(Handoff.lead, func.max(Handoff.at).label("at"))
+            .where(some)
+            .group_by(Handoff.lead)
+            .subquery()
+        )
+        of_last = and_(Handoff.lead == last.c.lead, Handoff.at == last.c.at)
+        rows = select(Handoff.lead, Handoff.owner).join(last, of_last)
+        found |= dict(connection.execute(rows).all())
+    return found
+
+
+def _events(connection: Connection, keys: Sequence[int]) -> dict[int, list[Event]]:
+    found: dict[int, list[Event]] = {}
+    for start in range(0, len(keys), CHUNK):
+        part = keys[start : start + CHUNK]
+        said = select(Disposition.lead, Disposition.at, Disposition.code, Disposition.by)
+        passed = select(Handoff.lead, Handoff.at, Handoff.owner)
+        for lead, at, owner in connection.execute(passed.where(Handoff.lead.in_(part))):
+            found.setdefault(lead, []).append(Event(at, "handed over", owner))
+        for lead, at, code, by in connection.execute(said.where(Disposition.lead.in_(part))):
+            found.setdefault(lead, []).append(Event(at, code, by))
+    for events in found.values():
+        events.sort(key=lambda event: (event.at, event.what))
+    return found

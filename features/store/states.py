@@ -1,0 +1,78 @@
+"""Where leads stand: the word on each that counts, whatever order the words came in.
+
+The newest word counts. Of two of the same moment the one further along does (won over lost, lost
+over not ready), so that the order of arrival changes nothing. Steps (contacted, accepted, ...)
+never undo a decision: a call after the sale does not make a customer a lead again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Subquery, case, func, select
+
+from features.sections import STEPS
+from features.store.tables import Disposition, Handoff
+
+DECISIONS = ("won", "lost", "unqualified")
+RECYCLED = ("not_ready", "in_contract", "unreachable")
+_WEIGHT = {
+    code: n
+    for n, code in enumerate(
+        ("open", "unreachable", "not_ready", "in_contract", "unqualified", "lost", "won")
+    )
+}
+
+
+def words(as_of: datetime) -> Subquery:
+    """Select the word that counts for each lead as of a moment (exclusive); steps left out.
+
+    Columns: lead, at, code, by, value, reason, return_on, origin.
+    """
+    rank = case(_WEIGHT, value=Disposition.code, else_=0)
+    newest = func.row_number().over(
+        partition_by=Disposition.lead,
+        order_by=(Disposition.at.desc(), rank.desc(), Disposition.digest.desc()),
+    )
+    ranked = (
+        select(
+            Disposition.lead,
+            Disposition.at,
+            Disposition.code,
+            Disposition.by,
+            Disposition.value,
+            Disposition.reason,
+            Disposition.return_on,
+            Disposition.origin,
+            newest.label("place"),
+        )
+        .where(Disposition.code.not_in(STEPS), Disposition.at < as_of)
+        .subquery()
+    )
+    kept = [column for column in ranked.c if column.name != "place"]
+    return select(*kept).where(ranked.c.place == 1).subquery("words")
+
+
+def steps(as_of: datetime) -> Subquery:
+    """Select for each lead the newest step before a moment. Columns: lead, at."""
+    return (
+        select(Disposition.lead, func.max(Disposition.at).label("at"))
+        .where(Disposition.code.in_(STEPS), Disposition.at < as_of)
+        .group_by(Disposition.lead)
+        .subquery("steps")
+    )
+
+
+def handed(as_of: datetime) -> Subquery:
+    """Select for each lead its hand-offs before a moment. Columns: lead, first, last, times."""
+    return (
+        select(
+            Handoff.lead,
+            func.min(Handoff.at).label("first"),
+            func.max(Handoff.at).label("last"),
+            func.count().label("times"),
+        )
+        .where(Handoff.at < as_of)
+        .group_by(Handoff.lead)
+        .subquery("handed")
+    )

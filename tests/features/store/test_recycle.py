@@ -1,0 +1,78 @@
+"""Recycled leads come back when their time has come, and not before."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from features.sections import Recycle
+from features.store.database import Store
+from features.store.feedback import Said
+from features.store.recycle import Recycled, due_on, recycled
+from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say
+
+DAY = timedelta(days=1)
+
+
+def _listed(store: Store, until: date, as_of: datetime = NOW) -> list[Recycled]:
+    with store.reading() as connection:
+        return recycled(connection, agreed(), as_of, until)
+
+
+@pytest.mark.parametrize(
+    ("code", "return_on", "due"),
+    [
+        ("not_ready", None, date(2026, 5, 31)),
+        ("not_ready", date(2026, 4, 1), date(2026, 4, 1)),
+        ("in_contract", date(2027, 3, 31), date(2027, 1, 30)),
+        ("in_contract", date(2026, 3, 20), date(2026, 3, 2)),
+        ("in_contract", None, date(2026, 5, 31)),
+        ("unreachable", None, date(2026, 4, 1)),
+    ],
+)
+def test_each_reason_has_its_own_day_of_return(
+    code: str, return_on: date | None, due: date
+) -> None:
+    assert due_on(code, MONDAY.date(), return_on, Recycle()) == due
+
+
+def test_a_lead_is_listed_from_its_day_on_with_what_is_known_of_it(store: Store) -> None:
+    hand(store, "a", visits="7")
+    say(store, Said("a", "contacted", MONDAY + DAY, by="kim"))
+    say(store, Said("a", "not_ready", MONDAY + 2 * DAY, by="kim", reason="budget in May"))
+    due = date(2026, 6, 2)
+    assert _listed(store, due - DAY) == []
+    (lead,) = _listed(store, due)
+    assert (lead.id, lead.campaign, lead.owner, lead.due) == ("a", "Spring fair", "kim", due)
+    assert lead.reason == "budget in May"
+    assert lead.fields["visits"] == "7"
+    assert [event.what for event in lead.history] == ["handed over", "contacted", "not_ready"]
+
+
+def test_the_longest_due_comes_first(store: Store) -> None:
+    hand(store, "a", "b")
+    say(store, Said("a", "not_ready", MONDAY), Said("b", "unreachable", MONDAY))
+    assert [lead.id for lead in _listed(store, NOW.date())] == ["b", "a"]
+
+
+def test_a_lead_that_is_back_in_work_or_decided_is_not_listed(store: Store) -> None:
+    hand(store, "again", "called", "lost", "still")
+    say(store, *(Said(i, "unreachable", MONDAY) for i in ("again", "called", "lost", "still")))
+    hand(store, "again", at=MONDAY + 40 * DAY)
+    say(store, Said("called", "contacted", MONDAY + DAY), lost("lost", 5))
+    assert [lead.id for lead in _listed(store, NOW.date())] == ["still"]
+
+
+def test_what_happened_later_is_not_seen_as_of_an_earlier_day(store: Store) -> None:
+    hand(store, "a")
+    say(store, Said("a", "unreachable", MONDAY), lost("a", 60))
+    assert _listed(store, NOW.date()) == []
+    assert [lead.id for lead in _listed(store, NOW.date(), MONDAY + 50 * DAY)] == ["a"]
+
+
+def test_the_order_in_which_words_arrive_changes_nothing(store: Store) -> None:
+    hand(store, "a", "b")
+    say(store, Said("a", "not_ready", MONDAY), Said("a", "in_contract", MONDAY))
+    say(store, Said("b", "in_contract", MONDAY), Said("b", "not_ready", MONDAY))
+    assert [lead.code for lead in _listed(store, NOW.date())] == ["in_contract", "in_contract"]
