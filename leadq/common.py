@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from features.agreement import Agreement
     from features.home import Home
     from features.leads import Intake
+    from features.store.database import Store
 
 # A file or a pipe has no width of its own; tables must not be squeezed into a terminal's 80.
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
@@ -37,6 +39,24 @@ def open_home() -> Home:
     from features.home import Home, Settings
 
     return Home(Settings())
+
+
+@contextmanager
+def open_the_store(home: Home) -> Iterator[Store]:
+    """Give the store that the environment names, or the home's own; closed at the end."""
+    from features.store.database import open_store
+
+    home.folder(".")
+    store = open_store(home.store_url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def now() -> datetime:
+    """Give this moment in UTC without a zone mark, as leadq keeps all times."""
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def read_agreement(path: Path) -> Agreement:

@@ -1,0 +1,98 @@
+"""Leads that come back, each with its history and a fresh score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from features.store.recycle import Recycled
+from serving.registry import LoadedModel
+from serving.replies import ResultReply, score_records
+
+_REASONS = 3
+
+
+class EventReply(BaseModel):
+    """A hand-off, or a word of sales."""
+
+    at: datetime
+    what: str
+    by: str | None
+
+
+class RecycledReply(BaseModel):
+    """A lead whose time comes again."""
+
+    id: str
+    campaign: str | None
+    code: Literal["not_ready", "in_contract", "unreachable"]
+    said_at: datetime
+    reason: str | None
+    due: date = Field(description="The day from which it may be taken up again.")
+    return_on: date | None = Field(description="The day that sales named.")
+    owner: str | None = Field(description="Who had it last.")
+    history: list[EventReply]
+    score: ResultReply | None = Field(
+        description="By the champion, from what is known of it now; null without a model."
+    )
+
+
+def with_scores(leads: Sequence[Recycled], model: LoadedModel | None) -> list[RecycledReply]:
+    """Describe recycled leads, scored afresh where there is a model."""
+    scores: Sequence[Any] = [None] * len(leads)
+    if model is not None and leads:
+        id_column = model.artefact.scorer.agreement.columns.id
+        records = [{**lead.fields, id_column: lead.id} for lead in leads]
+        scores = score_records(model, records, _REASONS)["results"]
+    return [
+        RecycledReply(
+            id=lead.id,
+            campaign=lead.campaign,
+            code=lead.code,
+            said_at=lead.said,
+            reason=lead.reason,
+            due=lead.due,
+            return_on=lead.return_on,
+            owner=lead.owner,
+            history=[EventReply(**event._asdict()) for event in lead.history],
+            score=score,
+        )
+        for lead, score in zip(leads, scores, strict=True)
+    ]
+
+
+COLUMNS = (
+    *("id", "campaign", "code", "due", "return_on", "said_at", "reason", "owner"),
+    *("probability", "grade", "reasons"),
+)
+
+
+def rows(leads: Sequence[RecycledReply]) -> Iterator[list[str]]:
+    """Give the cells of each lead for a nurture list, by `COLUMNS`."""
+    for lead in leads:
+        known = [getattr(lead, name) for name in COLUMNS[:8]]
+        score = lead.score
+        scored: list[object] = ["", "", ""]
+        if score is not None and score.error is None:
+            texts = "; ".join(reason.text for reason in score.reasons)
+            scored = [score.probability, score.grade, texts]
+        yield ["" if cell is None else str(cell) for cell in (*known, *scored)]
+
+
+def recycled_lines(leads: Sequence[RecycledReply], until: date, most: int) -> Iterator[str]:
+    """Tell which leads come back, the longest due first."""
+    if not leads:
+        yield f"no lead comes back by {until}"
+        return
+    yield f"{len(leads):,} leads come back by {until}, the longest due first:"
+    width = min(max(len(lead.id) for lead in leads[:most]), 40)
+    for lead in leads[:most]:
+        score = lead.score
+        scored = f"{score.probability:6.1%} {score.grade}  " if score and score.grade else ""
+        reason = f": {lead.reason}" if lead.reason else ""
+        yield f"  {lead.id:{width}}  {lead.due}  {scored}{lead.code}{reason}"
+    if len(leads) > most:
+        yield f"  and {len(leads) - most:,} more; write them all with -o FILE.csv"

@@ -1,0 +1,32 @@
+"""What is written for a spreadsheet is shown there, never calculated."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from features.spreadsheet import csv_text, safe_cell
+
+
+@pytest.mark.parametrize(
+    "cell", ['=HYPERLINK("http://x","y")', "+49 30 123", "-x", "@SUM(A1)", "\t=1", "\r=1"]
+)
+def test_what_a_spreadsheet_would_calculate_is_made_text(cell: str) -> None:
+    assert safe_cell(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("cell", ["-3.5", "+1e-4", "", "Ann = Bob", "lead-7", "Überweg & Söhne"])
+def test_numbers_and_plain_words_stay_as_they_are(cell: str) -> None:
+    assert safe_cell(cell) == cell
+
+
+def test_half_a_character_is_written_readably() -> None:
+    assert safe_cell("a\ud800") == "a\\ud800"
+
+
+def test_a_table_is_read_back_cell_by_cell() -> None:
+    rows = [['say "no"', "two\nlines"], ["a,b", "=1"]]
+    found = list(csv.reader(io.StringIO(csv_text(("x", "y"), rows), newline="")))
+    assert found == [["x", "y"], ['say "no"', "two\nlines"], ["a,b", "'=1"]]
