@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from features.errors import UsageError
 from leadq.common import (
     DEFAULT_AGREEMENT,
     AgreementFile,
@@ -58,3 +60,28 @@ def recycle(
         say(f"wrote {output}: {len(leads):,} leads")
     if as_json:
         print_json({"until": str(until), "leads": [lead.model_dump(mode="json") for lead in leads]})
+
+
+@commands.command(epilog="Example: leadq why lead-4711")
+def why(
+    lead: Annotated[str, typer.Argument(help="The lead's id.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what happened to a lead, and why its score changed each time."""
+    from features.store.history import history_of
+    from serving.registry import load_version
+    from serving.story import history_lines, history_reply
+    from serving.why import changes
+
+    home = open_home()
+    with working("reading the lead's story"), open_the_store(home) as store:
+        with store.reading() as connection:
+            history = history_of(connection, lead)
+        if history is None:
+            raise UsageError(
+                f"{lead}: the store knows no such lead; hand it over or score it first"
+            )
+        found = changes(history.scores, cache(lambda version: load_version(home, version)))
+    say(*history_lines(history, found))
+    if as_json:
+        print_json(history_reply(history, found).model_dump(mode="json"))

@@ -48,11 +48,11 @@ def explain(
         most: how many reasons at most.
 
     """
-    by_field = _by_field(encoder, parts)
+    gathered = by_field(encoder, parts)
     bases = parts[:, -1].tolist()
     # Ties are broken by the order of the fields, so that equal leads get equal reasons.
-    order = np.argsort(-np.abs(by_field), axis=1, kind="stable")[:, :most].tolist()
-    effects = by_field.tolist()
+    order = np.argsort(-np.abs(gathered), axis=1, kind="stable")[:, :most].tolist()
+    effects = gathered.tolist()
     for row, top in enumerate(order):
         reasons = tuple(
             _reason(encoder.fields[i], leads, row, effects[row][i]) for i in top if effects[row][i]
@@ -69,7 +69,8 @@ def _missed(encoder: Encoder, leads: Leads, row: int, effects: list[float]) -> t
     )
 
 
-def _by_field(encoder: Encoder, parts: Matrix) -> Matrix:
+def by_field(encoder: Encoder, parts: Matrix) -> Matrix:
+    """Gather the contributions of columns by field, shape (leads, fields); the base is left out."""
     gathered = np.zeros((len(parts), len(encoder.fields)))
     at = 0
     for i, field in enumerate(encoder.fields):

@@ -100,6 +100,25 @@ def load_champion(home: Home) -> LoadedModel:
     return _load(home, entry)
 
 
+@registry_errors()
+def load_version(home: Home, version: str) -> LoadedModel:
+    """Fetch, check and replay a registered version.
+
+    Raises:
+        ModelError: when there is none of that name, or when it is not what was registered.
+
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        entry = connect(home).get_model_version(MODEL, version)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise ModelError(f"there is no version {version} in {home.root}") from error
+        raise
+    return _load(home, entry)
+
+
 def _load(home: Home, entry: Any) -> LoadedModel:
     expected = entry.tags.get(DIGEST_TAG)
     if not expected:

@@ -24,7 +24,18 @@ import serving
 import training
 
 ROOT = Path(leadq.__file__).parent.parent
-COMMANDS = ("init", "check", "train", "compare", "promote", "score", "serve", "simulate", "recycle")
+COMMANDS = (
+    "init",
+    "check",
+    "train",
+    "compare",
+    "promote",
+    "score",
+    "serve",
+    "simulate",
+    "recycle",
+    "why",
+)
 
 
 def run(*words: str | Path, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:

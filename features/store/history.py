@@ -1,0 +1,101 @@
+"""The story of one lead: what was known, who had it, what was scored, what sales said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, select
+
+from features.cells import Cell
+from features.store.entries import fields_of
+from features.store.tables import Disposition, Handoff, Lead, Score, Snapshot
+
+
+@dataclass(frozen=True)
+class PastScore:
+    """A score that was given, with what was known of the lead then."""
+
+    at: datetime
+    model: str
+    agreement: str
+    probability: float
+    grade: str
+    fields: dict[str, Cell] | None
+    """None where the snapshot was not kept."""
+
+
+@dataclass(frozen=True)
+class PastHandoff:
+    """A hand-off of the lead."""
+
+    at: datetime
+    owner: str | None
+    team: str | None
+
+
+@dataclass(frozen=True)
+class PastWord:
+    """What sales said of the lead."""
+
+    at: datetime
+    code: str
+    by: str | None
+    value: float | None
+    reason: str | None
+    return_on: date | None
+
+
+@dataclass(frozen=True)
+class LeadHistory:
+    """A lead's story; each list in the order of time."""
+
+    id: str
+    created: datetime | None
+    campaign: str | None
+    handoffs: list[PastHandoff]
+    words: list[PastWord]
+    scores: list[PastScore]
+
+
+def history_of(connection: Connection, id_: str) -> LeadHistory | None:
+    """Return the story of a lead, or None where the store does not know it."""
+    lead = connection.execute(select(Lead).where(Lead.id == id_)).one_or_none()
+    if lead is None:
+        return None
+    handoffs = select(Handoff.at, Handoff.owner, Handoff.team).where(Handoff.lead == lead.key)
+    said = select(
+        Disposition.at,
+        Disposition.code,
+        Disposition.by,
+        Disposition.value,
+        Disposition.reason,
+        Disposition.return_on,
+    ).where(Disposition.lead == lead.key)
+    scores = (
+        select(Score.at, Score.model, Score.agreement, Score.probability, Score.grade)
+        .add_columns(Snapshot.fields)
+        .outerjoin(Snapshot, Snapshot.key == Score.snapshot)
+        .where(Score.lead == lead.key)
+    )
+    return LeadHistory(
+        lead.id,
+        lead.created,
+        lead.campaign,
+        [PastHandoff(*row) for row in connection.execute(handoffs.order_by(Handoff.at))],
+        [
+            PastWord(*row)
+            for row in connection.execute(said.order_by(Disposition.at, Disposition.key))
+        ],
+        [
+            PastScore(
+                row.at,
+                row.model,
+                row.agreement,
+                row.probability,
+                row.grade,
+                None if row.fields is None else fields_of(row.fields),
+            )
+            for row in connection.execute(scores.order_by(Score.at, Score.key))
+        ],
+    )

@@ -1,0 +1,134 @@
+"""A lead's story as both sides read it: in lines for a terminal, as a reply of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+
+from pydantic import BaseModel, Field
+
+from features.cells import Cell
+from features.store.history import LeadHistory
+from serving.why import Change, change_lines
+
+
+class HandoffReply(BaseModel):
+    """A hand-off of the lead."""
+
+    at: datetime
+    owner: str | None
+    team: str | None
+
+
+class WordReply(BaseModel):
+    """What sales said of the lead."""
+
+    at: datetime
+    code: str
+    by: str | None
+    value: float | None
+    reason: str | None
+    return_on: date | None
+
+
+class PastScoreReply(BaseModel):
+    """A score that was given."""
+
+    at: datetime
+    model_version: str
+    agreement_version: str
+    probability: float
+    grade: str
+
+
+class FieldChangeReply(BaseModel):
+    """What one field did to the difference between two scores."""
+
+    field: str = Field(description="Empty for where an average lead starts.")
+    before: Cell
+    after: Cell
+    log_odds: float
+
+
+class ChangeReply(BaseModel):
+    """Why a score differs from the one before it; the parts add up to `log_odds`."""
+
+    at: datetime
+    log_odds: float
+    data: list[FieldChangeReply]
+    time: float = Field(description="What time alone did: nothing, fields do not look at the day.")
+    model: list[FieldChangeReply]
+    agreement: str
+    unexplained: str
+
+
+class HistoryReply(BaseModel):
+    """A lead's story; each list in the order of time."""
+
+    id: str
+    created: datetime | None
+    campaign: str | None
+    handoffs: list[HandoffReply]
+    words: list[WordReply]
+    scores: list[PastScoreReply]
+    changes: list[ChangeReply]
+
+
+def history_reply(history: LeadHistory, changes: Sequence[Change]) -> HistoryReply:
+    """Describe a lead's story for the API."""
+    return HistoryReply(
+        id=history.id,
+        created=history.created,
+        campaign=history.campaign,
+        handoffs=[HandoffReply(**asdict(handoff)) for handoff in history.handoffs],
+        words=[WordReply(**asdict(word)) for word in history.words],
+        scores=[
+            PastScoreReply(
+                at=score.at,
+                model_version=score.model,
+                agreement_version=score.agreement,
+                probability=score.probability,
+                grade=score.grade,
+            )
+            for score in history.scores
+        ],
+        changes=[
+            ChangeReply(
+                at=change.later.at,
+                log_odds=change.log_odds,
+                data=[FieldChangeReply(**asdict(part)) for part in change.data],
+                time=change.time,
+                model=[FieldChangeReply(**asdict(part)) for part in change.model],
+                agreement=change.agreement,
+                unexplained=change.unexplained,
+            )
+            for change in changes
+        ],
+    )
+
+
+def history_lines(history: LeadHistory, changes: Sequence[Change]) -> Iterator[str]:
+    """Tell a lead's story in the order of time, then why its score changed."""
+    since = f", created {history.created:%Y-%m-%d}" if history.created else ""
+    yield f"{history.id}{since}{f', campaign {history.campaign}' if history.campaign else ''}"
+    for at, line in sorted(_events(history), key=lambda event: event[0]):
+        yield f"  {at:%Y-%m-%d %H:%M}  {line}"
+    if changes:
+        yield "why the score changed:"
+    for change in changes:
+        yield from (f"  {line}" for line in change_lines(change))
+
+
+def _events(history: LeadHistory) -> Iterator[tuple[datetime, str]]:
+    for handoff in history.handoffs:
+        whom = f" to {handoff.owner}" if handoff.owner else ""
+        yield handoff.at, f"handed over{whom}{f' ({handoff.team})' if handoff.team else ''}"
+    for word in history.words:
+        details = [f"by {word.by}"] if word.by else []
+        details += [f"value {word.value:,.0f}"] if word.value is not None else []
+        details += [f"back on {word.return_on}"] if word.return_on else []
+        details += [word.reason] if word.reason else []
+        yield word.at, f"{word.code}{': ' if details else ''}{', '.join(details)}"
+    for score in history.scores:
+        yield score.at, f"scored {score.probability:.1%} {score.grade} by version {score.model}"
