@@ -17,7 +17,8 @@ from sklearn.model_selection import KFold
 
 from features.encoder import Column, Matrix
 from serving.effects import Effects
-from serving.members import Additive, ColumnTable, Vector
+from serving.members import Additive, Vector
+from training.basis import Basis, Fineness
 from training.splits import Rows
 
 ALL = "all fields"
@@ -26,8 +27,7 @@ PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0)
 """Rows by which a category is pulled toward the mean; its own rows pull the other way."""
 _BY_CHANCE = 0.05
 """How often chance may be taken for an effect, all that is tried taken together."""
-_KNOTS = (0.05, 0.275, 0.5, 0.725, 0.95)
-_MOST_LEVELS = 30
+_FINENESS = Fineness(knots=5, outermost=0.05, codes=30)
 Loss = Callable[[Vector], Vector]
 """From a prediction for each row to the loss of each row."""
 
@@ -57,7 +57,9 @@ class Design:
             rows: the rows to learn from.
 
         """
-        self._bases = [_Basis(matrix[:, i], column) for i, column in enumerate(columns)]
+        self._bases = [
+            Basis.of(matrix[:, i], column, _FINENESS) for i, column in enumerate(columns)
+        ]
         self._matrix = matrix[rows]
         parts = [basis.design(self._matrix[:, i]) for i, basis in enumerate(self._bases)]
         self._ends = np.cumsum([0, *(basis.width for basis in self._bases)])
@@ -93,52 +95,6 @@ class Design:
         if field == ALL:
             return list(range(len(self._bases)))
         return [] if field is None else self.fields[field]
-
-
-class _Basis:
-    """One column: hat functions at quantiles, or one indicator for each frequent code."""
-
-    def __init__(self, cells: Vector, column: Column) -> None:
-        self._by_code = column.levels is not None
-        filled = cells[~np.isnan(cells)]
-        if column.levels is not None:
-            self._levels = len(column.levels)
-            self._knots = np.arange(min(self._levels, _MOST_LEVELS), dtype=np.float64)
-        else:
-            values = np.unique(filled)
-            few = len(values) <= len(_KNOTS)
-            self._knots = values if few else np.unique(np.quantile(filled, _KNOTS))
-        if not len(self._knots):
-            self._knots = np.zeros(1)
-        self.width = len(self._knots) + 1
-
-    def design(self, cells: Vector) -> Matrix:
-        """Return shape (rows, width); the last says missing."""
-        missing = np.isnan(cells)
-        design = np.zeros((len(cells), self.width))
-        filled = cells[~missing]
-        design[~missing, :-1] = self._codes(filled) if self._by_code else self._hats(filled)
-        design[missing, -1] = 1.0
-        return design
-
-    def _codes(self, filled: Vector) -> Matrix:
-        return np.asarray(filled[:, None] == self._knots[None, :], dtype=np.float64)
-
-    def _hats(self, filled: Vector) -> Matrix:
-        hats = [np.interp(filled, self._knots, unit) for unit in np.eye(len(self._knots))]
-        return np.column_stack(hats)
-
-    def table(self, weights: Vector, cells: Vector) -> ColumnTable:
-        """Return the table that gives `design @ weights`."""
-        knots, values = self._knots, weights[:-1]
-        if self._by_code:
-            knots = np.arange(self._levels, dtype=np.float64)
-            values = np.concatenate([values, np.zeros(len(knots) - len(values))])
-        mean = float((self.design(cells) @ weights).mean())
-        missing = float(weights[-1])
-        return ColumnTable(
-            tuple(knots.tolist()), tuple(values.tolist()), missing, mean, self._by_code
-        )
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from features.encoder import MIN_COUNT, Column, Matrix
-from serving.members import Additive, ColumnTable, Member, Trees, Vector
+from features.encoder import Column, Matrix
+from serving.members import Additive, Member, Trees, Vector
+from training.basis import Basis, Fineness
 
 # A second thread gains little at this size, grows the same trees, and waits five times as long as
 # it works where another process shares the cores.
@@ -210,7 +211,7 @@ class LogisticEstimator(_MemberEstimator):
 
     """
 
-    KNOTS = 7
+    FINENESS = Fineness(knots=7, outermost=0.01, ranked=True)
 
     def __init__(
         self, columns: tuple[Column, ...] = (), C: float = 0.25, adaptive: bool = False
@@ -229,7 +230,7 @@ class LogisticEstimator(_MemberEstimator):
         """Yield this estimator fitted with each C in turn, each fit started from the last."""
         X, y, weight = self._checked(X, y, sample_weight)
         columns = self.columns or tuple(Column(str(i), str(i), None) for i in range(X.shape[1]))
-        bases = [_basis(X[:, i], column) for i, column in enumerate(columns)]
+        bases = [Basis.of(X[:, i], column, self.FINENESS) for i, column in enumerate(columns)]
         # Most of the design is zero, and a Newton step on it is some times cheaper for it.
         design = hstack([csr_array(b.design(X[:, i])) for i, b in enumerate(bases)], format="csr")
         scale = np.ones(design.shape[1])
@@ -249,7 +250,7 @@ class LogisticEstimator(_MemberEstimator):
         self,
         model: LogisticRegression,
         scale: Vector,
-        bases: list[_Basis],
+        bases: list[Basis],
         X: Matrix,
         weight: Vector,
     ) -> Additive:
@@ -265,7 +266,7 @@ def _regression(C: float = 1.0, tolerance: float = 1e-4) -> LogisticRegression:
     return LogisticRegression(C=C, solver="newton-cg", tol=tolerance, max_iter=500, warm_start=True)
 
 
-def _fields(bases: list[_Basis], columns: tuple[Column, ...]) -> npt.NDArray[np.intp]:
+def _fields(bases: list[Basis], columns: tuple[Column, ...]) -> npt.NDArray[np.intp]:
     """Return the number of the field that each weight belongs to."""
     numbers = {name: i for i, name in enumerate(dict.fromkeys(c.field for c in columns))}
     widths = [basis.width for basis in bases]
@@ -288,60 +289,3 @@ def _by_field(
         relevance = np.sqrt(squares / max(float(squares.mean()), 1e-12))[fields]
         scale *= np.clip(relevance, *_RELEVANCE)
     return scale
-
-
-class _Basis:
-    """How one column enters the logistic regression, and how its weights become a table."""
-
-    def __init__(self, knots: Vector, by_code: bool) -> None:
-        self.knots = knots
-        self.by_code = by_code
-        self.width = len(knots) + (1 if by_code else 2)
-
-    def design(self, cells: Vector) -> Matrix:
-        """Return the column's part of the design, shape (rows, width); the last says missing."""
-        missing = np.isnan(cells)
-        design = np.zeros((len(cells), self.width))
-        filled = cells[~missing]
-        design[~missing, :-1] = self._codes(filled) if self.by_code else self._hats(filled)
-        design[missing, -1] = 1.0
-        return design
-
-    def _codes(self, filled: Vector) -> Matrix:
-        return np.asarray(filled[:, None] == self.knots[None, :], dtype=np.float64)
-
-    def _hats(self, filled: Vector) -> Matrix:
-        hats = [np.interp(filled, self.knots, unit) for unit in np.eye(len(self.knots))]
-        rank = np.interp(filled, self.knots, np.linspace(-1, 1, len(self.knots)))
-        return np.column_stack([*hats, rank])
-
-    def table(self, weights: Vector, cells: Vector, sample_weight: Vector) -> ColumnTable:
-        """Collapse the weights of this column into its table."""
-        values = weights[:-1]
-        if not self.by_code:
-            values = weights[:-2] + weights[-2] * np.linspace(-1, 1, len(self.knots))
-        table = ColumnTable(
-            tuple(self.knots.tolist()),
-            tuple(values.tolist()),
-            float(weights[-1]),
-            0.0,
-            self.by_code,
-        )
-        mean = float(np.average(table.at(cells), weights=sample_weight))
-        return ColumnTable(table.knots, table.values, table.missing, mean, table.by_code)
-
-
-def _basis(cells: Vector, column: Column) -> _Basis:
-    if column.levels is not None:
-        return _Basis(np.arange(len(column.levels), dtype=np.float64), by_code=True)
-    values, counts = np.unique(cells[~np.isnan(cells)], return_counts=True)
-    if len(values) <= LogisticEstimator.KNOTS:
-        common = values[counts >= MIN_COUNT]
-        return _Basis(common if len(common) else np.zeros(1), by_code=False)
-    # The outermost values could be one person's; beyond the last knot a table runs flat anyway.
-    knots = int(min(LogisticEstimator.KNOTS, max(1, counts.sum() // MIN_COUNT)))
-    grid = np.linspace(0.01, 0.99, knots) if knots > 1 else np.array([0.5])
-    quantiles = np.quantile(cells[~np.isnan(cells)], grid)
-    # Three figures place a knot well enough, and are no one's own.
-    rounded = [float(f"{knot:.3g}") for knot in quantiles]
-    return _Basis(np.unique(rounded), by_code=False)
