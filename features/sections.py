@@ -141,6 +141,12 @@ class Recycle(Section):
     unreachable_after_days: Days = 30
 
 
+class Retention(Section):
+    """How long a lead's data is kept after the last thing that happened to it."""
+
+    lead_days: Days | None = None
+
+
 class FieldUse(Section):
     """Whether a field may be used to predict, how it is read, and why.
 
@@ -273,6 +279,7 @@ class Agreement(Section):
     outcomes: Outcomes
     learning: LearningRules = LearningRules()
     recycle: Recycle = Recycle()
+    retention: Retention = Retention()
     grades: Grades
     bar: Bar = Bar()
     capacity: Capacity = Capacity()
@@ -310,8 +317,14 @@ class Agreement(Section):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything agreed, in hex; signatures and layout do not change it."""
-        text = json.dumps(self.as_dict(), sort_keys=True, ensure_ascii=False)
+        """SHA-256 of everything agreed, in hex; signatures and layout do not change it.
+
+        Defaults are left out, so that a newer leadq with more sections does not unsign a text.
+        """
+        agreed = self.model_dump(
+            mode="json", by_alias=True, exclude={"signatures"}, exclude_defaults=True
+        )
+        text = json.dumps(agreed, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property

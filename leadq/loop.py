@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,10 @@ from leadq.common import (
     working,
     write_text,
 )
+
+if TYPE_CHECKING:
+    from features.agreement import Agreement
+    from features.store.database import Store
 
 commands = typer.Typer()
 
@@ -85,3 +89,41 @@ def why(
     say(*history_lines(history, found))
     if as_json:
         print_json(history_reply(history, found).model_dump(mode="json"))
+
+
+@commands.command(epilog="Example: leadq erase lead-4711 --as dpo")
+def erase(
+    lead: Annotated[str | None, typer.Argument(help="The lead's id.")] = None,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="All leads older than the agreed retention.")
+    ] = False,
+    who: Annotated[str, typer.Option("--as", help="Who erases, for the audit log.")] = "cli",
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+) -> None:
+    """Erase a person's data from everything under the home; the counts stay."""
+    from features.store import erasure
+
+    if (lead is None) != expired:
+        raise UsageError("name one lead, or say --expired")
+    home, moment = open_home(), now()
+    with working("erasing") as progress, open_the_store(home) as store:
+        ids = [lead] if lead is not None else _expired(store, read_agreement(agreement), moment)
+        done = 0
+        for id_ in ids:
+            found = erasure.erase(store, id_, who, moment)
+            scrubbed = erasure.scrub(home.folder("rejects"), id_)
+            done += found is not None or bool(scrubbed)
+            progress(f"erased {done:,} of {len(ids):,} leads")
+    if lead is not None and not done:
+        raise UsageError(f"{lead}: nothing is known of such a lead")
+    say(f"erased the data of {done:,} lead{'' if done == 1 else 's'}; the counts stay")
+
+
+def _expired(store: Store, agreed: Agreement, moment: datetime) -> list[str]:
+    from features.store.erasure import expired
+
+    days = agreed.retention.lead_days
+    if days is None:
+        raise UsageError("the agreement sets no retention; add [retention] lead_days = 730")
+    with store.reading() as connection:
+        return expired(connection, days, moment)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -77,6 +77,30 @@ class Store:
             with connection.begin():
                 return work(connection)
 
+    def forget_deleted(self, tables: Sequence[str]) -> None:
+        """Make sure that what was deleted from tables cannot be read from the disk.
+
+        SQLite overwrites it (`secure_delete`), and its journal is emptied here. PostgreSQL clears
+        it by VACUUM; its own journal and backups keep it for as long as they are kept.
+
+        Raises:
+            StoreError: when a reader holds SQLite's journal open for too long; what was deleted
+                stays deleted, and the next call empties the journal.
+
+        """
+        with _told(self._engine), self._engine.connect() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+                connection.exec_driver_sql(f"VACUUM {', '.join(tables)}")
+                return
+            raw = connection.connection.driver_connection
+            busy = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] if raw else 0
+        if busy:
+            raise StoreError(
+                "deleted, but another process reads the store's journal, which still holds it; "
+                "say it again once that is done"
+            )
+
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
@@ -136,7 +160,12 @@ def _sqlite(address: Any) -> Engine:
     def _prepare(raw: sqlite3.Connection, _: Any) -> None:
         # The driver must not begin transactions by itself: it would leave out those of DDL.
         raw.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+        ):
             raw.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -50,6 +50,8 @@ class Lead(Row):
     campaign: Mapped[str | None] = mapped_column(Text)
     source: Mapped[str | None] = mapped_column(Text)
     added: Mapped[datetime]
+    erased: Mapped[datetime | None]
+    """When its data was erased; such a lead is counted and teaches nothing."""
 
 
 class Snapshot(Row):

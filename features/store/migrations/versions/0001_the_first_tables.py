@@ -57,6 +57,7 @@ def upgrade() -> None:
         sa.Column("campaign", sa.Text(), nullable=True),
         sa.Column("source", sa.Text(), nullable=True),
         sa.Column("added", sa.DateTime(), nullable=False),
+        sa.Column("erased", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_leads")),
         sa.UniqueConstraint("id", name=op.f("uq_leads_id")),
     )

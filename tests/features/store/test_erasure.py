@@ -1,0 +1,97 @@
+"""Erasure: no byte of a person is left under the home, and the counts stay."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import func, insert, select
+
+from features.store.database import Store, open_store
+from features.store.erasure import Erased, erase, expired, scrub
+from features.store.feedback import Said
+from features.store.tables import Audit, Disposition, Handoff, Lead, Reply, Snapshot, Waiting
+from tests.features.store.making import MONDAY, NOW, hand, lost, say
+
+SECRETS = ("zaphod-42", "Zaphod Beeblebrox", "zaphod@galaxy.example", "moved to Magrathea", "trill")
+
+
+def _fill(store: Store) -> None:
+    others = [f"lead-{n}" for n in range(300)]
+    hand(store, *others[:150], name="Somebody Else")
+    hand(store, "zaphod-42", name=SECRETS[1], email=SECRETS[2])
+    hand(store, "zaphod-42", at=MONDAY + timedelta(days=9), name=SECRETS[1], email=SECRETS[2])
+    hand(store, *others[150:], name="Somebody Else")
+    say(store, *(lost(id_, reason="no budget") for id_ in others))
+    say(store, lost("zaphod-42", 12, reason=SECRETS[3], by=SECRETS[4]))
+    reply = {"key": "k1", "request": "r", "reply": json.dumps([{"id": "zaphod-42"}]), "at": NOW}
+    store.write(lambda c: c.execute(insert(Reply), [reply]))
+
+
+def _count(store: Store, table: type) -> int:
+    with store.reading() as connection:
+        return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def _found_in(folder: Path) -> list[str]:
+    content = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    return [secret for secret in SECRETS if secret.encode() in content]
+
+
+def test_no_byte_of_the_person_is_left_in_any_file_of_the_home(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    _fill(store)
+    assert _found_in(tmp_path) == list(SECRETS)
+    assert erase(store, "zaphod-42", "dpo", NOW) == Erased(snapshots=2, words=1, waiting=0)
+    assert _found_in(tmp_path) == []
+    store.close()
+    assert _found_in(tmp_path) == []
+
+
+def test_the_counts_stay_and_the_others_too(store: Store) -> None:
+    _fill(store)
+    before = [_count(store, table) for table in (Lead, Handoff, Snapshot, Disposition)]
+    erase(store, "zaphod-42", "dpo", NOW)
+    assert [_count(store, table) for table in (Lead, Handoff, Snapshot, Disposition)] == before
+    assert _count(store, Reply) == 0
+    with store.reading() as connection:
+        left = connection.execute(select(Lead).where(Lead.erased.is_not(None))).one()
+        others = connection.execute(
+            select(func.count()).where(Disposition.reason == "no budget")
+        ).scalar_one()
+        noted = connection.execute(select(Audit.who, Audit.act, Audit.what)).all()
+    assert (left.campaign, left.created is None) == ("Spring fair", False)
+    assert others == 300
+    assert noted == [("dpo", "erase", "one lead")]
+
+
+def test_words_that_wait_for_an_unknown_lead_are_erased_too(store: Store) -> None:
+    say(store, lost("zaphod-42", reason=SECRETS[3]))
+    assert erase(store, "zaphod-42", "dpo", NOW) == Erased(0, 0, waiting=1)
+    assert _count(store, Waiting) == 0
+
+
+def test_an_erased_lead_that_comes_again_is_a_new_lead(store: Store) -> None:
+    _fill(store)
+    erase(store, "zaphod-42", "dpo", NOW)
+    assert erase(store, "zaphod-42", "dpo", NOW) is None
+    hand(store, "zaphod-42")
+    assert say(store, Said("zaphod-42", "contacted", MONDAY)) == ["stored"]
+
+
+def test_only_what_has_long_been_quiet_expires(store: Store) -> None:
+    hand(store, "quiet", "again")
+    hand(store, "again", at=NOW + timedelta(days=150))
+    with store.reading() as connection:
+        assert expired(connection, 100, NOW + timedelta(days=99)) == []
+        assert expired(connection, 100, NOW + timedelta(days=200)) == ["quiet"]
+        assert expired(connection, 100, NOW + timedelta(days=251)) == ["again", "quiet"]
+
+
+def test_rows_that_name_the_lead_leave_the_rejects(tmp_path: Path) -> None:
+    path = tmp_path / "leads.rejects.csv"
+    path.write_text('file,line,field,value,reason\nx.csv,2,id,"a,b",twice\nx.csv,3,id,c,twice\n')
+    assert scrub(tmp_path, "a,b") == 1
+    assert path.read_text().splitlines()[1:] == ["x.csv,3,id,c,twice"]
+    assert scrub(tmp_path, "a,b") == 0
