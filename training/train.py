@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.agreement import Agreement, FieldUse
+from features.agreement import Agreement
 from features.encoder import Encoder
 from features.errors import UsageError
 from features.files import open_table
@@ -22,13 +22,12 @@ from serving.scorer import Scorer
 from serving.sums import Spread
 from training.choose import Choice, choose_fields
 from training.evaluate import Evaluation, judge
-from training.fit import Effort, Fitted, Parameters, Recipe, fit, recency_weights
+from training.fit import Parameters, Recipe
 from training.further import Further, judge_further, with_further
 from training.growth import how_many_more
 from training.labels import Labelled, label
 from training.moved import Drift, drift
 from training.page import page
-from training.points import rules_scorer
 from training.record import artefact_of, record_of
 from training.rolling import Origin, roll
 from training.score_interval import fit_interval
@@ -38,11 +37,9 @@ from training.spread import Held, fit_spread, held
 from training.track import Registered, register
 from training.tune import PRESETS, Preset, Tuned, tune
 from training.views import caution, days_of, judged_rows
+from training.work import Plan, Progress, Work
 
-_FEWEST_TO_FIT = 2
-"""Won and not-won leads without which nothing can be held out."""
 _MOST_LOOKED_AT = 5_000
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -53,6 +50,10 @@ class Training:
     labelled: Labelled
     split: Split
     choice: Choice
+    work: Work
+    """The leads and the plan, for further fits on the same."""
+    judged: Scorer
+    """What was judged: fitted on the earlier leads alone."""
     verdict: Verdict
     growth: str
     """About how many more outcomes would do; empty where the model scores."""
@@ -82,68 +83,6 @@ class JudgedLeads:
     judged_digest: str
 
 
-@dataclass(frozen=True)
-class _Work:
-    """What the steps of a training share."""
-
-    labelled: Labelled
-    history: History
-    agreement: Agreement
-    split: Split
-    place: Vector | None
-    fields: dict[str, FieldUse]
-    recipe: Recipe
-    effort: Effort
-    seed: int
-    progress: Progress
-
-    def leads(self, rows: Rows) -> Leads:
-        return self.labelled.history.leads.take(rows.tolist())
-
-    def labels(self, rows: Rows) -> npt.NDArray[np.int8]:
-        return self.labelled.labels[rows]
-
-    def weight(self, rows: Rows) -> Vector:
-        return recency_weights(self._place(rows) if len(rows) else None, len(rows))
-
-    def can_fit(self, rows: Rows) -> bool:
-        won = int(self.labels(rows).sum())
-        return bool(self.fields) and min(won, len(rows) - won) >= _FEWEST_TO_FIT
-
-    def why_no_model(self, rows: Rows) -> str:
-        """Say what the earlier leads lack for a model."""
-        if not self.fields:
-            return "no field is left to predict from"
-        won = int(self.labels(rows).sum())
-        fewer, lacks = min((won, "won"), (len(rows) - won, "lost"))
-        return f"of {len(rows):,} earlier leads {f'only {fewer}' if fewer else 'none'} was {lacks}"
-
-    def fit(self, rows: Rows, which: str) -> Fitted:
-        return fit(
-            self.leads(rows),
-            self.labels(rows),
-            self.weight(rows),
-            self.agreement,
-            self.fields,
-            self.recipe,
-            self.seed,
-            lambda step: self.progress(f"fitting on {which}: {step}"),
-            self._place(rows),
-            self.effort,
-        )
-
-    def rules(self, rows: Rows) -> Scorer:
-        part = replace(
-            self.labelled,
-            history=self.labelled.history.take(rows.tolist()),
-            labels=self.labels(rows),
-        )
-        return rules_scorer(self.agreement, self.fields, part, self.weight(rows))
-
-    def _place(self, rows: Rows) -> Vector | None:
-        return None if self.place is None else self.place[rows]
-
-
 def train(
     path: Path,
     agreement: Agreement,
@@ -156,6 +95,7 @@ def train(
     preset: Preset = "default",
     seconds: float = 300.0,
     trials: int | None = None,
+    keep: Callable[[History], None] = lambda _: None,
 ) -> Training:
     """Train, judge and register a model.
 
@@ -175,6 +115,7 @@ def train(
         preset: how much is tried.
         seconds: for the search of preset `best`.
         trials: of that search; given, the clock plays no part.
+        keep: what else is done with the leads that were read, such as storing them.
 
     Raises:
         UsageError: when the export does not fit the agreement.
@@ -183,34 +124,81 @@ def train(
     intake = Intake()
     progress("reading the export")
     history = read_history(open_table(path, agreement.export), agreement, intake)
+    keep(history)
+    plan = Plan(recipe, seed, preset, seconds, trials)
+    training = train_on(history, agreement, plan, progress, intake, str(path))
+    progress("registering")
+    return enrol(training, home, name, promote)
+
+
+def train_on(
+    history: History,
+    agreement: Agreement,
+    plan: Plan,
+    progress: Progress,
+    intake: Intake,
+    source: str,
+) -> Training:
+    """Train and judge a model on leads, wherever they come from; nothing is registered yet.
+
+    Args:
+        history: leads with what became of them.
+        agreement: what both sides agreed.
+        plan: how the model is made.
+        progress: told what is being done.
+        intake: the account of the reading.
+        source: where the leads come from, for errors.
+
+    Raises:
+        UsageError: when no lead has a known outcome.
+
+    """
     labelled = label(history, agreement)
     if not len(labelled.labels):
         account = "; ".join(f"{n} {why}" for why, n in labelled.unlabelled.items())
         raise UsageError(
-            f"{path}: no lead has a known outcome ({account or 'the file is empty'}). Bring a "
+            f"{source}: no lead has a known outcome ({account or 'there are no leads'}). Bring a "
             "longer history, or check [outcomes] and horizon_days in the agreement"
         )
     progress("looking for leaks")
     choice = choose_fields(labelled, history, agreement)
-    parts = split(labelled.history, labelled.labels, agreement, seed)
+    parts = split(labelled.history, labelled.labels, agreement, plan.seed)
     place = order(labelled.history, agreement)
-    effort = PRESETS[preset]
-    work = _Work(
-        labelled, history, agreement, parts, place, choice.fields, recipe, effort, seed, progress
-    )
+    effort = PRESETS[plan.preset]
+    work = Work(labelled, history, agreement, parts, place, choice.fields, plan, effort, progress)
     tuned = None
-    if preset == "best" and work.can_fit(parts.earlier):
-        tuned = _tuned(work, seconds, trials)
+    if plan.preset == "best" and work.can_fit(parts.earlier):
+        tuned = _tuned(work)
         work = replace(work, effort=tuned.effort)
-    training = _trained(work, choice, intake, tuned)
-    progress("registering")
-    name = name or (recipe if training.verdict.scorer == "model" else "points")
+    return _trained(work, choice, intake, tuned)
+
+
+def enrol(
+    training: Training,
+    home: Home,
+    name: str | None = None,
+    promote: bool = False,
+    more: Mapping[str, Any] | None = None,
+) -> Training:
+    """Keep a training as a run, and register its model.
+
+    Args:
+        training: as `train_on` gives it.
+        home: where runs and models are kept.
+        name: of the run; None: that of the recipe.
+        promote: whether to make it champion.
+        more: further tables of the run, by file name.
+
+    """
+    scored_by_model = training.verdict.scorer == "model"
+    name = name or (training.work.plan.recipe if scored_by_model else "points")
     record = record_of(training, name, page(training, name))
+    record = replace(record, tables={**record.tables, **(more or {})})
     registered = register(home, artefact_of(training), record, promote)
     return replace(training, registered=registered)
 
 
-def _tuned(work: _Work, seconds: float, trials: int | None) -> Tuned:
+def _tuned(work: Work) -> Tuned:
     rows = work.split.earlier
     return tune(
         work.leads(rows),
@@ -218,15 +206,15 @@ def _tuned(work: _Work, seconds: float, trials: int | None) -> Tuned:
         work.weight(rows),
         work.agreement,
         work.fields,
-        None if work.place is None else work.place[rows],
-        work.seed,
-        seconds,
-        trials,
+        work.places(rows),
+        work.plan.seed,
+        work.plan.seconds,
+        work.plan.trials,
         work.progress,
     )
 
 
-def _trained(work: _Work, choice: Choice, intake: Intake, tuned: Tuned | None) -> Training:
+def _trained(work: Work, choice: Choice, intake: Intake, tuned: Tuned | None) -> Training:
     earlier, later = work.split.earlier, work.split.later
     labels = work.labels(later)
     later_leads = work.leads(later)
@@ -236,9 +224,11 @@ def _trained(work: _Work, choice: Choice, intake: Intake, tuned: Tuned | None) -
     days = days_of(later_leads)
     clusters = None if days is None else np.array(days)
     if work.can_fit(earlier):
-        verdict = takes_over(labels, said, by_rules, clusters, work.seed)
+        verdict = takes_over(labels, said, by_rules, clusters, work.plan.seed)
     else:
-        verdict = rules_alone(labels, by_rules, work.why_no_model(earlier), clusters, work.seed)
+        verdict = rules_alone(
+            labels, by_rules, work.why_no_model(earlier), clusters, work.plan.seed
+        )
     judged = model if verdict.scorer == "model" else rules
     probability = said if verdict.scorer == "model" else by_rules
     work.progress("judging on later leads")
@@ -251,10 +241,10 @@ def _trained(work: _Work, choice: Choice, intake: Intake, tuned: Tuned | None) -
     work.progress("value and time to conversion")
     past, sums = _past(work) if verdict.scorer == "model" else ([], [])
     sums += [held(judged, later_leads, labels)]
-    further = judge_further(work.labelled, work.history, judged, work.split, work.seed)
+    further = judge_further(work.labelled, work.history, judged, work.split, work.plan.seed)
     final, parameters = _final(work, verdict)
     final = replace(final, spread=_spread(sums))
-    final = with_further(final, work.labelled, work.history, further, work.seed)
+    final = with_further(final, work.labelled, work.history, further, work.plan.seed)
     told = JudgedLeads(
         later_leads,
         labels,
@@ -267,6 +257,8 @@ def _trained(work: _Work, choice: Choice, intake: Intake, tuned: Tuned | None) -
         labelled=work.labelled,
         split=work.split,
         choice=choice,
+        work=work,
+        judged=judged,
         verdict=verdict,
         growth=growth,
         evaluation=evaluation,
@@ -275,23 +267,23 @@ def _trained(work: _Work, choice: Choice, intake: Intake, tuned: Tuned | None) -
         further=further,
         origins=past,
         scorer=final,
-        parameters=parameters,
+        parameters={**parameters, "preset": work.plan.preset},
         tuned=tuned,
         later=told,
         registered=Registered("", "", "", False),
     )
 
 
-def _evaluated(work: _Work, labels: npt.NDArray[np.int8], said: Vector) -> Evaluation | None:
+def _evaluated(work: Work, labels: npt.NDArray[np.int8], said: Vector) -> Evaluation | None:
     """Judge what was said of the later leads; None where these have one outcome only."""
     if not 0 < labels.sum() < len(labels):
         return None
     history, later = work.labelled.history, work.split.later
     view = judged_rows(history, later, labels, said, work.agreement)
-    return judge(view, work.agreement, work.seed)
+    return judge(view, work.agreement, work.plan.seed)
 
 
-def _growth(work: _Work) -> str:
+def _growth(work: Work) -> str:
     """Say about how many more outcomes would show a model to be better."""
     if not work.fields:
         return "no field is left to predict from: look at [fields] of the agreement"
@@ -303,11 +295,11 @@ def _growth(work: _Work) -> str:
         encoder.encode(work.leads(later)),
         work.labels(later),
         encoder.columns,
-        work.seed,
+        work.plan.seed,
     ).sentence
 
 
-def _past(work: _Work) -> tuple[list[Origin], list[Held | None]]:
+def _past(work: Work) -> tuple[list[Origin], list[Held | None]]:
     """Judge the recipe, with little effort, at several moments of the past."""
     quick = replace(work, effort=PRESETS["fast"], progress=lambda _: None)
     splits = origins(work.labelled.history, work.labelled.labels, work.agreement)
@@ -323,7 +315,7 @@ def _past(work: _Work) -> tuple[list[Origin], list[Held | None]]:
         return scorer.probabilities(leads)
 
     thinned = [_thinned(part) for part in splits]
-    return roll(thinned, work.labelled.labels, said, work.seed), sums
+    return roll(thinned, work.labelled.labels, said, work.plan.seed), sums
 
 
 def _spread(sums: list[Held | None]) -> Spread | None:
@@ -340,7 +332,7 @@ def _thinned(part: Split) -> Split:
     return Split(earlier, later, part.method)
 
 
-def _drift(work: _Work) -> Drift:
+def _drift(work: Work) -> Drift:
     earlier, later = work.split.earlier, work.split.later
     before, after = work.leads(earlier), work.leads(later)
     return drift(
@@ -352,14 +344,14 @@ def _drift(work: _Work) -> Drift:
     )
 
 
-def _final(work: _Work, verdict: Verdict) -> tuple[Scorer, Parameters]:
+def _final(work: Work, verdict: Verdict) -> tuple[Scorer, Parameters]:
     """Fit what was shown to be better on all leads, and the interval of a score beside it."""
     rows = np.arange(len(work.labelled.labels))
     if verdict.scorer == "rules":
         scorer = work.rules(rows)
         log_odds = scorer.blend.log_odds(scorer.encoder.encode(work.leads(rows)))
         interval = fit_interval(log_odds, work.labels(rows), work.weight(rows))
-        return replace(scorer, interval=interval), {"recipe": "points", "seed": work.seed}
+        return replace(scorer, interval=interval), {"recipe": "points", "seed": work.plan.seed}
     fitted = work.fit(rows, "all leads")
     unseen = fitted.unseen
     interval = fit_interval(unseen.log_odds, work.labels(rows)[unseen.rows], unseen.weight)
