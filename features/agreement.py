@@ -24,6 +24,7 @@ from features.sections import (
     Grade,
     Grades,
     Kind,
+    LearningRules,
     PointsRule,
     Rule,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "Grade",
     "Grades",
     "Kind",
+    "LearningRules",
     "PointsRule",
     "Rule",
     "from_dict",

@@ -19,18 +19,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
 from features.agreement import Agreement, Disposition
 from features.leads import History
+from training.censoring import NOT_DECIDED, Moments, label_as_of, moments
 
 _MANY_OPEN = 0.1
 """Share of the decided leads from which old open leads are worth a word."""
 _ALONE = 3
-_FAR = timedelta(days=180)
+_FAR = np.timedelta64(180, "D")
 """Further than this from all but `_ALONE` moments of the export, a date is a slip of the pen."""
 Labels = npt.NDArray[np.int8]
 DECIDED: tuple[Disposition, ...] = ("won", "lost", "unqualified")
@@ -68,38 +69,32 @@ class Labelled:
         )
 
 
-def label(history: History, agreement: Agreement) -> Labelled:
-    """Give every lead whose outcome is known its label. See the module for the rules."""
-    as_of = last_moment(history) if agreement.columns.created else None
-    horizon = timedelta(days=agreement.horizon_days)
-    rows: list[int] = []
-    labels: list[int] = []
-    unlabelled: Counter[str] = Counter()
-    still_open = 0
-    for i, disposition in enumerate(history.dispositions):
-        learning = getattr(agreement.learning, disposition)
-        created = history.leads.created[i]
-        if learning == "censored":
-            unlabelled[_censored(disposition)] += 1
-            is_over = not (as_of and created and created + horizon > as_of)
-            still_open += disposition == "open" and is_over
-        elif as_of and created and created + horizon > as_of:
-            unlabelled["too young: its horizon is not over"] += 1
-        else:
-            in_time = _in_time(created, history.closed[i], horizon)
-            rows.append(i)
-            labels.append(int(learning == "positive" and in_time))
-    taught = history.take(rows)
-    return Labelled(taught, np.array(labels, dtype=np.int8), unlabelled, as_of, still_open)
+def label(history: History, agreement: Agreement, known_until: datetime | None = None) -> Labelled:
+    """Give every lead whose outcome is known its label. See the module for the rules.
 
+    Args:
+        history: leads with their last disposition.
+        agreement: says what a disposition teaches, and the horizon.
+        known_until: the moment up to which dispositions are known; None: the last in the history.
 
-def _censored(disposition: Disposition) -> str:
-    return "open: not decided yet" if disposition == "open" else f"{disposition}: not yet"
-
-
-def _in_time(created: datetime | None, closed: datetime | None, horizon: timedelta) -> bool:
-    # Without a closing time the win itself is all that is known.
-    return created is None or closed is None or closed < created + horizon
+    """
+    start, decided = moments(history.leads.created), moments(history.closed)
+    as_of = None
+    if agreement.columns.created:
+        as_of = known_until or _last(start, decided, history.dispositions)
+    told = label_as_of(
+        start,
+        decided,
+        history.dispositions,
+        as_of,
+        agreement.horizon_days,
+        agreement.learning,
+    )
+    rows = np.flatnonzero(told.weight)
+    unlabelled = Counter(reason for reason in told.reasons.tolist() if reason)
+    still_open = int((told.complete & (told.reasons == NOT_DECIDED)).sum())
+    taught = history.take(rows.tolist())
+    return Labelled(taught, told.labels[rows], unlabelled, as_of, still_open)
 
 
 def last_moment(history: History) -> datetime | None:
@@ -107,17 +102,16 @@ def last_moment(history: History) -> datetime | None:
 
     CRMs fill in the closing date that they expect of an open lead; it says nothing of today.
     """
-    pairs = zip(history.closed, history.dispositions, strict=True)
-    closed = [moment for moment, disposition in pairs if disposition in DECIDED]
-    return _latest(_known([*history.leads.created, *closed]))
+    return _last(moments(history.leads.created), moments(history.closed), history.dispositions)
 
 
-def _latest(moments: list[datetime]) -> datetime | None:
-    """Return the latest moment that is not alone: one slip of the pen must not age every lead."""
-    ordered = sorted(moments, reverse=True)
-    crowd = ordered[_ALONE] if len(ordered) > 100 * _ALONE else None
-    return next((m for m in ordered if crowd is None or m - crowd < _FAR), None)
-
-
-def _known(moments: Sequence[datetime | None]) -> list[datetime]:
-    return [moment for moment in moments if moment is not None]
+def _last(start: Moments, closed: Moments, dispositions: Sequence[Disposition]) -> datetime | None:
+    decided = np.fromiter((d in DECIDED for d in dispositions), np.bool_, len(dispositions))
+    known = np.concatenate([start, closed[decided]])
+    known = known[~np.isnat(known)]
+    # One slip of the pen must not age every lead: the latest moment that is not alone counts.
+    if len(known) > 100 * _ALONE:
+        crowd = np.partition(known, -_ALONE - 1)[-_ALONE - 1]
+        known = known[known - crowd < _FAR]
+    latest: datetime | None = known.max().item() if len(known) else None
+    return latest
