@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -25,22 +24,10 @@ from serving.registry import LoadedModel
 from serving.scorer import Scorer
 from serving.timing import Timing
 from serving.value import ValueModel
-from tests.training.deals import (
-    HORIZON,
-    START,
-    agreement,
-    chances_of,
-    history_of,
-    leads_of,
-    scorer_of,
-)
+from tests.training.deals import AGREED, AS_OF, World, labelled_with, world
 from training.golden import golden_rows
-from training.labels import label
 from training.timing import fit_timing
 from training.value import fit_value
-
-AGREED = agreement()
-AS_OF = START + timedelta(days=720)
 
 
 def same_for_all() -> Effects:
@@ -48,24 +35,24 @@ def same_for_all() -> Effects:
 
 
 @pytest.fixture(scope="module")
-def leads() -> Leads:
-    return leads_of(1500, 3)
+def made() -> World:
+    return world(1500, 3, slow_product=True)
 
 
 @pytest.fixture(scope="module")
-def scorer(leads: Leads) -> Scorer:
+def leads(made: World) -> Leads:
+    return made.leads
+
+
+@pytest.fixture(scope="module")
+def scorer(made: World) -> Scorer:
     """A scorer with both models, each by field."""
-    random = np.random.default_rng(1)
-    won = random.random(len(leads)) < chances_of(leads)
-    slow = np.array([p == "pro" for p in leads.column("product")])
-    day = HORIZON * random.beta(np.where(slow, 5.0, 1.5), 3.4)
-    values = np.where(won, np.where(slow, 9000.0, 1000.0) * random.lognormal(0, 0.3, 1500), 0.0)
-    columns = {**leads.columns, "value": [float(v) if v else None for v in values]}
-    told = history_of(Leads(leads.ids, columns, leads.created), won, day, AS_OF)
-    plain = scorer_of(leads, AGREED)
-    labelled = label(told, AGREED)
-    value = fit_value(labelled, plain, np.arange(len(labelled.labels))).model
-    return replace(plain, value=value, timing=fit_timing(told, plain, AS_OF).model)
+    dear = np.array([p == "pro" for p in made.leads.column("product")])
+    noise = np.random.default_rng(1).lognormal(0, 0.3, 1500)
+    labelled = labelled_with(np.where(dear, 9000.0, 1000.0) * noise, made.leads, made.won)
+    value = fit_value(labelled, made.scorer, np.arange(len(labelled.labels))).model
+    timing = fit_timing(made.exported(), made.scorer, AS_OF).model
+    return replace(made.scorer, value=value, timing=timing)
 
 
 @pytest.fixture

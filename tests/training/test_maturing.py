@@ -11,42 +11,23 @@ import pytest
 from features.leads import History
 from serving.maturing import OTHERS, interval, maturing
 from serving.scorer import Scorer
-from tests.training.deals import (
-    HORIZON,
-    START,
-    agreement,
-    chances_of,
-    history_of,
-    leads_of,
-    scorer_of,
-)
+from tests.training.deals import AS_OF, START, world
 from training.maturing import MaturingEvaluation, evaluate_maturing, known_at
 from training.timing import fit_timing
 
-AGREED = agreement()
-AS_OF = START + timedelta(days=720)
 SINCE = START + timedelta(days=450)
 
 
-def world(seed: int, strayed: float = 0.0) -> tuple[History, Scorer]:
-    """A full export and a scorer with the timing that was known at `SINCE`."""
-    random = np.random.default_rng(seed)
-    leads = leads_of(3000, seed)
-    quarter = [int((c - START).days // HORIZON) if c else 0 for c in leads.created]
-    # Each campaign is better or worse than its leads look, anew in each quarter.
-    campaigns = [int(str(name)[-1]) for name in leads.column("campaign")]
-    groups = [6 * q + name for q, name in zip(quarter, campaigns, strict=True)]
-    better = np.exp(random.normal(0, strayed, 60))[groups]
-    won = random.random(len(leads)) < np.clip(chances_of(leads) * better, 0, 1)
-    day = HORIZON * random.beta(1.7, 3.4, len(leads))
-    scorer = scorer_of(leads, AGREED)
-    told = history_of(leads, won, day, AS_OF)
-    timing = fit_timing(known_at(told, SINCE), scorer, SINCE).model
-    return told, replace(scorer, timing=timing)
+def timed(seed: int, strayed: float = 0.0) -> tuple[History, Scorer]:
+    """A full export of a world, and its scorer with the timing that was known at `SINCE`."""
+    made = world(3000, seed, strayed=strayed)
+    told = made.exported()
+    timing = fit_timing(known_at(told, SINCE), made.scorer, SINCE).model
+    return told, replace(made.scorer, timing=timing)
 
 
 def test_expected_final_wins_come_true_and_intervals_cover() -> None:
-    found = [evaluate_maturing(*world(seed), AS_OF, SINCE) for seed in range(6)]
+    found = [evaluate_maturing(*timed(seed), AS_OF, SINCE) for seed in range(6)]
 
     assert all(one is not None for one in found)
     wins, expected = (sum(getattr(one, n) for one in found) for n in ("wins", "expected"))
@@ -55,9 +36,9 @@ def test_expected_final_wins_come_true_and_intervals_cover() -> None:
 
 
 def test_groups_that_stray_widen_the_interval() -> None:
-    told, scorer = world(1)
+    told, scorer = timed(1)
     steady = evaluate_maturing(told, scorer, AS_OF, SINCE)
-    restless = evaluate_maturing(*world(1, strayed=0.5), AS_OF, SINCE)
+    restless = evaluate_maturing(*timed(1, strayed=0.5), AS_OF, SINCE)
 
     assert steady is not None
     assert restless is not None
@@ -65,7 +46,7 @@ def test_groups_that_stray_widen_the_interval() -> None:
 
 
 def test_the_wins_so_far_and_the_open_leads_make_the_final_wins() -> None:
-    told, scorer = world(2)
+    told, scorer = timed(2)
     moment = AS_OF - timedelta(days=100)
     past = known_at(told, moment)
     recent = past.take(
@@ -80,7 +61,7 @@ def test_the_wins_so_far_and_the_open_leads_make_the_final_wins() -> None:
 
 
 def test_a_group_whose_horizon_is_over_has_nothing_to_come() -> None:
-    told, scorer = world(2)
+    told, scorer = timed(2)
     old = told.take(range(50))
 
     (found,) = maturing(scorer, old, AS_OF, ["spring"] * 50).values()
@@ -89,7 +70,7 @@ def test_a_group_whose_horizon_is_over_has_nothing_to_come() -> None:
 
 
 def test_small_groups_are_not_named() -> None:
-    told, scorer = world(2)
+    told, scorer = timed(2)
 
     found = maturing(scorer, told.take(range(30)), AS_OF, ["large"] * 21 + ["one firm"] * 9)
 
@@ -97,14 +78,14 @@ def test_small_groups_are_not_named() -> None:
 
 
 def test_a_scorer_without_timing_is_refused() -> None:
-    told, scorer = world(2)
+    told, scorer = timed(2)
 
     with pytest.raises(ValueError, match="no timing model"):
         maturing(replace(scorer, timing=None), told, AS_OF, [None] * len(told))
 
 
 def test_an_earlier_export_knows_nothing_of_what_came_later() -> None:
-    told, _ = world(3)
+    told, _ = timed(3)
 
     past = known_at(told, SINCE)
 

@@ -10,29 +10,19 @@ import pytest
 
 from features.leads import Leads
 from serving.scorer import Scorer
-from tests.training.deals import (
-    agreement,
-    chances_of,
-    history_of,
-    labelled_with,
-    leads_of,
-    scorer_of,
-)
+from tests.training.deals import AGREED, history_of, labelled_with, leads_of, scorer_of, world
 from training.labels import Labelled
 from training.value import FittedValue, ValueEvaluation, evaluate_value, fit_value, values_of
 
-AGREED = agreement()
 WORTH = {"basic": 1000.0, "plus": 2000.0, "pro": 8000.0}
 
 
 def made(rows: int, seed: int, spread: float, by_product: bool = True) -> tuple[Labelled, Scorer]:
     """Labelled leads whose value follows the product (or nothing), with a log-normal tail."""
-    random = np.random.default_rng(seed)
-    leads = leads_of(rows, seed)
-    won = random.random(rows) < chances_of(leads)
-    usual = [WORTH[str(p)] if by_product else 3000.0 for p in leads.column("product")]
-    values = np.array(usual) * random.lognormal(0.0, spread, rows)
-    return labelled_with(values, leads, won, AGREED), scorer_of(leads, AGREED)
+    deals = world(rows, seed)
+    usual = [WORTH[str(p)] if by_product else 3000.0 for p in deals.leads.column("product")]
+    values = np.array(usual) * np.random.default_rng([seed, 1]).lognormal(0.0, spread, rows)
+    return labelled_with(values, deals.leads, deals.won), deals.scorer
 
 
 def judged(
@@ -126,12 +116,12 @@ def test_a_slip_of_the_pen_moves_little() -> None:
 def test_equal_values_are_expected_as_they_are() -> None:
     leads = leads_of(600, 5)
     won = np.arange(600) % 5 == 0
-    labelled = labelled_with(np.full(600, 750.0), leads, won, AGREED)
+    labelled = labelled_with(np.full(600, 750.0), leads, won)
 
-    fitted, found = judged(labelled, scorer_of(leads, AGREED))
+    fitted, found = judged(labelled, scorer_of(leads))
 
     assert fitted.model is not None
-    matrix = scorer_of(leads, AGREED).encoder.encode(leads)
+    matrix = scorer_of(leads).encoder.encode(leads)
     assert fitted.model.expected(matrix) == pytest.approx(750)
     assert found.rank_correlation is None
     assert found.total.value == pytest.approx(1)
