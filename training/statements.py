@@ -14,16 +14,6 @@ _NAMED = 5
 """Campaigns or fields that a sentence names; the table has the others."""
 
 
-def statements(evaluation: Evaluation) -> tuple[str, ...]:
-    """Say what the later leads show: the order, the probabilities, campaigns, grades."""
-    return (
-        *order_sentences(evaluation),
-        *calibration_sentences(evaluation),
-        *campaign_sentences(evaluation),
-        *grade_sentences(evaluation.grades),
-    )
-
-
 def share(value: float) -> str:
     """Write a share: `41 %`, `4.1 %`.
 

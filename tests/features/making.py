@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from features.agreement import Agreement, Export, from_dict
 from features.cells import Cell
+from features.errors import FileError
 from features.files import Reject, open_table
 from features.leads import History, Intake, Leads, read_history, read_nightly
 
@@ -47,6 +50,12 @@ def read(path: Path, **export: Any) -> Read:
         for name, values in chunk.columns.items():
             cells[name] += values
     return Read(table.columns, cells, lines, rejects)
+
+
+def refused(path: Path, match: str, **export: Any) -> None:
+    """Expect that a table is refused, with an error that says `match`."""
+    with pytest.raises(FileError, match=match):
+        read(path, **export)
 
 
 def a_file(folder: Path, content: str | bytes, name: str = "leads.csv") -> Path:

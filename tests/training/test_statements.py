@@ -19,7 +19,6 @@ from training.statements import (
     in_the_large,
     order_sentences,
     segment_sentences,
-    statements,
 )
 
 RANDOM = np.random.default_rng(2)
@@ -31,7 +30,7 @@ SALES = agreed(columns=IN_TIME, capacity={"leads_per_day": 3})
 
 
 def told(evaluation: Evaluation) -> str:
-    return " ".join(statements(evaluation))
+    return " ".join([*order_sentences(evaluation), *calibration_sentences(evaluation)])
 
 
 def with_figure(name: str, value: float, low: float, high: float) -> Evaluation:
