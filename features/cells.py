@@ -31,6 +31,9 @@ _EPOCH = re.compile(r"\d{9,13}(?:\.\d+)?")
 _TRAILING_ZEROS = re.compile(r"-?(?:0|[1-9]\d*)\.0+")
 _LONGEST_DATE = 64
 _DATE_LIKE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}(\D.*)?", re.DOTALL)
+_DATE_PARTS = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(?=\d)", re.ASCII)
+_DAY_FIRST_MARK = "."
+"""Between the parts it is how day-first countries write dates, whatever a file does else."""
 _SHORT_DATE = re.compile(
     r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?: (\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.ASCII
 )
@@ -184,10 +187,25 @@ def moment(value: Cell, day_first: bool = False) -> datetime:
         ValueError: when it is no time, or none between 1900 and 2200.
 
     """
+    when = _in_range(value, day_first)
+    return when if when.tzinfo is None else when.astimezone(UTC).replace(tzinfo=None)
+
+
+def day(value: Cell, day_first: bool = False) -> date:
+    """Read a cell as a day, the one that is written whatever zone stands behind it; see `moment`.
+
+    Raises:
+        ValueError: when it is no time, or none between 1900 and 2200.
+
+    """
+    return _in_range(value, day_first).date()
+
+
+def _in_range(value: Cell, day_first: bool) -> datetime:
     when = _from_text(text_of(value), day_first)
     if not 1900 <= when.year < 2200:
         raise ValueError(f"{text_of(value)!r} is not a time between 1900 and 2200")
-    return when if when.tzinfo is None else when.astimezone(UTC).replace(tzinfo=None)
+    return when
 
 
 def _from_number(value: float) -> datetime:
@@ -215,14 +233,18 @@ def _from_short_date(value: str, day_first: bool) -> datetime | None:
     if not found:
         return None
     first, mark, second, year, *clock = found.groups()
-    # Dots between the parts are how day-first countries write dates, whatever a file does else.
-    day, month = (first, second) if day_first or mark == "." else (second, first)
+    starts_with_day = day_first or mark == _DAY_FIRST_MARK
+    day, month = (first, second) if starts_with_day else (second, first)
     hour, minute, second_of_minute = (int(part or 0) for part in clock)
     try:
         return datetime(int(year), int(month), int(day), hour, minute, second_of_minute)
     except ValueError as error:
-        order = "day first" if day_first else "month first"
-        raise ValueError(f"{value!r} is not a time, read {order}; see export.day_first") from error
+        raise _not_in_this_order(value, starts_with_day) from error
+
+
+def _not_in_this_order(value: str, day_first: bool) -> ValueError:
+    order = "day first" if day_first else "month first"
+    return ValueError(f"{value!r} is not a time, read {order}; see export.day_first")
 
 
 def _by_dateutil(value: str, day_first: bool) -> datetime:
@@ -230,6 +252,13 @@ def _by_dateutil(value: str, day_first: bool) -> datetime:
     if len(value) > _LONGEST_DATE or not (_DATE_LIKE.fullmatch(value) or _MONTH_NAME.search(value)):
         raise ValueError(f"{value!r} is not a time")
     year_first = value[:4].isdigit()
+    parts = _DATE_PARTS.match(value)
+    if parts and not year_first:
+        day_first = day_first or parts[2] == _DAY_FIRST_MARK
+        # Else dateutil would turn the order round where only the other one makes a date.
+        month = parts[3] if day_first else parts[1]
+        if int(month) > 12:
+            raise _not_in_this_order(value, day_first)
     try:
         found: datetime = dateparser.parse(
             _GMT_BEFORE_OFFSET.sub("", value),

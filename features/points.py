@@ -1,9 +1,4 @@
-"""Points by rule: the scorecard that both sides agree on, as one column for each field.
-
-A rule holds of a cell when all that it says holds. `is` names categories whatever their case and
-spacing, the options of a multi-select field, or what is read of a contact: the kind of an e-mail's
-domain, the region of a phone number. `at_least` and `at_most` include their bound.
-"""
+"""Points by rule: the scorecard that both sides agree on, as one column for each field."""
 
 from __future__ import annotations
 
@@ -13,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from features.agreement import Agreement, FieldUse, Kind, PointsRule, Rule
-from features.cells import Cell, key_of, number, text_of
-from features.fields import DERIVE, CellReader, Codes, Column, split_tokens
+from features.agreement import Agreement, FieldUse, Kind, PointsRule
+from features.cells import Cell, key_of
+from features.fields import CellReader, Codes, Column
+from features.rules import RuleReader
 
 _BOUNDED: tuple[Kind, ...] = ("number", "category")
 _NAMED: tuple[Kind, ...] = ("number", "category", "options", "email", "phone")
@@ -58,42 +54,17 @@ class PointsEncoder(CellReader):
 
     def code(self, read: Cell, created: datetime | None) -> Codes:
         """Return the points of all rules that hold, added up; a missing cell may have some."""
-        return (float(sum(rule.points for rule in self.rules if self._holds(rule, read))),)
+        reading = self._reading
+        return (float(sum(rule.points for rule in self.rules if reading.holds(rule, read))),)
 
-    def _holds(self, rule: Rule, cell: Cell) -> bool:
-        if rule.filled is not None and rule.filled != (cell is not None):
-            return False
-        if rule.is_ is not None and not self._keys(cell) & {key_of(value) for value in rule.is_}:
-            return False
-        if rule.at_least is None and rule.at_most is None:
-            return True
-        # What is no number compares as NaN does: it is on neither side of a bound.
-        value = self._number(cell)
-        low = -math.inf if rule.at_least is None else rule.at_least
-        return low <= value <= (math.inf if rule.at_most is None else rule.at_most)
-
-    def _keys(self, cell: Cell) -> frozenset[str]:
-        if cell is None:
-            return frozenset()
-        if self.read_as == "options":
-            return split_tokens(cell, self.separator)
-        return frozenset({key_of(self._read(cell))})
-
-    def _read(self, cell: Cell) -> str:
-        if self.read_as == "email" or self.read_as == "phone":
-            return DERIVE[self.read_as](cell)
-        return text_of(cell)
-
-    def _number(self, cell: Cell) -> float:
-        try:
-            return number(cell, self.decimal)
-        except ValueError:
-            return math.nan
+    @property
+    def _reading(self) -> RuleReader:
+        return RuleReader(self.read_as, self.separator, self.decimal)
 
     def remark(self, cell: Cell) -> str | None:
         """Name text that is no number where a rule asks for one."""
         bounded = any(r.at_least is not None or r.at_most is not None for r in self.rules)
-        odd = bounded and cell is not None and math.isnan(self._number(cell))
+        odd = bounded and cell is not None and math.isnan(self._reading.number(cell))
         return "is not a number, so no bound of a rule holds" if odd else None
 
     def shown(self, cell: Cell) -> str | None:
@@ -104,9 +75,9 @@ class PointsEncoder(CellReader):
             return "filled"
         if self.read_as == "options":
             named = [key_of(value) for rule in self.rules for value in rule.is_ or ()]
-            found = self._keys(cell)
+            found = self._reading.keys(cell)
             return ", ".join(dict.fromkeys(n for n in named if n in found)) or "(none known)"
-        return self._read(cell)
+        return self._reading.text(cell)
 
     def state(self) -> dict[str, Any]:
         """Return the rules and how the field is read."""

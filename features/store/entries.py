@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from features.agreement import Agreement
 from features.cells import Cell, text_of
 from features.leads import Leads
+from features.store.feedback import apply_waiting
+from features.store.keys import CHUNK, arrive, insert_new, keys_of
 from features.store.tables import Lead, Snapshot
+from features.store.texts import MAX_NAME, digest_of, storable
 
 Origin = Literal["handoff", "export", "score"]
-
-CHUNK = 5000
-"""Leads in one statement; SQLite takes 32,766 parameters and PostgreSQL 65,535."""
+_FACTS = ("created", "campaign", "source")
 
 
 class Entered(NamedTuple):
@@ -39,9 +38,11 @@ def enter(
 ) -> Entered:
     """Add leads that are new, and a snapshot of each that says more than its last one.
 
+    Feedback that waited for them is applied; that of a hand-off is, once the hand-off is there.
+
     Args:
         connection: of a write.
-        leads: ids must be distinct.
+        leads: those of an export or a scoring have distinct ids.
         agreement: says which columns are campaign and source, and which tell the outcome.
         at: the moment of which each lead's fields tell, one for each lead.
         origin: where they come from. A hand-off has a snapshot of its own each time.
@@ -55,16 +56,9 @@ def enter(
         keys += found
         moments = at[start : start + len(part)]
         snapshots += _snapshots(connection, found, part, agreement, moments, origin)
+    if origin != "handoff":
+        apply_waiting(connection, leads.ids)
     return Entered(keys, snapshots)
-
-
-def keys_of(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
-    """Return the keys of those of the leads that the store knows."""
-    found: dict[str, int] = {}
-    for start in range(0, len(ids), CHUNK):
-        some = select(Lead.id, Lead.key).where(Lead.id.in_(ids[start : start + CHUNK]))
-        found.update(connection.execute(some).all())
-    return found
 
 
 def _parts(leads: Leads) -> Iterator[tuple[int, Leads]]:
@@ -76,29 +70,50 @@ def _parts(leads: Leads) -> Iterator[tuple[int, Leads]]:
 
 
 def _keys(connection: Connection, leads: Leads, agreement: Agreement, now: datetime) -> list[int]:
-    known = keys_of(connection, leads.ids)
-    rows = [i for i, id_ in enumerate(leads.ids) if id_ not in known]
-    if rows:
-        names = agreement.columns
-        columns = {
-            role: leads.column(name) if name else [None] * len(leads)
-            for role, name in (("campaign", names.campaign), ("source", names.source))
-        }
-        added = [
-            {
-                "id": leads.ids[i],
-                "created": leads.created[i],
-                "campaign": storable(text_of(columns["campaign"][i])) or None,
-                "source": storable(text_of(columns["source"][i])) or None,
-                "added": now,
-            }
-            for i in rows
-        ]
+    known, rows = keys_of(connection, leads.ids), _rows(leads, agreement)
+    new = [row | {"added": now} for row in rows if row["id"] not in known]
+    _fill_in(connection, [row for row in rows if row["id"] in known])
+    if new:
+        arrive(connection)
         # Another writer may have added some of them meanwhile.
-        new = _insert(connection)(Lead).on_conflict_do_nothing(index_elements=["id"])
-        connection.execute(new, added)
-        known |= keys_of(connection, [leads.ids[i] for i in rows])
+        connection.execute(insert_new(connection, Lead), new)
+        known |= keys_of(connection, [row["id"] for row in new])
     return [known[id_] for id_ in leads.ids]
+
+
+def _rows(leads: Leads, agreement: Agreement) -> list[dict[str, Any]]:
+    names = agreement.columns
+    campaigns, sources = (
+        [storable(text_of(cell))[:MAX_NAME] or None for cell in leads.column(name)]
+        if name
+        else [None] * len(leads)
+        for name in (names.campaign, names.source)
+    )
+    return [
+        {"id": id_, "created": created, "campaign": campaign, "source": source}
+        for id_, created, campaign, source in zip(
+            leads.ids, leads.created, campaigns, sources, strict=True
+        )
+    ]
+
+
+def _fill_in(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Add what was not known of leads when they arrived; what was known stays."""
+    lacking = or_(Lead.created.is_(None), Lead.campaign.is_(None), Lead.source.is_(None))
+    some = select(Lead.id, Lead.created, Lead.campaign, Lead.source).where(
+        Lead.id.in_([row["id"] for row in rows]), lacking
+    )
+    lacks = {row.id: row for row in connection.execute(some)}
+    added = [
+        {"of": row["id"], **{f"new_{name}": row[name] for name in _FACTS}}
+        for row in rows
+        if (known := lacks.get(row["id"]))
+        and any(getattr(known, name) is None and row[name] is not None for name in _FACTS)
+    ]
+    if added:
+        filled = {n: func.coalesce(getattr(Lead, n), bindparam(f"new_{n}")) for n in _FACTS}
+        change = update(Lead).where(Lead.id == bindparam("of")).values(filled)
+        connection.execute(change, added)
 
 
 def _snapshots(
@@ -158,22 +173,3 @@ def fields_of(snapshot: str) -> dict[str, Cell]:
     """Read the fields of a snapshot."""
     fields: dict[str, Cell] = json.loads(snapshot)
     return fields
-
-
-def digest_of(text: str) -> str:
-    """Return a short digest of a text, in hex (BLAKE2b, 16 bytes)."""
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def storable(text: str) -> str:
-    """Return a text that every database takes: no NUL, no half of a surrogate pair."""
-    if "\x00" not in text and text.isascii():
-        return text
-    return (
-        text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    )
-
-
-def _insert(connection: Connection) -> Any:
-    """Return the insert of the connection's dialect, which can pass over what is there."""
-    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert

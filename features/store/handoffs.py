@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select
 
 from features.agreement import Agreement
-from features.leads import Leads
-from features.store.entries import CHUNK, enter
+from features.cells import Cell, text_of
+from features.leads import Fault, Faults, Leads, admit
+from features.rules import route_of
+from features.spreadsheet import saved_moment
+from features.store.entries import enter
 from features.store.feedback import apply_waiting
+from features.store.keys import CHUNK
+from features.store.said import GRACE
 from features.store.tables import Handoff, Lead
+from features.store.texts import MAX_NAME, fault_of_id, storable
+
+_OWN = ("id", "at", "owner", "team")
+"""What a hand-off consists of beside the lead's fields."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,76 @@ class Handover:
     team: str | None = None
 
 
+def read_handovers(
+    columns: Mapping[str, Sequence[Cell]], agreement: Agreement, faults: Faults, now: datetime
+) -> tuple[Leads, list[Handover]]:
+    """Read rows of cells as leads and their hand-offs.
+
+    Args:
+        columns: `id` (or the agreed id column), `at`, `owner`, `team`; all others are fields.
+        agreement: what the fields mean, and who gets a lead whose owner is not named.
+        faults: filled with the rows that cannot be handed over; their hand-offs are of no use.
+        now: when a lead was handed over of which no time is told.
+
+    """
+    names = agreement.columns
+    own = [name for name in _OWN if name != "id" and name in columns]
+    ids = columns[names.id] if names.id in columns else columns["id"]
+    fields = {n: cells for n, cells in columns.items() if n not in (*own, "id")}
+    leads = admit({**fields, names.id: ids}, agreement, faults, need_created=False)
+    told: dict[str, Sequence[Cell]] = {name: columns[name] for name in own}
+    handovers = []
+    for i, id_ in enumerate(leads.ids):
+        if reason := fault_of_id(id_):
+            faults.setdefault(i, Fault("id", leads.ids[i][:MAX_NAME], reason))
+        at, owner, team = (told[n][i] if n in told else None for n in ("at", "owner", "team"))
+        try:
+            when = now if at is None else saved_moment(at, agreement.export.day_first)
+        except ValueError as error:
+            reason = str(error).removeprefix(f"{text_of(at)!r} ")
+            faults.setdefault(i, Fault("at", at, reason))
+            when = now
+        handover = Handover(when, _name(owner), _name(team))
+        if fault := _fault_of(handover, leads.created[i], now):
+            faults.setdefault(i, fault)
+        handovers.append(handover)
+    return leads, _routed(leads, handovers, agreement)
+
+
+def _name(cell: Cell) -> str | None:
+    return storable(text_of(cell)) or None
+
+
+def _fault_of(handover: Handover, created: datetime | None, now: datetime) -> Fault | None:
+    at = handover.at
+    if at > now + GRACE:
+        return Fault("at", at.isoformat(), f"lies after now ({now:%Y-%m-%d %H:%M} UTC)")
+    if created is not None and at < created - GRACE:
+        reason = f"lies before the lead was created ({created:%Y-%m-%d %H:%M})"
+        return Fault("at", at.isoformat(), reason)
+    for name, text in (("owner", handover.owner), ("team", handover.team)):
+        if text and len(text) > MAX_NAME:
+            return Fault(name, f"{text[:40]}...", f"is over {MAX_NAME} characters")
+    return None
+
+
+def _routed(leads: Leads, handovers: list[Handover], agreement: Agreement) -> list[Handover]:
+    """Give the leads of which no owner is named to those of the agreed routes."""
+    if not agreement.routes:
+        return handovers
+    names = {rule.field for route in agreement.routes for rule in route.all}
+    columns = {name: leads.column(name) for name in names}
+    routed = []
+    for i, handover in enumerate(handovers):
+        if handover.owner is None:
+            lead = {name: cells[i] for name, cells in columns.items()}
+            if route := route_of(lead, agreement):
+                team = handover.team or route.team or None
+                handover = Handover(handover.at, route.owner, team)
+        routed.append(handover)
+    return routed
+
+
 def hand_over(
     connection: Connection,
     leads: Leads,
@@ -33,29 +112,25 @@ def hand_over(
 ) -> list[bool]:
     """Write hand-offs down with their snapshots; return which of them were new.
 
-    A hand-off of the same lead at the same moment is the same hand-off, and is kept as it was.
+    A hand-off of the same lead at the same moment is the same hand-off, and is kept as it was. A
+    lead that is handed over again later has a new one, with a snapshot of its own.
     """
     known = _known_handoffs(connection, leads.ids)
-    moments = [handover.at for handover in handovers]
-    new = [(id_, at) not in known for id_, at in zip(leads.ids, moments, strict=True)]
+    new: list[bool] = []
+    for id_, handover in zip(leads.ids, handovers, strict=True):
+        new.append((id_, handover.at) not in known)
+        known.add((id_, handover.at))
     rows = [i for i, is_new in enumerate(new) if is_new]
-    fresh = leads.take(rows)
-    entered = enter(connection, fresh, agreement, [moments[i] for i in rows], "handoff", now)
     if rows:
-        connection.execute(
-            insert(Handoff),
-            [
-                {
-                    "lead": lead,
-                    "at": moments[i],
-                    "owner": handovers[i].owner,
-                    "team": handovers[i].team,
-                    "snapshot": snapshot,
-                }
-                for i, lead, snapshot in zip(rows, *entered, strict=True)
-            ],
-        )
-        apply_waiting(connection, fresh.ids)
+        fresh, passed = leads.take(rows), [handovers[i] for i in rows]
+        moments = [handover.at for handover in passed]
+        entered = enter(connection, fresh, agreement, moments, "handoff", now)
+        added = [
+            {"lead": lead, "snapshot": snapshot, **asdict(handover)}
+            for lead, snapshot, handover in zip(*entered, passed, strict=True)
+        ]
+        connection.execute(insert(Handoff), added)
+        apply_waiting(connection, sorted(set(fresh.ids)))
     return new
 
 

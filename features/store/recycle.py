@@ -12,7 +12,8 @@ from sqlalchemy import Connection, and_, func, select
 from features.agreement import Agreement
 from features.cells import Cell
 from features.sections import Recycle
-from features.store.entries import CHUNK, fields_of
+from features.store.entries import fields_of
+from features.store.keys import CHUNK
 from features.store.states import RECYCLED, handed, steps, words
 from features.store.tables import Disposition, Handoff, Lead, Snapshot
 

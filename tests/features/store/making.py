@@ -8,8 +8,9 @@ from typing import Any
 from features.agreement import Agreement
 from features.leads import Leads, admit
 from features.store.database import Store
-from features.store.feedback import Kept, Refused, Said, keep
+from features.store.feedback import Kept, keep
 from features.store.handoffs import Handover, hand_over
+from features.store.said import Refused, Said
 from tests.features.making import an_agreement
 
 MONDAY = datetime(2026, 3, 2, 9)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from features.store.database import Store
-from features.store.feedback import Refused, Said
+from features.store.said import Refused, Said
 from features.store.tables import Disposition, Handoff, Snapshot, Waiting
 from tests.features.store.making import MONDAY, hand, lost, say
 

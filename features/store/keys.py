@@ -1,0 +1,51 @@
+"""How many leads are looked up at once, and how writers keep out of each other's way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from features.store.tables import Lead
+
+CHUNK = 5000
+"""Leads in one statement; SQLite takes 32,766 parameters and PostgreSQL 65,535."""
+_ARRIVALS = 7_310_552
+"""The number under which arriving leads and waiting feedback wait for one another."""
+
+
+def keys_of(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Return the keys of those of the leads that the store knows."""
+    found: dict[str, int] = {}
+    for start in range(0, len(ids), CHUNK):
+        some = select(Lead.id, Lead.key).where(Lead.id.in_(ids[start : start + CHUNK]))
+        found.update(connection.execute(some).all())
+    return found
+
+
+def insert_new(connection: Connection, table: Any) -> Any:
+    """Return an insert that passes over the rows that are there already."""
+    insert = postgresql.insert if _is_postgresql(connection) else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
+
+
+def stay_unknown(connection: Connection) -> None:
+    """See to it that no lead arrives until this transaction ends.
+
+    Else feedback could be set aside for a lead in the moment in which it arrives, and wait forever.
+    On SQLite there is one writer at a time anyhow.
+    """
+    if _is_postgresql(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:n)"), {"n": _ARRIVALS})
+
+
+def arrive(connection: Connection) -> None:
+    """Wait until nobody looks for leads that are unknown, and keep them waiting; see above."""
+    if _is_postgresql(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _ARRIVALS})
+
+
+def _is_postgresql(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"

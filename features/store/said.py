@@ -1,0 +1,277 @@
+"""What sales says of a lead: read from the cells of a file or a request, and checked.
+
+One reading for every door. What has one meaning is read; what has none, or two, is told.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import NamedTuple, TypeVar
+
+from features.agreement import Agreement
+from features.cells import Cell, Memo, cell, key_of, missing_as_none, number, text_of
+from features.errors import UsageError
+from features.leads import Fault
+from features.sections import DISPOSITIONS, STEPS
+from features.spreadsheet import ROUNDED_NUMBER, saved_day, saved_moment
+from features.store.texts import MAX_NAME, digest_of, fault_of_id, storable
+
+T = TypeVar("T")
+
+MAX_REASON = 2000
+"""Characters of a reason; more is a pasted mail, not a reason."""
+GRACE = timedelta(days=1)
+"""A date without its hour may lie up to a day before the hand-off, or ahead of the clock."""
+WORDS = ("id", "at", "code", "by", "value", "reason", "return_on")
+"""What feedback consists of; id, at and code are needed."""
+_OTHER_HEADINGS = {
+    "id": ("lead", "lead_id"),
+    "at": ("date", "time", "timestamp", "when"),
+    "code": ("disposition", "status", "outcome", "result"),
+    "by": ("owner", "rep", "user"),
+    "value": ("amount", "deal_value"),
+    "reason": ("comment", "note", "notes"),
+    "return_on": ("until", "return", "return_date", "follow_up"),
+}
+_WITH_VALUE = ("won", "opportunity")
+_WITH_RETURN = ("not_ready", "in_contract", "unreachable")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What sales says of a lead: what became of it, or how far it is."""
+
+    id: str
+    code: str
+    at: datetime
+    by: str | None = None
+    value: float | None = None
+    reason: str | None = None
+    return_on: date | None = None
+
+    def as_dict(self) -> dict[str, str | float | None]:
+        """Return it as JSON values."""
+        return {
+            "id": self.id,
+            "code": self.code,
+            "at": self.at.isoformat(),
+            "by": self.by,
+            "value": self.value,
+            "reason": self.reason,
+            "return_on": self.return_on.isoformat() if self.return_on else None,
+        }
+
+    @classmethod
+    def of(cls, content: Mapping[str, str | float | None]) -> Said:
+        """Read back what `as_dict` returned."""
+        returns = content["return_on"]
+        days = {
+            "at": datetime.fromisoformat(str(content["at"])),
+            "return_on": date.fromisoformat(str(returns)) if returns else None,
+        }
+        return cls(**{**content, **days})  # type: ignore[arg-type]  # the fields as they were
+
+    @property
+    def digest(self) -> str:
+        """The same for the same words, so that a replay is known as one."""
+        return digest_of(json.dumps(list(self.as_dict().values())))
+
+
+class Refused(NamedTuple):
+    """Feedback that cannot be kept, with the reason and the cure."""
+
+    fault: Fault
+
+
+class _UnreadableError(Exception):
+    def __init__(self, field: str, value: Cell, reason: str) -> None:
+        super().__init__(reason)
+        self.fault = Fault(field, value, reason)
+
+
+class Reader:
+    """Reads feedback by an agreement: its words, its dates, its decimal mark."""
+
+    def __init__(self, agreement: Agreement, both_orders: bool = False) -> None:
+        """Read by an agreement.
+
+        Args:
+            agreement: what words and dates mean.
+            both_orders: whether the dates are written in both orders; see
+                `features.spreadsheet.saved_moment`.
+
+        """
+        self._headings = headings(agreement)
+        self._codes = Memo(_code_reader(agreement))
+        self._clean = missing_as_none(agreement.export.missing)
+        self._decimal = agreement.export.decimal
+        self._day_first = agreement.export.day_first
+        self._both_orders = both_orders
+
+    def item(self, item: object) -> Said | Fault:
+        """Read one item of a request: an object of raw values."""
+        if not isinstance(item, dict):
+            return Fault("", None, f"must be an object of {', '.join(WORDS)}")
+        cells: dict[str, Cell] = {}
+        for name, raw in item.items():
+            word = self._headings.get(_plain(name))
+            if word is None or word in cells:
+                known = ", ".join(WORDS)
+                why = "is given twice" if word else f"is no part of feedback, which has {known}"
+                return Fault(storable(name)[:MAX_NAME], None, why)
+            try:
+                free = isinstance(raw, str) and word in ("by", "reason")
+                cells[word] = cell(storable(raw) if free else raw)
+            except UnicodeError:
+                return Fault(word, None, "holds half a character")
+            except (ValueError, OverflowError) as error:
+                return Fault(word, None, str(error))
+        return self.said(cells)
+
+    def said(self, cells: Mapping[str, Cell]) -> Said | Fault:
+        """Read one row of cells by the names of `WORDS`; those not there are missing."""
+        clean = {name: self._clean(value) for name, value in cells.items()}
+        try:
+            return Said(
+                _id(clean.get("id")),
+                self._codes[clean.get("code")],
+                self._at(clean.get("at")),
+                text_of(clean.get("by")) or None,
+                self._value(clean.get("value")),
+                text_of(clean.get("reason")) or None,
+                self._return_on(clean.get("return_on")),
+            )
+        except _UnreadableError as error:
+            return error.fault
+
+    def _at(self, value: Cell) -> datetime:
+        if value is None:
+            raise _UnreadableError("at", None, "the time is missing")
+        first = self._day_first
+        return _read("at", value, lambda v: saved_moment(v, first, self._both_orders))
+
+    def _return_on(self, value: Cell) -> date | None:
+        if value is None:
+            return None
+        first = self._day_first
+        return _read("return_on", value, lambda v: saved_day(v, first, self._both_orders))
+
+    def _value(self, value: Cell) -> float | None:
+        if value is None:
+            return None
+        return _read("value", value, lambda v: number(v, self._decimal))
+
+
+def _read(field: str, value: Cell, read: Callable[[Cell], T]) -> T:
+    try:
+        return read(value)
+    except ValueError as error:
+        # The value stands beside the reason; a reply must not repeat it.
+        raise _UnreadableError(
+            field, value, str(error).removeprefix(f"{text_of(value)!r} ")
+        ) from None
+
+
+def _id(value: Cell) -> str:
+    text = text_of(value)
+    if reason := fault_of_id(text):
+        raise _UnreadableError("id", value, reason)
+    if ROUNDED_NUMBER.fullmatch(text):
+        reason = "is a number that a spreadsheet has rounded; format the column as text there"
+        raise _UnreadableError("id", value, reason)
+    return text
+
+
+def _code_reader(agreement: Agreement) -> Callable[[Cell], str]:
+    """Return what reads a disposition or a step: its own name, or the CRM's word for it."""
+    meanings: dict[str, str] = {key_of(raw): code for raw, code in agreement.raw_outcomes()}
+    meanings |= {name: name for name in (*DISPOSITIONS, *STEPS)}
+
+    def code(value: Cell) -> str:
+        if value is None:
+            raise _UnreadableError("code", None, "the disposition is missing")
+        key = key_of(value)
+        found = meanings.get(key) or meanings.get(re.sub(r"[\s-]+", "_", key))
+        if found is None:
+            names = ", ".join((*DISPOSITIONS, *STEPS))
+            reason = f"is no disposition and no step; say {names}, or a word of [outcomes]"
+            raise _UnreadableError("code", value, reason)
+        return found
+
+    return code
+
+
+def headings(agreement: Agreement) -> dict[str, str]:
+    """Return which part of feedback a heading names, by the heading without case and marks."""
+    columns = agreement.columns
+    agreed = {"id": columns.id, "code": columns.outcome, "value": columns.value}
+    found = {_plain(other): word for word, others in _OTHER_HEADINGS.items() for other in others}
+    found |= {_plain(name): word for word, name in agreed.items() if name}
+    return found | {_plain(word): word for word in WORDS}
+
+
+def columns_of(names: Iterable[str], agreement: Agreement) -> dict[str, str]:
+    """Return the column of a file for each part of feedback that it has.
+
+    Raises:
+        UsageError: when a part that is needed is not there, or two columns stand for one part.
+
+    """
+    known, found = headings(agreement), dict[str, str]()
+    for name in names:
+        word = known.get(_plain(name))
+        if word is None or _plain(found.get(word, "")) == _plain(word):
+            continue
+        if word in found and _plain(name) != _plain(word):
+            raise UsageError(
+                f"the columns {found[word]!r} and {name!r} both stand for {word}; rename one"
+            )
+        found[word] = name
+    if absent := [word for word in ("id", "at", "code") if word not in found]:
+        raise UsageError(
+            f"no column for {', '.join(absent)} among {', '.join(names)}; "
+            f"feedback has the columns {', '.join(WORDS)}"
+        )
+    return found
+
+
+def _plain(heading: str) -> str:
+    return re.sub(r"[\W_]+", "", heading).casefold()
+
+
+def fault_of(said: Said, now: datetime) -> Fault | None:
+    """Return what is wrong with feedback by itself, or None."""
+    if said.at > now + GRACE:
+        return Fault("at", said.at.isoformat(), f"lies after now ({now:%Y-%m-%d %H:%M} UTC)")
+    if said.value is not None:
+        if not math.isfinite(said.value) or said.value < 0:
+            return Fault("value", said.value, "a value is a sum of money, 0 or more")
+        if said.code not in _WITH_VALUE:
+            what = " or ".join(_WITH_VALUE)
+            reason = f"a lead that is {said.code} has no value; leave it empty, or say {what}"
+            return Fault("value", said.value, reason)
+    if said.return_on is not None:
+        if said.code not in _WITH_RETURN:
+            what = ", ".join(_WITH_RETURN)
+            reason = f"only {what} come back; leave it empty for {said.code}"
+            return Fault("return_on", said.return_on.isoformat(), reason)
+        if said.return_on < said.at.date():
+            reason = f"lies before the feedback itself ({said.at:%Y-%m-%d})"
+            return Fault("return_on", said.return_on.isoformat(), reason)
+    for name, text, most in (("by", said.by, MAX_NAME), ("reason", said.reason, MAX_REASON)):
+        if text and len(text) > most:
+            return Fault(name, f"{text[:40]}...", f"is over {most:,} characters")
+    return None
+
+
+def fault_before(said: Said, handed: datetime | None) -> Fault | None:
+    """Return the fault of feedback that lies before the first hand-off of its lead, or None."""
+    if handed is None or said.at >= handed - GRACE:
+        return None
+    reason = f"lies before the lead was handed over ({handed:%Y-%m-%d %H:%M})"
+    return Fault("at", said.at.isoformat(), reason)
