@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select
 
 from features.store.database import Store, open_store
 from features.store.erasure import Erased, erase, expired, scrub
-from features.store.feedback import Said
+from features.store.said import Said
 from features.store.tables import Audit, Disposition, Handoff, Lead, Reply, Snapshot, Waiting
 from tests.features.store.making import MONDAY, NOW, hand, lost, say
 
