@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
+    from training.evaluate import Evaluation
+
 EXPERIMENT = "leadq"
 _REQUIREMENTS = ("lightgbm", "mlflow", "numpy", "pandas", "phonenumbers", "pydantic", "tldextract")
 _NOBODY = {"mlflow.user": "leadq", "mlflow.source.name": "leadq"}
@@ -236,6 +238,24 @@ def promote(home: Home, version: str) -> str | None:
             f"no version {version!r} of the model; there are: {known or 'none'}"
         ) from error
     return str(before.version) if before is not None else None
+
+
+@registry_errors()
+def keep_prospective(home: Home, version: str, found: Evaluation) -> dict[str, float]:
+    """Log what a version's scores came to in its run; return what its backtest promised.
+
+    Each call adds a point to the metrics `prospective_...`, so that MLflow shows their course.
+    """
+    client = connect(home)
+    run_id = client.get_model_version(MODEL, version).run_id
+    run = client.get_run(run_id)
+    for name, value in found.as_metrics().items():
+        client.log_metric(run_id, f"prospective_{name}", value)
+    return {
+        name: value
+        for name, value in run.data.metrics.items()
+        if not name.startswith("prospective_")
+    }
 
 
 def _versions(client: MlflowClient) -> list[Any]:

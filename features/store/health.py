@@ -1,0 +1,140 @@
+"""How the loop is doing, read from the store: what was handed over and what came back."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from features.sections import STEPS
+from features.store.states import DECISIONS, words
+from features.store.tables import Disposition, Handoff, Lead, Score
+
+_GRACE = timedelta(days=1)
+"""A word whose date has no hour may lie up to a day before the hand-off it answers."""
+
+
+class Passed(NamedTuple):
+    """A hand-off and what sales did with it before the next one of the same lead."""
+
+    at: datetime
+    team: str | None
+    touched: datetime | None
+    """When sales first said anything of it."""
+    answered: datetime | None
+    """When it got a disposition; steps are none."""
+
+
+def passed(connection: Connection, since: datetime, as_of: datetime) -> list[Passed]:
+    """Return the hand-offs of a stretch of time, `since` inclusive, `as_of` exclusive."""
+    within = (Handoff.at >= since, Handoff.at < as_of)
+    rows = connection.execute(
+        select(Handoff.lead, Handoff.at, Handoff.team).where(*within).order_by(Handoff.at)
+    ).all()
+    touched = select(Handoff.lead).where(*within)
+    moments: dict[int, list[datetime]] = {}
+    said: dict[int, list[tuple[datetime, str]]] = {}
+    every = select(Handoff.lead, Handoff.at).where(Handoff.lead.in_(touched)).order_by(Handoff.at)
+    for lead, at in connection.execute(every):
+        moments.setdefault(lead, []).append(at)
+    answers = (
+        select(Disposition.lead, Disposition.at, Disposition.code)
+        .where(Disposition.lead.in_(touched), Disposition.at < as_of)
+        .order_by(Disposition.at)
+    )
+    for lead, at, code in connection.execute(answers):
+        said.setdefault(lead, []).append((at, code))
+    return [_passed(at, team, moments[lead], said.get(lead, [])) for lead, at, team in rows]
+
+
+def _passed(
+    at: datetime,
+    team: str | None,
+    handoffs: Sequence[datetime],
+    said: Sequence[tuple[datetime, str]],
+) -> Passed:
+    place = bisect_left(handoffs, at) + 1
+    until = handoffs[place] - _GRACE if place < len(handoffs) else datetime.max
+    own = [(max(when, at), code) for when, code in said if at - _GRACE <= when < until]
+    answers = [when for when, code in own if code not in STEPS and code != "open"]
+    return Passed(at, team, own[0][0] if own else None, answers[0] if answers else None)
+
+
+def lost_reasons(
+    connection: Connection, since: datetime, as_of: datetime
+) -> dict[str, dict[str, int]]:
+    """Return how often each reason was given, by code, for what was not won.
+
+    Reasons are counted without regard to case and spaces at the ends; none is an empty text.
+    """
+    word = words(as_of)
+    text = func.lower(func.trim(func.coalesce(word.c.reason, "")))
+    rows = (
+        select(word.c.code, text, func.count())
+        .where(word.c.at >= since, word.c.code.not_in(("won", "open")))
+        .group_by(word.c.code, text)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for code, reason, count in connection.execute(rows):
+        found.setdefault(code, {})[reason] = count
+    return found
+
+
+def graded(connection: Connection, grades: Sequence[str], as_of: datetime) -> list[datetime]:
+    """Return when each lead first got one of the grades."""
+    first = func.min(Score.at)
+    rows = (
+        select(first)
+        .where(Score.grade.in_(grades), Score.at < as_of)
+        .group_by(Score.lead)
+        .order_by(first)
+    )
+    return list(connection.execute(rows).scalars())
+
+
+@dataclass(frozen=True)
+class GivenScore:
+    """The first score that a model gave a lead, and what became of the lead."""
+
+    lead: int
+    created: datetime | None
+    campaign: str | None
+    model: str
+    at: datetime
+    probability: float
+    grade: str
+    lane: str | None
+    propensity: float | None
+    code: str | None
+    """The word that counts; None where sales has said nothing."""
+    closed: datetime | None
+    value: float | None
+    origin: str | None
+
+
+def given_scores(connection: Connection, as_of: datetime) -> list[GivenScore]:
+    """Return the first score of each lead by each model, with the word that counts.
+
+    A score given after a decision was known predicts nothing and is left out.
+    """
+    first = func.row_number().over(
+        partition_by=(Score.lead, Score.model), order_by=(Score.at, Score.key)
+    )
+    ranked = select(Score, first.label("place")).where(Score.at < as_of).subquery()
+    word = words(as_of)
+    rows = (
+        select(Lead.key, Lead.created, Lead.campaign)
+        .add_columns(ranked.c.model, ranked.c.at, ranked.c.probability, ranked.c.grade)
+        .add_columns(ranked.c.lane, ranked.c.propensity)
+        .add_columns(word.c.code, word.c.at, word.c.value, word.c.origin)
+        .join(ranked, ranked.c.lead == Lead.key)
+        .outerjoin(word, word.c.lead == Lead.key)
+        .where(ranked.c.place == 1)
+        .where(func.coalesce(ranked.c.at < word.c.at, True) | word.c.code.not_in(DECISIONS))
+        .order_by(ranked.c.at, Lead.key)
+    )
+    return [GivenScore(*row) for row in connection.execute(rows)]

@@ -1,0 +1,90 @@
+"""`leadq status`: how the loop between sales and marketing is doing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from leadq.common import (
+    DEFAULT_AGREEMENT,
+    AgreementFile,
+    AsJson,
+    err,
+    now,
+    open_home,
+    open_the_store,
+    print_json,
+    read_agreement,
+    say,
+    working,
+)
+
+if TYPE_CHECKING:
+    from features.home import Home
+    from training.evaluate import Evaluation
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: leadq status --days 30")
+def status(
+    days: Annotated[int, typer.Option(min=1, help="How far hand-offs are looked back on.")] = 90,
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+    as_json: AsJson = False,
+) -> None:
+    """Show the loop's health: what came back, promises kept, and what scores were worth."""
+    from features.store.health import given_scores, graded, lost_reasons, passed
+    from serving.health import health_lines, months, teams
+    from training.prospective import (
+        by_model,
+        lift_lines,
+        measured_lift,
+        prospective_lines,
+        truth_of,
+    )
+
+    home, moment, agreed = open_home(), now(), read_agreement(agreement)
+    since = moment - timedelta(days=days)
+    with working("reading the store"), open_the_store(home) as store:
+        with store.reading() as connection:
+            handed = passed(connection, since, moment)
+            reasons = lost_reasons(connection, since, moment)
+            brought = graded(connection, ("A", "B"), moment)
+            scores = given_scores(connection, moment)
+        truth = truth_of(scores, agreed, moment)
+        models = by_model(truth, agreed)
+        lift = measured_lift(truth)
+        promises = _kept_in_mlflow(home, models)
+    found = teams(handed, agreed.sla.sales, moment)
+    whole = months(brought, since, moment)
+    say(f"the last {days} days:")
+    say(*health_lines(found, reasons, whole, agreed.sla.sales, agreed.sla.marketing))
+    say("scores and what became of the leads:")
+    say(*prospective_lines(truth, models, promises))
+    say(*lift_lines(lift))
+    if as_json:
+        print_json(
+            {
+                "teams": [asdict(team) for team in found],
+                "marketing": [asdict(month) for month in whole],
+                "models": {name: model.as_metrics() for name, model in models.items()},
+                "promises": promises,
+                "without_outcome": dict(truth.waiting),
+                "measured_lift": None if lift is None else asdict(lift),
+            }
+        )
+
+
+def _kept_in_mlflow(home: Home, models: dict[str, Evaluation]) -> dict[str, dict[str, Any]]:
+    """Write what scores were worth beside the backtest; return the backtests by version."""
+    from features.errors import ModelError
+    from training.track import keep_prospective
+
+    try:
+        return {version: keep_prospective(home, version, it) for version, it in models.items()}
+    except ModelError as error:
+        err.print(f"warning: not kept in MLflow: {error}", markup=False)
+        return {}

@@ -1,0 +1,166 @@
+"""The loop's health in words: what came back, how fast, and which promises were kept."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from features.sections import MarketingPromise, SalesPromise
+from features.store.health import Passed
+
+_FEWEST_OF_A_REASON = 3
+"""Rarer reasons are counted together: what one person wrote of one lead is not for a table."""
+_MOST_REASONS = 5
+
+
+@dataclass(frozen=True)
+class Promise:
+    """How often a promise was kept, among the leads for which its time is over."""
+
+    kept: int
+    due: int
+
+
+@dataclass(frozen=True)
+class Team:
+    """What one team did with the leads handed to it."""
+
+    name: str
+    handed: int
+    answered: int
+    """With a disposition."""
+    touch_hours: float | None
+    """Median hours to the first touch, of all its leads; None while half are untouched."""
+    answer_days: float | None
+    """Median days to a disposition; None while half have none."""
+    touch: Promise
+    answer: Promise
+
+
+@dataclass(frozen=True)
+class Month:
+    """How many A and B leads marketing brought in a whole month."""
+
+    name: str
+    leads: int
+
+
+def teams(rows: Sequence[Passed], promise: SalesPromise, now: datetime) -> list[Team]:
+    """Account for hand-offs by team, the largest first; all together come first of all."""
+    by_team: dict[str, list[Passed]] = defaultdict(list)
+    for row in rows:
+        by_team[row.team or "no team"].append(row)
+    ordered = sorted(by_team.items(), key=lambda item: (-len(item[1]), item[0]))
+    groups = [("all teams", list(rows)), *ordered] if len(ordered) != 1 else ordered
+    return [_team(name, part, promise, now) for name, part in groups if part]
+
+
+def _team(name: str, rows: Sequence[Passed], promise: SalesPromise, now: datetime) -> Team:
+    touch, answer = (
+        timedelta(hours=promise.first_touch_hours),
+        timedelta(days=promise.disposition_days),
+    )
+    return Team(
+        name=name,
+        handed=len(rows),
+        answered=sum(row.answered is not None for row in rows),
+        touch_hours=_median([(row.at, row.touched) for row in rows], now, timedelta(hours=1)),
+        answer_days=_median([(row.at, row.answered) for row in rows], now, timedelta(days=1)),
+        touch=_kept([(row.at, row.touched) for row in rows], touch, now),
+        answer=_kept([(row.at, row.answered) for row in rows], answer, now),
+    )
+
+
+def _median(
+    spans: Sequence[tuple[datetime, datetime | None]], now: datetime, unit: timedelta
+) -> float | None:
+    """Return the median wait by Kaplan & Meier 1958: those still waiting count as they should."""
+    waits = sorted(((end or now) - start, end is None) for start, end in spans)
+    waiting, share = len(waits), 1.0
+    for wait, goes_on in waits:
+        if not goes_on:
+            share *= 1 - 1 / waiting
+            if share <= 0.5:
+                return wait / unit
+        waiting -= 1
+    return None
+
+
+def _kept(
+    spans: Sequence[tuple[datetime, datetime | None]], limit: timedelta, now: datetime
+) -> Promise:
+    due = [(start, end) for start, end in spans if start + limit <= now]
+    kept = sum(end is not None and end - start <= limit for start, end in due)
+    return Promise(kept, len(due))
+
+
+def months(graded: Sequence[datetime], since: datetime, now: datetime) -> list[Month]:
+    """Count the leads that first got a good grade, by whole month of a stretch of time."""
+    counts = Counter(f"{at:%Y-%m}" for at in graded)
+    found, at = [], since.replace(day=1)
+    while f"{at:%Y-%m}" < f"{now:%Y-%m}":
+        if at.date() >= since.date():
+            found.append(Month(f"{at:%Y-%m}", counts[f"{at:%Y-%m}"]))
+        at = (at + timedelta(days=32)).replace(day=1)
+    return found
+
+
+def health_lines(
+    found: Sequence[Team],
+    reasons: Mapping[str, Mapping[str, int]],
+    brought: Sequence[Month],
+    sales: SalesPromise,
+    marketing: MarketingPromise,
+) -> Iterator[str]:
+    """Tell the loop's health in plain words."""
+    if not found:
+        yield "no lead was handed over in this time; say which were with: leadq handoff FILE"
+    for team in found:
+        yield f"  {team.name}: {team.handed:,} leads handed over, {_share(team)}"
+        touched = _span(team.touch_hours, "h")
+        yield (
+            f"    first touch after {touched} (median); within {sales.first_touch_hours:g} h: "
+            f"{_promise(team.touch)}"
+        )
+        yield (
+            f"    disposition after {_span(team.answer_days, 'days')} (median); within "
+            f"{sales.disposition_days} days: {_promise(team.answer)}"
+        )
+    promised = marketing.leads_graded_a_or_b_per_month
+    for month in brought:
+        kept = "kept" if month.leads >= promised else "broken"
+        yield f"  marketing, {month.name}: {month.leads:,} A and B leads of {promised:,}: {kept}"
+    yield from _reason_lines(reasons)
+
+
+def _share(team: Team) -> str:
+    return f"{team.answered / team.handed:.0%} with a disposition"
+
+
+def _span(value: float | None, unit: str) -> str:
+    return f"{value:,.1f} {unit}" if value is not None else f"? {unit} (half have none yet)"
+
+
+def _promise(promise: Promise) -> str:
+    if not promise.due:
+        return "not due yet"
+    return f"{promise.kept / promise.due:.0%} of {promise.due:,} due"
+
+
+def _reason_lines(reasons: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    for code, counts in sorted(reasons.items()):
+        usual = {
+            reason: count
+            for reason, count in counts.items()
+            if reason and count >= _FEWEST_OF_A_REASON
+        }
+        ordered = sorted(usual.items(), key=lambda item: (-item[1], item[0]))[:_MOST_REASONS]
+        told = [f"{reason} {count:,}" for reason, count in ordered]
+        total = sum(counts.values())
+        silent = counts.get("", 0)
+        others = total - silent - sum(count for _, count in ordered)
+        told += [f"other reasons {others:,}"] if others else []
+        told += [f"no reason {silent:,}"] if silent else []
+        yield f"  {code} {total:,}: {', '.join(told)}"

@@ -1,0 +1,88 @@
+"""The loop's account: what sales did with each hand-off, and which scores can be judged."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, select
+
+from features.store.database import Store
+from features.store.feedback import Said
+from features.store.health import Passed, given_scores, graded, lost_reasons, passed
+from features.store.tables import Lead, Score
+from tests.features.store.making import MONDAY, NOW, hand, lost, say
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+LATER = MONDAY + 90 * DAY
+
+
+def _passed(store: Store) -> list[Passed]:
+    with store.reading() as connection:
+        return passed(connection, MONDAY, NOW)
+
+
+def _score(store: Store, id_: str, at: datetime, model: str = "1", grade: str = "A") -> None:
+    with store.reading() as connection:
+        key = connection.execute(select(Lead.key).where(Lead.id == id_)).scalar_one()
+    row = {"lead": key, "at": at, "model": model, "agreement": "1-x", "grade": grade}
+    store.write(lambda c: c.execute(insert(Score), [row | {"probability": 0.5}]))
+
+
+def test_steps_touch_a_lead_and_only_a_disposition_answers_it(store: Store) -> None:
+    hand(store, "a", "b", "c")
+    say(
+        store,
+        Said("a", "contacted", MONDAY + 2 * HOUR),
+        lost("a", 3),
+        Said("b", "accepted", MONDAY),
+    )
+    assert _passed(store) == [
+        Passed(MONDAY, "north", MONDAY + 2 * HOUR, MONDAY + 3 * DAY),
+        Passed(MONDAY, "north", MONDAY, None),
+        Passed(MONDAY, "north", None, None),
+    ]
+
+
+def test_each_hand_off_of_a_lead_has_its_own_answer(store: Store) -> None:
+    hand(store, "a")
+    hand(store, "a", at=LATER)
+    say(store, Said("a", "not_ready", MONDAY + DAY), Said("a", "won", LATER + DAY))
+    assert [row.answered for row in _passed(store)] == [MONDAY + DAY, LATER + DAY]
+
+
+def test_a_date_without_its_hour_counts_from_the_hand_off(store: Store) -> None:
+    hand(store, "a")
+    say(store, Said("a", "lost", MONDAY.replace(hour=0)))
+    assert _passed(store)[0].answered == MONDAY
+
+
+def test_reasons_are_counted_by_code_as_they_now_stand(store: Store) -> None:
+    hand(store, "a", "b", "c", "d")
+    say(store, lost("a", reason="Too small"), lost("b", reason=" too small "), lost("c"))
+    say(store, Said("d", "unqualified", MONDAY, reason="student"), Said("d", "won", MONDAY + DAY))
+    with store.reading() as connection:
+        assert lost_reasons(connection, MONDAY, NOW) == {"lost": {"too small": 2, "": 1}}
+
+
+def test_a_lead_counts_as_good_once_from_its_first_good_grade(store: Store) -> None:
+    hand(store, "a", "b")
+    _score(store, "a", MONDAY, grade="C")
+    _score(store, "a", MONDAY + DAY, grade="B")
+    _score(store, "a", MONDAY + 2 * DAY, grade="A")
+    with store.reading() as connection:
+        assert graded(connection, ("A", "B"), NOW) == [MONDAY + DAY]
+
+
+def test_the_first_score_of_each_model_is_judged_and_none_given_after_the_end(store: Store) -> None:
+    hand(store, "a", "b")
+    for model, day in (("1", 0), ("1", 1), ("2", 2), ("3", 9)):
+        _score(store, "a", MONDAY + day * DAY, model)
+    _score(store, "b", MONDAY + DAY)
+    say(store, lost("a", 5))
+    with store.reading() as connection:
+        found = given_scores(connection, NOW)
+    assert [(s.model, s.at, s.code) for s in found] == [
+        ("1", MONDAY, "lost"),
+        ("1", MONDAY + DAY, None),
+        ("2", MONDAY + 2 * DAY, "lost"),
+    ]
