@@ -13,7 +13,7 @@ import numpy.typing as npt
 from features.agreement import Agreement
 from features.encoder import MIN_COUNT, Matrix
 from features.leads import History
-from serving.members import Vector
+from serving.members import Mask, Vector
 from serving.scorer import Scorer
 from serving.timing import Timing
 
@@ -21,7 +21,6 @@ OTHERS = "smaller ones"
 LEVEL = 0.9
 """Of the interval of the final wins."""
 _DRAWS = 4000
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from features.encoder import Matrix
 
 Vector = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
 class Member(Protocol):

@@ -108,16 +108,6 @@ class Evaluation:
         return self.figures["roc_auc"].high
 
     @property
-    def lift_top_tenth(self) -> float:
-        """Times as many wins in the best tenth as in a random one."""
-        return self.figures["lift_top_tenth"].value
-
-    @property
-    def won_in_top_tenth(self) -> float:
-        """Share of all wins that the best tenth holds."""
-        return self.figures["won_in_top_tenth"].value
-
-    @property
     def mean_predicted(self) -> float:
         """Mean probability."""
         return self.figures["mean_predicted"].value
@@ -126,16 +116,6 @@ class Evaluation:
     def mean_actual(self) -> float:
         """Share of wins."""
         return self.figures["mean_actual"].value
-
-    @property
-    def expected_calibration_error(self) -> float:
-        """Mean distance of predicted and actual over ten bins of equal count."""
-        return self.reliability.error
-
-
-def evaluate(y: Labels, probability: Vector, seed: int = 0) -> Evaluation:
-    """Judge bare probabilities, shape (rows,), by outcomes. See `judge`."""
-    return judge(Judged(y, probability), seed=seed)
 
 
 def judge(judged: Judged, agreement: Agreement | None = None, seed: int = 0) -> Evaluation:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit
 from scipy.stats import rankdata
@@ -30,6 +29,7 @@ from training.calibrate import Calibration, calibrate
 from training.estimators import SHAPES, LogisticEstimator, Shape, TreesEstimator
 from training.fold import fold, summed
 from training.labels import Labels
+from training.splits import Rows
 
 Recipe = Literal["blend", "trees", "logistic"]
 RECIPES: tuple[Recipe, ...] = ("blend", "trees", "logistic")
@@ -43,7 +43,6 @@ _TOWARD_EQUAL = 0.003
 _LEAST_WEIGHT = 0.02
 _FEWEST_IN_A_BLOCK = 5
 Progress = Callable[[str], None]
-Rows = npt.NDArray[np.intp]
 Parameters = dict[str, float | int | str]
 
 

@@ -18,7 +18,7 @@ from features.agreement import Agreement, FieldUse
 from features.cells import Cell, moment
 from features.encoder import Column, Matrix
 from features.leads import History, Leads
-from serving.members import Vector
+from serving.members import Mask, Vector
 from training.labels import Labels
 
 _BINS = 20
@@ -31,7 +31,6 @@ _MAJORITY = 0.75
 """Where so many leads end alike, a value of which nearly all end so tells little."""
 _AGES = 10
 _A_DAY = timedelta(days=1)
-Mask = npt.NDArray[np.bool_]
 Groups = npt.NDArray[np.intp]
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.optimize import brentq
 
 from features.leads import History
-from serving.maturing import LEVEL, Fates, Mask, Maturing, Watched, expect
-from serving.members import Vector
+from serving.maturing import LEVEL, Fates, Maturing, Watched, expect
+from serving.members import Mask, Vector
 from serving.scorer import Scorer
 from serving.timing import Timing
 

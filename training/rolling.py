@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from serving.members import Vector
-from training.evaluate import Evaluation, evaluate
+from training.evaluate import Evaluation, judge
+from training.judged import Judged
 from training.labels import Labels
 from training.report import Section, Table
 from training.splits import Rows, Split
@@ -38,8 +39,8 @@ def roll(splits: list[Split], labels: Labels, said: Probabilities, seed: int) ->
     found = []
     for part in splits:
         probability, later = said(part.earlier, part.later), labels[part.later]
-        judged = evaluate(later, probability, seed)
-        found.append(Origin(part, later, probability, judged))
+        evaluation = judge(Judged(later, probability), seed=seed)
+        found.append(Origin(part, later, probability, evaluation))
     return found
 
 

@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import norm
 from sklearn.linear_model import LogisticRegression
 
 from features.agreement import Agreement, FieldUse, PointsRule
 from features.encoder import MIN_COUNT, CategoryEncoder, Encoder, TokensEncoder
 from features.leads import Leads
-from serving.members import Vector
+from serving.members import Mask, Vector
 from training.labels import Labelled, Labels
 from training.points import POINT
 from training.splits import split
@@ -41,7 +40,6 @@ _HIGH = (0.5, 0.6, 0.7, 0.8, 0.9)
 _RIDGE = 1.0
 _SAME = 0.98
 """Two conditions that agree on so many leads, or on so few, say the same."""
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from serving.members import Vector
+from serving.members import Mask, Vector
 from training.intervals import (
     Interval,
     benjamini_hochberg,
@@ -26,6 +25,7 @@ from training.intervals import (
 )
 from training.judged import Judged, groups
 from training.ranking import auc_interval
+from training.splits import Rows
 
 SMALLER = "smaller ones"
 FALSE_ALARMS = 0.05
@@ -35,7 +35,6 @@ _FEWEST_WON = 5
 _FEWEST_TOGETHER = 10
 _MOST = 40
 """Categories of a field that stand by name; the largest ones."""
-Rows = npt.NDArray[np.intp]
 Enough = Callable[[Rows], bool]
 Wins = Literal["fewer", "more", "as expected"]
 Order = Literal["kept", "not shown", "reversed"]
@@ -210,7 +209,7 @@ def _extra(judged: Judged, rows: Rows, common: float) -> float:
     return float(np.sqrt((common - 1) * variance.sum() + stated**2))
 
 
-def _first_half(place: Vector | None) -> npt.NDArray[np.bool_] | None:
+def _first_half(place: Vector | None) -> Mask | None:
     known = None if place is None else place[np.isfinite(place)]
     if place is None or known is None or len(np.unique(known)) < 2:
         return None
@@ -219,7 +218,7 @@ def _first_half(place: Vector | None) -> npt.NDArray[np.bool_] | None:
 
 
 def _shares(
-    rows: Rows, before: npt.NDArray[np.bool_] | None, place: Vector | None
+    rows: Rows, before: Mask | None, place: Vector | None
 ) -> tuple[Interval, Interval] | tuple[None, None]:
     if before is None or place is None:
         return None, None

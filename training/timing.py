@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 from features.encoder import MIN_COUNT, Column, Matrix
 from features.leads import History
 from serving.effects import Effects
-from serving.maturing import Fates, Mask, Watched, fates
-from serving.members import Additive, Vector
+from serving.maturing import Fates, Watched, fates
+from serving.members import Additive, Mask, Vector
 from serving.scorer import Scorer
 from serving.timing import Timing
 from training.effects import ALL, Choice, Design, Ridge, choose

@@ -6,12 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from features.errors import ModelError, UsageError
 from features.home import Home
 from serving.artefact import Artefact
+from serving.members import Vector
 from serving.registry import load_champion
 from tests.conftest import home_at
 from tests.training.firms import START
@@ -20,7 +20,6 @@ from training.compare_words import compare_json, pair_lines
 from training.later import later_table
 from training.track import Record, Trial, promote, register
 
-Vector = npt.NDArray[np.float64]
 LEADS = 800
 DRAW = np.random.default_rng(0)
 FACTS = DRAW.normal(size=(LEADS, 2))

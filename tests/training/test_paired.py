@@ -3,14 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
+from serving.members import Vector
 from training.later import Later
 from training.paired import MEASURES, differences, drawn_by
-
-Vector = npt.NDArray[np.float64]
 
 
 def chance(log_odds: Vector) -> Vector:

@@ -8,8 +8,8 @@ import pytest
 
 from features.sections import Recycle
 from features.store.database import Store
-from features.store.said import Said
 from features.store.recycle import Recycled, due_on, recycled
+from features.store.said import Said
 from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say
 
 DAY = timedelta(days=1)
