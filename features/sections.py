@@ -74,12 +74,14 @@ class Columns(Section):
     campaign: Name | None = None
     source: Name | None = None
     value: Name | None = None
+    propensity: Name | None = None
+    """The chance with which a lead was chosen to be worked, above 0 and at most 1."""
 
     @model_validator(mode="after")
     def _one_order(self) -> Self:
         if self.created and self.serial:
             raise ValueError("give created or serial, not both: leads have one order in time")
-        for role in ("id", "created", "serial", "closed"):
+        for role in ("id", "created", "serial", "closed", "propensity"):
             if getattr(self, role) == self.outcome:
                 raise ValueError(f"{self.outcome!r} is named as outcome and as {role}: keep one")
         if self.closed and self.closed == self.created:
@@ -308,6 +310,12 @@ class Agreement(Section):
                     f"fields.{name!r}: the id, the outcome and the closing time tell "
                     "the answer and cannot be used to predict; remove the line"
                 )
+        chosen = self.columns.propensity
+        if chosen in self.fields and self.fields[chosen].use == "yes":
+            raise ValueError(
+                f"fields.{chosen!r}: the propensity tells how leads were chosen, and new leads "
+                "have none yet; it cannot be used to predict; remove the line"
+            )
         return self
 
     @property

@@ -15,6 +15,7 @@ from features.leads import History, Intake, read_history
 from features.profile import profile
 from training.labels import Labelled, label
 from training.leaks import Finding, find_leaks
+from training.propensity import propensity_of
 
 _MISFIT = 0.1
 """The share of values that may fail to read before a field's kind is doubted."""
@@ -57,6 +58,8 @@ def check(path: Path, agreement: Agreement) -> Check:
     remarks += _differences(table.columns, agreement)
     remarks += _rules_without_field(table.columns, agreement)
     remarks += _misfits(history, present, agreement)
+    chosen = propensity_of(labelled.history.leads, agreement)
+    remarks += [] if chosen is None else chosen.sentences
     return Check(intake, labels, findings, remarks)
 
 

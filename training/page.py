@@ -107,5 +107,7 @@ def _notes(training: Training) -> Iterator[str]:
         yield f"{count:,} leads taught nothing: {why}."
     if training.labelled.if_open_were_lost:
         yield training.labelled.if_open_were_lost
+    if training.work.propensity is not None:
+        yield from training.work.propensity.sentences
     for name, why in training.choice.on_your_word.items():
         yield f"{name} is used on your word although it looks like a leak: {why}."

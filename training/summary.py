@@ -115,6 +115,8 @@ def _label_lines(training: Training, agreement: Agreement) -> Iterator[str]:
         yield f"  no label    {'; '.join(counts)}"
     if training.labelled.if_open_were_lost:
         yield f"  no label    WARNING: {training.labelled.if_open_were_lost}"
+    if training.work.propensity is not None:
+        yield from (f"  chosen      {told}" for told in training.work.propensity.sentences)
 
 
 def _registered_lines(training: Training) -> Iterator[str]:

@@ -28,6 +28,7 @@ from training.growth import how_many_more
 from training.labels import Labelled, label
 from training.moved import Drift, drift
 from training.page import page
+from training.propensity import propensity_of
 from training.record import artefact_of, record_of
 from training.rolling import Origin, roll
 from training.score_interval import fit_interval
@@ -165,7 +166,10 @@ def train_on(
     parts = split(labelled.history, labelled.labels, agreement, plan.seed)
     place = order(labelled.history, agreement)
     effort = PRESETS[plan.preset]
-    work = Work(labelled, history, agreement, parts, place, choice.fields, plan, effort, progress)
+    chosen = propensity_of(labelled.history.leads, agreement)
+    work = Work(
+        labelled, history, agreement, parts, place, choice.fields, plan, effort, progress, chosen
+    )
     tuned = None
     if plan.preset == "best" and work.can_fit(parts.earlier):
         tuned = _tuned(work)

@@ -15,6 +15,7 @@ from serving.scorer import Scorer
 from training.fit import Effort, Fitted, Recipe, fit, recency_weights
 from training.labels import Labelled
 from training.points import rules_scorer
+from training.propensity import Propensity
 from training.splits import Rows, Split
 from training.tune import Preset
 
@@ -51,6 +52,8 @@ class Work:
     plan: Plan
     effort: Effort
     progress: Progress
+    propensity: Propensity | None = None
+    """Where the agreement names one: how much each labelled lead counts for it."""
 
     def leads(self, rows: Rows) -> Leads:
         """Return the leads of these rows."""
@@ -61,8 +64,12 @@ class Work:
         return self.labelled.labels[rows]
 
     def weight(self, rows: Rows) -> Vector:
-        """Return how much each of these rows counts."""
-        return recency_weights(self.places(rows) if len(rows) else None, len(rows))
+        """Return how much each of these rows counts, one on average."""
+        recency = recency_weights(self.places(rows) if len(rows) else None, len(rows))
+        if self.propensity is None or not len(rows):
+            return recency
+        weight = recency * self.propensity.weight[rows]
+        return np.asarray(weight / weight.mean())
 
     def can_fit(self, rows: Rows) -> bool:
         """Tell whether a model can be fitted on these rows."""
