@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 ROW_NUMBER = "#row"
 """The id column of an export that has none: the number of the row stands in."""
+PROPENSITY = "#propensity"
+"""The column in which leads from the store carry the chance with which they were chosen."""
 
 
 class Fault(NamedTuple):

@@ -106,7 +106,7 @@ def last_moment(history: History) -> datetime | None:
 
 
 def _last(start: Moments, closed: Moments, dispositions: Sequence[Disposition]) -> datetime | None:
-    decided = np.fromiter((d in DECIDED for d in dispositions), np.bool_, len(dispositions))
+    decided = np.fromiter(map(DECIDED.__contains__, dispositions), np.bool_, len(dispositions))
     known = np.concatenate([start, closed[decided]])
     known = known[~np.isnat(known)]
     # One slip of the pen must not age every lead: the latest moment that is not alone counts.

@@ -19,7 +19,7 @@ import numpy as np
 from features.agreement import Agreement
 from features.cells import Cell, missing_as_none, number
 from features.coded import each
-from features.leads import Leads
+from features.leads import PROPENSITY, Leads
 from serving.members import Vector
 from training.censoring import effective_size
 
@@ -31,7 +31,8 @@ MOST = 20.0
 class Propensity:
     """How much each lead counts for the chance with which it was chosen, and the account of it."""
 
-    column: str
+    name: str
+    """What the chance is called, in words."""
     weight: Vector
     """One over the chance, shape (leads,); 1 where the chance cannot be used."""
     clipped: int
@@ -44,7 +45,7 @@ class Propensity:
         """Tell what the weights do, and what could not be used."""
         leads, effective = len(self.weight), effective_size(self.weight)
         told = [
-            f"Each lead counts one over its {self.column!r}, the chance with which it was chosen: "
+            f"Each lead counts one over its {self.name}, the chance with which it was chosen: "
             f"{leads:,} leads teach as much as {effective:,.0f} of equal weight would. The later "
             "leads judge with one voice each, so the figures hold for leads as sales chose them."
         ]
@@ -56,24 +57,25 @@ class Propensity:
         if self.unusable:
             reasons = "; ".join(f"{count:,} {why}" for why, count in self.unusable.items())
             told.append(
-                f"{self.unusable.total():,} leads have no usable {self.column!r} and count 1 "
+                f"{self.unusable.total():,} leads have no usable {self.name} and count 1 "
                 f"({reasons}): write a number above 0 and at most 1."
             )
         return told
 
 
 def propensity_of(leads: Leads, agreement: Agreement) -> Propensity | None:
-    """Return the weight of each lead by its propensity; None where the agreement names none."""
+    """Return the weight of each lead by its propensity, agreed or stored; None without one."""
     column = agreement.columns.propensity
-    if column is None:
+    if column is None and PROPENSITY not in leads.columns:
         return None
+    name = repr(column) if column else "stored propensity"
     reading = missing_as_none(agreement.export.missing)
     decimal = agreement.export.decimal
-    read = each(leads.column(column), lambda cell: _chance(reading(cell), decimal))
+    read = each(leads.column(column or PROPENSITY), lambda cell: _chance(reading(cell), decimal))
     chance = np.array([value for value, _ in read])
     unusable = Counter(why for _, why in read if why)
     clipped = int((chance * MOST < 1).sum())
-    return Propensity(column, np.minimum(1 / chance, MOST), clipped, unusable)
+    return Propensity(name, np.minimum(1 / chance, MOST), clipped, unusable)
 
 
 def _chance(cell: Cell, decimal: str) -> tuple[float, str]:

@@ -104,6 +104,13 @@ def test_the_last_decision_is_a_moment_up_to_which_outcomes_are_known() -> None:
     assert last_moment(told) == END
 
 
+def test_who_knows_until_when_outcomes_are_known_may_say_so() -> None:
+    told = history(["lost"], [CREATED], [CREATED + timedelta(days=20)])
+
+    assert label(told, AGREED).labels.tolist() == []
+    assert label(told, AGREED, known_until=END).labels.tolist() == [0]
+
+
 def test_a_history_without_times_has_no_last_moment() -> None:
     assert last_moment(history(["won"])) is None
 

@@ -9,7 +9,7 @@ from features.agreement import Agreement, load
 from features.cells import Cell
 from features.errors import AgreementError
 from features.files import open_table
-from features.leads import Intake, Leads, read_history
+from features.leads import PROPENSITY, Intake, Leads, read_history
 from tests.training.firms import Enquiry, agreed, clear, use, write_export
 from training.check import check
 from training.fit import Effort, fit
@@ -81,6 +81,13 @@ def test_a_column_that_the_export_does_not_have_is_missing_in_every_lead() -> No
 
 def test_an_agreement_without_propensity_gives_no_weights() -> None:
     assert propensity_of(Leads(["1"], {"chance": ["0.5"]}, [None]), agreed()) is None
+
+
+def test_leads_from_the_store_carry_their_chance_with_them() -> None:
+    found = propensity_of(Leads(["1"], {PROPENSITY: [0.5]}, [None]), agreed())
+
+    assert found is not None
+    assert found.weight.tolist() == [2]
 
 
 def test_the_propensity_cannot_be_a_field_to_predict_from() -> None:
