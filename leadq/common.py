@@ -78,9 +78,14 @@ def write_text(path: Path, text: str) -> None:
 
 def keep_rejects(home: Home, export: Path, intake: Intake) -> Path | None:
     """Keep the rows that were set aside, each with its reason; say where, or None without any."""
-    from serving.batch import write_rejects
+    from serving.written import write_rejects
 
-    return write_rejects(intake.rejects, home.folder("rejects") / f"{export.stem}.rejects.csv")
+    return write_rejects(intake.rejects, rejects_of(home, export))
+
+
+def rejects_of(home: Home, source: Path) -> Path:
+    """Return where the rows of a file that were set aside are kept."""
+    return home.folder("rejects") / f"{source.stem}.rejects.csv"
 
 
 def need_port(host: str, port: int) -> None:

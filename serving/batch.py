@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from features.errors import FileError, UsageError
-from features.files import Reject, open_table
+from features.errors import UsageError
+from features.files import open_table
 from features.leads import Intake, read_nightly
 from serving.registry import LoadedModel
 from serving.scorer import Score, Scorer
 from serving.sums import CampaignSum, Sums, campaign_sums, learned
+from serving.written import rejects_path, whole_or_not, write_rejects
 
 _OWN_COLUMNS = (
     "probability",
@@ -103,7 +102,7 @@ def score_file(
     if len(summary.absent_fields) == len(wanted):
         raise UsageError(f"{source}: has none of the fields that the model reads: {wanted}")
     sums = _sums(scorer, table.columns)
-    with _whole_or_not(target) as work:
+    with whole_or_not(target) as work:
         open_writer = _WRITERS[target.suffix.lower()]
         with closing(open_writer(work, scorer.agreement.columns.id, model)) as writer:
             for leads in read_nightly(table, scorer.agreement, summary.intake):
@@ -126,53 +125,6 @@ def _sums(scorer: Scorer, columns: Sequence[str]) -> Sums | None:
     if scorer.spread is None or campaign is None or campaign not in columns:
         return None
     return Sums(learned(scorer.encoder, campaign))
-
-
-@contextmanager
-def _whole_or_not(target: Path) -> Iterator[Path]:
-    """Give a file to write that takes the target's place once all went well."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
-    except OSError as error:
-        raise FileError(f"{target}: cannot be written: {error.strerror}") from error
-    os.close(handle)
-    work = Path(name)
-    try:
-        yield work
-        work.chmod(0o666 & ~_umask())
-        work.replace(target)
-    except OSError as error:
-        raise FileError(f"{target}: cannot be written: {error.strerror or error}") from error
-    finally:
-        work.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
-def rejects_path(target: Path) -> Path:
-    """Return where the rejects of an output go: beside it."""
-    return target.with_name(f"{target.stem}.rejects.csv")
-
-
-def write_rejects(rejects: list[Reject], path: Path) -> Path | None:
-    """Write rejects as CSV and return the path; without any, remove an older file."""
-    if not rejects:
-        path.unlink(missing_ok=True)
-        return None
-    with _whole_or_not(path) as work, work.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(Reject._fields)
-        writer.writerows([_printable(str(value)) for value in reject] for reject in rejects)
-    return path
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class _CsvWriter:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from features.files import Reject
 from features.leads import Intake
 from serving.batch import Summary
 from serving.registry import LoadedModel
 from serving.sums import CampaignSum
+
+if TYPE_CHECKING:
+    # The store is loaded by those commands alone that need it.
+    from features.store.intake import Account
 
 _MOST_REASONS = 3
 _MOST_CAMPAIGNS = 50
@@ -26,6 +30,40 @@ def intake_lines(intake: Intake, rejects: Path | None) -> Iterator[str]:
     reasons = Counter((reject.field, _kind_of(reject)) for reject in intake.rejects)
     for (field, reason), count in reasons.most_common(_MOST_REASONS):
         yield f"  {count:,} rows: {f'{field}: ' if field else ''}{reason}"
+
+
+def account_lines(account: Account, waiting: int, rejects: str | None) -> Iterator[str]:
+    """Tell what became of the rows of a file that came into the store.
+
+    Args:
+        account: of the file.
+        waiting: how much feedback waits for its lead, of this file and of others.
+        rejects: where the rows stand that were refused.
+
+    """
+    parts = [f"{account.stored:,} stored", f"{account.repeated:,} there already"]
+    if account.waiting:
+        parts.append(f"{account.waiting:,} wait for their lead")
+    refused = f"{account.refused:,} refused"
+    parts.append(f"{refused} in {rejects}" if rejects else refused)
+    yield f"{account.read:,} rows read: {', '.join(parts)}"
+    for reason, count in account.reasons.most_common(_MOST_REASONS):
+        yield f"  {count:,} rows: {reason}"
+    if waiting:
+        yield f"{waiting:,} words of sales wait until their leads are handed over"
+
+
+def account_json(account: Account, waiting: int, rejects: Path | None) -> dict[str, Any]:
+    """Tell the same as JSON values."""
+    return {
+        "read": account.read,
+        "stored": account.stored,
+        "repeated": account.repeated,
+        "waiting": account.waiting,
+        "refused": account.refused,
+        "waiting_in_all": waiting,
+        "rejects": None if rejects is None else str(rejects),
+    }
 
 
 def _kind_of(reject: Reject) -> str:

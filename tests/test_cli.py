@@ -30,6 +30,8 @@ COMMANDS = (
     "train",
     "compare",
     "promote",
+    "handoff",
+    "feedback",
     "score",
     "serve",
     "simulate",

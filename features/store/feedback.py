@@ -10,8 +10,9 @@ from typing import Any, Literal
 from sqlalchemy import Connection, delete, func, insert, select
 
 from features.agreement import Agreement
+from features.leads import Fault
 from features.store.keys import CHUNK, insert_new, keys_of, stay_unknown
-from features.store.said import Refused, Said, fault_before, fault_of
+from features.store.said import Said, fault_before, fault_of
 from features.store.tables import Disposition, Handoff, Waiting
 
 Origin = Literal["rest", "file", "page", "export"]
@@ -24,15 +25,15 @@ def keep(
     agreement: Agreement,
     origin: Origin,
     now: datetime,
-) -> list[Kept | Refused]:
+) -> list[Kept | Fault]:
     """Write feedback down; return for each what became of it, in the order of the input.
 
     The same words again are `repeated` and add nothing. Feedback on a lead that is not known yet
-    is `waiting` until the lead arrives (`apply_waiting`).
+    is `waiting` until the lead arrives (`apply_waiting`). What cannot be is a fault, and not kept.
     """
     told = {"agreement": agreement.label, "origin": origin, "received": now}
     stay_unknown(connection)
-    results: list[Kept | Refused] = []
+    results: list[Kept | Fault] = []
     for start in range(0, len(said), CHUNK):
         results += _keep(connection, said[start : start + CHUNK], told, now)
     return results
@@ -40,19 +41,19 @@ def keep(
 
 def _keep(
     connection: Connection, said: Sequence[Said], told: dict[str, Any], now: datetime
-) -> list[Kept | Refused]:
+) -> list[Kept | Fault]:
     keys = keys_of(connection, sorted({item.id for item in said}))
     handed = _first_handoffs(connection, list(keys.values()))
     seen = _digests(connection, list(keys.values()))
     waiting = _waiting_digests(connection, sorted({i.id for i in said if i.id not in keys}))
-    results: list[Kept | Refused] = []
+    results: list[Kept | Fault] = []
     rows: list[dict[str, Any]] = []
     asides: list[dict[str, Any]] = []
     for item in said:
         key, digest = keys.get(item.id), item.digest
         fault = fault_of(item, now) or fault_before(item, handed.get(key) if key else None)
         if fault:
-            results.append(Refused(fault))
+            results.append(fault)
         elif key is None:
             if (item.id, digest) not in waiting:
                 asides.append(_aside(item, digest) | told)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select
 
 from features.agreement import Agreement
 from features.cells import Cell, text_of
+from features.errors import UsageError
 from features.leads import Fault, Faults, Leads, admit
 from features.rules import route_of
 from features.spreadsheet import saved_moment
@@ -33,24 +34,40 @@ class Handover:
     team: str | None = None
 
 
+def own_names(columns: Sequence[str], agreement: Agreement) -> dict[str, str]:
+    """Return the columns of a file that tell of the hand-off itself, with what they tell.
+
+    Raises:
+        UsageError: when no column tells the id.
+
+    """
+    found = {name.casefold(): name for name in reversed(columns) if name.casefold() in _OWN}
+    if agreement.columns.id in columns:
+        found["id"] = agreement.columns.id
+    if "id" not in found:
+        raise UsageError(
+            f"no column for the id among {', '.join(columns)}; hand-offs have the columns "
+            f"{', '.join(_OWN)}, and the lead's fields"
+        )
+    return {name: own for own, name in found.items()}
+
+
 def read_handovers(
     columns: Mapping[str, Sequence[Cell]], agreement: Agreement, faults: Faults, now: datetime
 ) -> tuple[Leads, list[Handover]]:
     """Read rows of cells as leads and their hand-offs.
 
     Args:
-        columns: `id` (or the agreed id column), `at`, `owner`, `team`; all others are fields.
+        columns: `id`, `at`, `owner`, `team`; all others are fields. The id is needed.
         agreement: what the fields mean, and who gets a lead whose owner is not named.
         faults: filled with the rows that cannot be handed over; their hand-offs are of no use.
         now: when a lead was handed over of which no time is told.
 
     """
     names = agreement.columns
-    own = [name for name in _OWN if name != "id" and name in columns]
-    ids = columns[names.id] if names.id in columns else columns["id"]
-    fields = {n: cells for n, cells in columns.items() if n not in (*own, "id")}
-    leads = admit({**fields, names.id: ids}, agreement, faults, need_created=False)
-    told: dict[str, Sequence[Cell]] = {name: columns[name] for name in own}
+    fields = {name: cells for name, cells in columns.items() if name not in _OWN}
+    leads = admit({**fields, names.id: columns["id"]}, agreement, faults, need_created=False)
+    told = {name: columns[name] for name in _OWN if name in columns}
     handovers = []
     for i, id_ in enumerate(leads.ids):
         if reason := fault_of_id(id_):

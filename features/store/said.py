@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from features.agreement import Agreement
 from features.cells import Cell, Memo, cell, key_of, missing_as_none, number, text_of
@@ -80,12 +80,6 @@ class Said:
     def digest(self) -> str:
         """The same for the same words, so that a replay is known as one."""
         return digest_of(json.dumps(list(self.as_dict().values())))
-
-
-class Refused(NamedTuple):
-    """Feedback that cannot be kept, with the reason and the cure."""
-
-    fault: Fault
 
 
 class _UnreadableError(Exception):

@@ -8,8 +8,9 @@ from itertools import permutations
 import pytest
 from sqlalchemy import func, select
 
+from features.leads import Fault
 from features.store.database import Store
-from features.store.said import Refused, Said
+from features.store.said import Said
 from features.store.tables import Disposition, Handoff, Snapshot, Waiting
 from tests.features.store.making import MONDAY, hand, lost, say
 
@@ -66,8 +67,8 @@ def test_what_cannot_be_is_told_and_its_neighbours_are_kept(
 ) -> None:
     hand(store, "a", "b")
     refused, kept = say(store, said, lost("b"))
-    assert isinstance(refused, Refused)
-    assert refused.fault.field == field
+    assert isinstance(refused, Fault)
+    assert refused.field == field
     assert kept == "stored"
 
 

@@ -1,0 +1,174 @@
+"""Files of hand-offs and of feedback into the store: a chunk at a time, each whole or not at all.
+
+A run that was stopped leaves whole chunks. Run again, it repeats what is there and adds the rest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from features.agreement import Agreement
+from features.cells import Cell, text_of
+from features.files import Chunk, Reject, Table
+from features.leads import Fault, Faults, Leads
+from features.spreadsheet import is_in_other_order
+from features.store.database import Store
+from features.store.feedback import Kept, keep
+from features.store.handoffs import Handover, hand_over, own_names, read_handovers
+from features.store.keys import CHUNK
+from features.store.said import Reader, Said, columns_of
+
+Rejecting = Callable[[Reject], None]
+
+
+@dataclass
+class Account:
+    """What became of the rows of a file: read = stored + repeated + waiting + refused."""
+
+    read: int = 0
+    stored: int = 0
+    repeated: int = 0
+    waiting: int = 0
+    refused: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Why rows were refused, without what differs from row to row."""
+
+    def add(self, result: Kept | Literal["refused"]) -> None:
+        """Count a row."""
+        self.read += 1
+        setattr(self, result, getattr(self, result) + 1)
+
+
+class _Aside:
+    """Sets rows aside, and counts them."""
+
+    def __init__(self, account: Account, reject: Rejecting, columns: dict[str, str]) -> None:
+        self._account = account
+        self._reject = reject
+        self._columns = columns
+
+    def row(self, reject: Reject) -> None:
+        """Set aside a row that cannot be split into fields."""
+        self._account.add("refused")
+        self._account.reasons[reject.reason] += 1
+        self._reject(reject)
+
+    def fault(self, chunk: Chunk, place: int, fault: Fault) -> None:
+        """Set aside a row of a chunk."""
+        name = self._columns.get(fault.field, fault.field)
+        self._account.add("refused")
+        self._account.reasons[f"{name}: {fault.reason.split(' (')[0]}"] += 1
+        self._reject(
+            Reject(chunk.file, chunk.lines[place], name, text_of(fault.value), fault.reason)
+        )
+
+
+def take_feedback(
+    store: Store,
+    table: Table,
+    agreement: Agreement,
+    now: datetime,
+    reject: Rejecting,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Account:
+    """Keep the feedback of a file.
+
+    Args:
+        store: where it is kept; each chunk in a transaction of its own.
+        table: with the columns of `features.store.said.WORDS`, or what others call them.
+        agreement: what words and dates mean.
+        now: feedback from later on is refused.
+        reject: given each row that is refused, with the reason.
+        progress: told how many rows are safely stored, or set aside.
+
+    Raises:
+        UsageError: when a column that is needed is missing.
+
+    """
+    columns = columns_of(table.columns, agreement)
+    reader = Reader(agreement, _both_orders(table, columns, agreement))
+    account = Account()
+    aside = _Aside(account, reject, columns)
+    for chunk in table.chunks(aside.row):
+        rows = zip(*(chunk.columns[name] for name in columns.values()), strict=True)
+        read = [reader.said(dict(zip(columns, row, strict=True))) for row in rows]
+        for part in _parts(len(read)):
+            results = _kept(store, read[part], agreement, now)
+            for i, result in zip(range(len(read))[part], results, strict=True):
+                if isinstance(result, Fault):
+                    aside.fault(chunk, i, result)
+                else:
+                    account.add(result)
+            progress(account.read)
+    return account
+
+
+def _kept(
+    store: Store, read: Sequence[Said | Fault], agreement: Agreement, now: datetime
+) -> list[Kept | Fault]:
+    """Keep what could be read; return for each what became of it, in the order of the input."""
+    said = [item for item in read if isinstance(item, Said)]
+    results = iter(store.write(lambda c: keep(c, said, agreement, "file", now)))
+    return [item if isinstance(item, Fault) else next(results) for item in read]
+
+
+def _parts(rows: int) -> Iterator[slice]:
+    for start in range(0, rows, CHUNK):
+        yield slice(start, min(start + CHUNK, rows))
+
+
+def _both_orders(table: Table, columns: dict[str, str], agreement: Agreement) -> bool:
+    """Whether some dates of a file can be read in the order alone that is not agreed.
+
+    Somebody's spreadsheet has then turned day and month round where it could: of the dates that
+    both orders allow, nobody knows which they are.
+    """
+    names = [columns[word] for word in ("at", "return_on") if word in columns]
+    day_first = agreement.export.day_first
+    return any(
+        is_in_other_order(value, day_first)
+        for chunk in table.chunks(lambda _: None)
+        for name in names
+        for value in chunk.columns[name].values
+    )
+
+
+def take_handoffs(
+    store: Store,
+    table: Table,
+    agreement: Agreement,
+    now: datetime,
+    reject: Rejecting,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Account:
+    """Hand over the leads of a file; see `take_feedback` and `read_handovers`."""
+    names = own_names(table.columns, agreement)
+    account = Account()
+    aside = _Aside(account, reject, {own: name for name, own in names.items()})
+    for chunk in table.chunks(aside.row):
+        faults: Faults = {}
+        cells: dict[str, Sequence[Cell]] = {
+            names.get(name, name): column for name, column in chunk.columns.items()
+        }
+        leads, handovers = read_handovers(cells, agreement, faults, now)
+        for part in _parts(len(leads)):
+            some = [i for i in range(len(leads))[part] if i not in faults]
+            batch, passed = leads.take(some), [handovers[i] for i in some]
+            results = iter(_handed(store, batch, passed, agreement, now))
+            for i in range(len(leads))[part]:
+                if i in faults:
+                    aside.fault(chunk, i, faults[i])
+                else:
+                    account.add("stored" if next(results) else "repeated")
+            progress(account.read)
+    return account
+
+
+def _handed(
+    store: Store, leads: Leads, handovers: list[Handover], agreement: Agreement, now: datetime
+) -> list[bool]:
+    return store.write(lambda c: hand_over(c, leads, agreement, handovers, now))
