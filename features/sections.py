@@ -240,6 +240,22 @@ class Capacity(Section):
     leads_per_day: Annotated[int, Field(ge=1)] = 50
 
 
+class Gate(Section):
+    """What a retrained challenger must show on later leads to take over from the champion.
+
+    Every bound is broken only by what is shown, `sure` of it (one-sided), never by a point alone.
+    """
+
+    decide_by: Literal["wins_at_capacity", "log_loss"] = "wins_at_capacity"
+    sure: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    predicted_to_actual_at_least: Annotated[float, Field(gt=0, le=1)] = 0.8
+    predicted_to_actual_at_most: Annotated[float, Field(ge=1, le=100)] = 1.25
+    large_campaign_wins: Annotated[int, Field(ge=1)] = 20
+    most_grade_shift: Share = 0.3
+    most_a_leads_lost: Share = 0.25
+    too_good: Annotated[float, Field(gt=0, le=1)] = 0.33
+
+
 class MarketingPromise(Section):
     """What marketing promises sales."""
 
@@ -285,6 +301,7 @@ class Agreement(Section):
     grades: Grades
     bar: Bar = Bar()
     capacity: Capacity = Capacity()
+    gate: Gate = Gate()
     sla: Promises = Promises()
     personas: list[Persona] = []
     routes: list[Route] = []

@@ -18,40 +18,40 @@ LEVEL = 0.95
 DRAWS = 200
 FEWEST_CLUSTERS = 10
 """With fewer clusters, drawing them anew says too little; rows are drawn instead."""
-_Z = float(norm.ppf(0.5 + LEVEL / 2))
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure, with the lower and the upper end of its 95 % interval."""
+    """A figure, with the lower and the upper end of its interval, of 95 % if not said otherwise."""
 
     value: float
     low: float
     high: float
 
 
-def wilson(won: float, rows: float) -> Interval:
+def wilson(won: float, rows: float, level: float = LEVEL) -> Interval:
     """Return the interval of a rate (Wilson 1927, J. Am. Stat. Assoc. 22); rows must be positive.
 
     >>> i = wilson(8, 20)
     >>> round(i.low, 3), round(i.high, 3)
     (0.219, 0.613)
     """
-    rate, zz = min(won / rows, 1.0), _Z**2
+    z = float(norm.ppf(0.5 + level / 2))
+    rate, zz = min(won / rows, 1.0), z**2
     middle = (rate + zz / (2 * rows)) / (1 + zz / rows)
-    reach = _Z / (1 + zz / rows) * np.sqrt(rate * (1 - rate) / rows + zz / (4 * rows**2))
+    reach = z / (1 + zz / rows) * np.sqrt(rate * (1 - rate) / rows + zz / (4 * rows**2))
     # A rate of 0 or 1 is an end of its interval; rounding must not leave it outside.
     low, high = min(float(middle - reach), rate), max(float(middle + reach), rate)
     return Interval(rate, max(low, 0.0), min(high, 1.0))
 
 
-def rate_of(y: npt.NDArray[Any], weights: Vector) -> Interval:
+def rate_of(y: npt.NDArray[Any], weights: Vector, level: float = LEVEL) -> Interval:
     """Return the weighted rate with its interval, at the number of rows the weights are worth.
 
     The number is (Σw)² / Σw² (Kish 1965, Survey Sampling).
     """
     worth = weights.sum() ** 2 / (weights**2).sum()
-    return wilson(float(np.average(y, weights=weights) * worth), float(worth))
+    return wilson(float(np.average(y, weights=weights) * worth), float(worth), level)
 
 
 def difference_of_rates(a: Interval, b: Interval) -> Interval:

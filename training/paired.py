@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
+import numpy.typing as npt
 from scipy.stats import t as student
 
 from serving.members import Vector
@@ -63,21 +64,61 @@ def differences(
         times: how often days (or leads) are drawn anew.
 
     """
-    judged = _judged(reference)
     models = [_Model(reference.won, p, top) for p in (reference.probability, *others)]
+    found = measure(_judged(reference), models, seed, times)
+    margin = found.margin(found.drawn - found.drawn[:, :1], (1 - LEVEL) / 2 / comparisons)
+    return [
+        _identical()
+        if same(probability, reference.probability)
+        else _judge(found.seen[i] - found.seen[0], margin[i])
+        for i, probability in enumerate(others, start=1)
+    ]
+
+
+class Measured(Protocol):
+    """A model on some rows, ready to be measured again in every draw."""
+
+    def measure(self, weights: Vector) -> npt.ArrayLike:
+        """Return its measures, shape (measures,), each row counted `weights` times."""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Measures of several models on the same rows."""
+
+    seen: Vector
+    """On the rows as they are, shape (models, measures)."""
+    drawn: Vector
+    """On the same draws for all of them, shape (draws, models, measures)."""
+    units: int
+    """How many days, or leads, were drawn from."""
+
+    def margin(self, drawn: Vector, error: float) -> Vector:
+        """Return how far from the figure a one-sided bound of this error lies.
+
+        Args:
+            drawn: the figure in every draw, the draws first.
+            error: chance that the truth lies beyond the bound.
+
+        """
+        spread = np.std(drawn, axis=0, ddof=1) * np.sqrt(self.units / (self.units - 1))
+        return np.asarray(student.ppf(1 - error, self.units - 1) * spread, dtype=np.float64)
+
+
+def measure(
+    judged: Judged, models: Sequence[Measured], seed: int = 0, times: int = DRAWS
+) -> Measures:
+    """Measure models on the rows and on draws of them, the same for all; see `differences`."""
     seen = np.array([model.measure(judged.weights) for model in models])
     drawn = np.array(
         [[model.measure(weights) for model in models] for weights in draws(judged, seed, times)]
     )
-    units = cluster_codes(judged)[1]
-    spread = np.std(drawn - drawn[:, :1], axis=0, ddof=1) * np.sqrt(units / (units - 1))
-    reach = float(student.ppf(1 - (1 - LEVEL) / 2 / comparisons, units - 1))
-    return [
-        _identical()
-        if np.allclose(probability, reference.probability, rtol=0, atol=_SAME)
-        else _judge(seen[i] - seen[0], reach * spread[i])
-        for i, probability in enumerate(others, start=1)
-    ]
+    return Measures(seen, drawn, cluster_codes(judged)[1])
+
+
+def same(one: Vector, other: Vector) -> bool:
+    """Tell whether two models give every row the same probability."""
+    return bool(np.allclose(one, other, rtol=0, atol=_SAME))
 
 
 def drawn_by(later: Later) -> Literal["day", "lead"]:

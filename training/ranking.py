@@ -117,11 +117,14 @@ def one_sided(auc: float, rarer: int) -> Interval:
     return wilson(auc * rarer, rarer)
 
 
-def best_by_day(probability: Vector, place: Vector, each_day: int) -> Vector:
+def best_by_day(
+    probability: Vector, place: Vector, each_day: float, weights: Vector | None = None
+) -> Vector:
     """Return how much of each row is called, shape (rows,), with so many calls a day.
 
     Each day's best leads are called; the calls left for a step of equal probabilities are
-    shared among its rows. Leads without a time are not counted: NaN.
+    shared among its rows. Leads without a time are not counted: NaN. A row takes as many calls
+    as the leads that it stands for by its weight; None: one.
     """
     called = np.full(len(probability), np.nan)
     days = np.floor(place)
@@ -130,8 +133,10 @@ def best_by_day(probability: Vector, place: Vector, each_day: int) -> Vector:
     new_day = np.concatenate([[True], np.diff(days[order]) != 0])
     new_step = new_day | np.concatenate([[True], np.diff(probability[order]) != 0])
     starts = np.flatnonzero(new_step)
-    size = np.diff(np.append(starts, len(order)))
-    day_start = np.maximum.accumulate(np.where(new_day, np.arange(len(order)), 0))
-    before = starts - day_start[starts]
-    called[order] = np.repeat(np.clip((each_day - before) / size, 0, 1), size)
+    rows = np.diff(np.append(starts, len(order)))
+    calls = np.ones(len(order)) if weights is None else weights[order]
+    size = np.add.reduceat(calls, starts)
+    above = np.concatenate([[0.0], np.cumsum(size)[:-1]])
+    before = above - np.maximum.accumulate(np.where(new_day[starts], above, 0.0))
+    called[order] = np.repeat(np.clip((each_day - before) / size, 0, 1), rows)
     return called

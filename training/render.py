@@ -98,6 +98,7 @@ def _rule_lines(a: Agreement, base: float) -> Iterator[str]:
     yield "# common ones, not yours; scores do not depend on them."
     yield "[capacity]"
     yield from _pairs(a.capacity.model_dump())
+    yield from _gate_lines(a)
     yield "\n[sla.marketing]"
     yield from _pairs(a.sla.marketing.model_dump())
     yield "\n[sla.sales]"
@@ -106,6 +107,26 @@ def _rule_lines(a: Agreement, base: float) -> Iterator[str]:
     yield '# [[personas]]\n# name = "Large manufacturer"'
     yield '# all = [{ field = "employees", at_least = 250 }]'
     yield '# [[routes]]\n# owner = "inside-sales"'
+
+
+def _gate_lines(a: Agreement) -> Iterator[str]:
+    yield "\n# What a retrained model must show on later leads before it takes over by itself."
+    yield "[gate]"
+    values = a.gate.model_dump()
+    for name, line in zip(values, _pairs(values), strict=True):
+        yield f"{line}  # {_GATE[name]}"
+
+
+_GATE = {
+    "decide_by": "or log_loss, which also decides where neither finds more wins",
+    "sure": "how sure (one-sided) each finding must be",
+    "predicted_to_actual_at_least": "wins expected by wins there were, in all and in",
+    "predicted_to_actual_at_most": "each large campaign",
+    "large_campaign_wins": "a campaign is large from so many wins on, expected or actual",
+    "most_grade_shift": "share of the leads by which the shares of grades may shift",
+    "most_a_leads_lost": "share of the A leads that may become C or D",
+    "too_good": "beyond this share of what the AUC lacked of 1, a leak is suspected",
+}
 
 
 def _field_lines(a: Agreement) -> Iterator[str]:

@@ -255,3 +255,11 @@ def test_an_agreement_cannot_be_changed_by_those_who_read_it() -> None:
     agreement: Agreement = an_agreement()
     with pytest.raises(ValueError, match="frozen"):
         agreement.version = 2  # type: ignore[misc]
+
+
+def test_bounds_of_the_gate_hold_one_between_them() -> None:
+    refused("gate.predicted_to_actual_at_least", gate={"predicted_to_actual_at_least": 1.1})
+
+
+def test_the_gate_decides_by_a_metric_that_it_knows() -> None:
+    refused("gate.decide_by", gate={"decide_by": "clicks"})

@@ -58,3 +58,12 @@ def test_calls_left_for_equal_leads_are_shared_among_them() -> None:
     called = best_by_day(said, place, each_day=2)
 
     np.testing.assert_array_equal(called, [0.5, 0.5, 1.0, 1.0, np.nan])
+
+
+def test_a_lead_takes_as_many_calls_as_the_leads_that_it_stands_for() -> None:
+    place = np.array([1.0, 1.2, 1.4, 2.0])
+    said = np.array([0.9, 0.5, 0.1, 0.3])
+
+    called = best_by_day(said, place, each_day=3.0, weights=np.array([2.0, 4.0, 1.0, 1.0]))
+
+    np.testing.assert_array_equal(called, [1.0, 0.25, 0.0, 1.0])
