@@ -17,7 +17,7 @@ from training.fit import FAST, fit
 from training.gate import Verdict, contest, decide, new_suspects
 from training.labels import Labelled
 from training.leak_evidence import Evidence
-from training.leaks import Finding
+from training.leaks import Finding, find_leaks
 from training.points import rules_scorer
 from training.window import Window, window_of
 
@@ -313,7 +313,11 @@ def test_the_same_seed_gives_the_same_verdict() -> None:
     assert judge(BLIND, KNOWING, seed=3) == judge(BLIND, KNOWING, seed=3)
 
 
-SIZES: dict[str, FieldUse] = {"size": use("number"), "visits": use("number")}
+FIELDS: dict[str, FieldUse] = {
+    "size": use("number"),
+    "visits": use("number"),
+    "close_reason": use(),
+}
 
 
 def firm(rows: int, seed: int) -> Labelled:
@@ -325,8 +329,16 @@ def firm(rows: int, seed: int) -> Labelled:
     return labelled(won.astype(int).tolist(), **columns)
 
 
+def leaking(part: Labelled) -> Labelled:
+    """The same leads with a field that is written when a deal is lost."""
+    reasons: list[Cell] = [None if won else "price" for won in part.labels.tolist()]
+    leads = part.history.leads
+    columns = {**leads.columns, "close_reason": reasons}
+    return replace(part, history=replace(part.history, leads=replace(leads, columns=columns)))
+
+
 def fitted(part: Labelled, fields: list[str]) -> Scorer:
-    chosen = {name: SIZES[name] for name in fields}
+    chosen = {name: FIELDS[name] for name in fields}
     ones = np.ones(len(part.labels))
     leads = part.history.leads
     return fit(leads, part.labels, ones, agreed(), chosen, "logistic", effort=FAST).scorer
@@ -343,7 +355,9 @@ def test_scorers_meet_as_they_would_be_served() -> None:
 def test_where_there_is_no_champion_the_agreed_points_are_it() -> None:
     earlier, later = firm(600, 1), firm(1500, 2)
 
-    verdict = contest(rules_scorer(agreed(), SIZES, earlier), fitted(earlier, ["size"]), later)
+    verdict = contest(
+        rules_scorer(agreed(), {"size": use("number")}, earlier), fitted(earlier, ["size"]), later
+    )
 
     assert verdict.promoted, verdict.reasons
     assert "the model scores" in verdict.headline
@@ -356,6 +370,19 @@ def test_a_challenger_of_shuffled_labels_is_refused() -> None:
     verdict = contest(fitted(earlier, ["size"]), fitted(shuffled, ["size", "visits"]), later)
 
     assert "shuffled labels" in verdict.headline
+
+
+def test_a_challenger_of_a_leaked_field_is_refused_though_it_looks_excellent() -> None:
+    earlier, later = leaking(firm(600, 1)), leaking(firm(1500, 2))
+    fields = ["size", "visits", "close_reason"]
+    findings = find_leaks(earlier, earlier.history, agreed(), {n: FIELDS[n] for n in fields})
+    champion, challenger = fitted(earlier, ["size", "visits"]), fitted(earlier, fields)
+    suspects = new_suspects(findings, fields, {"size": "fine", "visits": "fine"})
+
+    verdict = contest(champion, challenger, later, suspects)
+
+    assert {"leak in close_reason", "too good"} <= failed(verdict)
+    assert "'close_reason' may give the outcome away" in verdict.headline
 
 
 def test_a_window_knows_its_days_and_campaigns() -> None:
