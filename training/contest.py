@@ -19,7 +19,7 @@ from training.later import Later
 from training.paired import DRAWS, Measures, drawn_by, measure, same
 from training.ranking import Ranked, best_by_day, top_share
 from training.reliability import log_losses
-from training.segments import Rows
+from training.splits import Rows
 from training.window import Window
 
 GRADES = ("A", "B", "C", "D")
