@@ -124,7 +124,7 @@ def check(
     with working("reading the export"):
         result = hold(export, agreed)
     say(*result.remarks)
-    out.print(findings_table(result.findings), markup=False)
+    out.print(findings_table(result.findings, agreed), markup=False)
     say(*intake_lines(result.intake, keep_rejects(open_home(), export, result.intake)))
     if report is not None:
         write_text(report, leak_page(result.findings, agreed))

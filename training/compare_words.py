@@ -18,7 +18,7 @@ def runs_table(group: Group) -> Table:
     table = Table(
         "version", "run", "log loss", "ROC AUC", "lift", "predicted", "actual", "agreement", "",
         box=box.SIMPLE,
-        title=f"Judged on the same {judged.judged_rows:,} later leads ({judged.judged_on[:8]}), "
+        title=f"Judged on the same {judged.judged_rows:,} leads ({judged.judged_on[:8]}), "
         "the lowest log loss first",
         title_justify="left",
     )  # fmt: skip
@@ -40,7 +40,7 @@ def pair_lines(group: Group) -> Iterator[str]:
     for pairs in by_version.values():
         yield from _pair_lines(pairs)
     if group.pairs:
-        together = f"; they hold for {group.comparisons} comparisons together"
+        together = f"; they hold for {group.comparisons} comparisons together, by each measure"
         drawn = "whole days" if group.drawn_by == "day" else "single leads"
         yield (
             f"  95 % intervals from {DRAWS} draws of {drawn}"

@@ -93,6 +93,11 @@ class Evaluation:
         return self.figures["roc_auc"].low > 0.5 if self.sorts is None else self.sorts
 
     @property
+    def is_flat(self) -> bool:
+        """Whether all leads have one probability, so that there is no order to judge."""
+        return self.reliability.slope is None
+
+    @property
     def roc_auc(self) -> float:
         """Chance that a won lead stands above a lost one."""
         return self.figures["roc_auc"].value

@@ -3,7 +3,8 @@
 A quick logistic regression is fitted on ever larger parts of the earlier leads and measured on
 the later ones. From that learning curve follow the AUC of more leads, and from the number of
 later leads the error by which chance alone would miss .5 (Mann and Whitney 1947); where the one
-outgrows the other, the model would be shown.
+outgrows the other, the model would be shown. The curve is itself a guess from few leads, and the
+error takes leads as independent: the number is told as a rough one.
 """
 
 from __future__ import annotations
@@ -43,12 +44,11 @@ _MODEST = 0.1
 """How far above .5 the AUC of a modest model of leads lies; of most published ones, farther."""
 _SLIGHT = 0.05
 """A signal that is at best so slight is of no use, even if it is none of chance."""
-_IF_REAL = "would show it, if the signal seen so far is no chance"
-_IF_MODEST = (
-    "would show a modest signal (AUC .60), if there is one: so few leads cannot tell it from none"
-)
-_ENOUGH = (
-    "the leads are enough: even a plain logistic regression sorts the later ones better than chance"
+_IF_REAL = "if the order seen so far is no chance, and leads of one day do not hang together"
+_IF_MODEST = "for a modest signal (AUC .60), if there is one: so few leads cannot tell it from none"
+ORDER_IS_SHOWN = (
+    "cannot be told: the order is shown already, and what else is lacking does not follow from a "
+    "number of leads"
 )
 
 
@@ -101,15 +101,19 @@ def how_many_more(
         said = _IF_REAL
     low, high = (_times(gap, slope, error, wanted) for wanted in (_EVEN, _LIKELY))
     if low is None:
-        return Growth(f"more than {_FARTHEST:.0f} times the leads {said}", None, None, curve)
+        far = f"{_FARTHEST:.0f} times the leads would not do"
+        return Growth(f"a rough guess: {far}, {said}", None, None, curve)
     more = _about(total * (low - 1), up=False)
+    even = f"with about {more:,} more decided leads the chances to show it are even"
     if high is None:
-        return Growth(f"at least about {more:,} more decided leads {said}", more, None, curve)
+        return Growth(f"a rough guess: {even}, {said}", more, None, curve)
     most = _about(total * (high - 1), up=True)
     if most == 0:
-        return Growth(_ENOUGH, 0, 0, curve)
-    begins = f"about {more:,} to {most:,}" if more else f"up to about {most:,}"
-    return Growth(f"{begins} more decided leads {said}", more, most, curve)
+        return Growth(_seems_enough(curve[-1][1]), 0, 0, curve)
+    likely = f"with about {most:,} more decided leads the chances to show it are four in five"
+    if more:
+        likely = f"{even}, with about {most:,} four in five"
+    return Growth(f"a rough guess: {likely}, {said}", more, most, curve)
 
 
 def _fewest(labels: Labels) -> int:
@@ -121,16 +125,24 @@ def _too_few(labels: Labels, later: Labels) -> str:
     lost = len(labels) - won[0], len(later) - won[1]
     return (
         f"how many more leads would do cannot be told yet: {won[0]} won and {lost[0]} not won "
-        f"among the earlier leads, {won[1]} and {lost[1]} among the later; it can with "
+        f"among the leads learned from, {won[1]} and {lost[1]} among the judged; it can with "
         f"{_FEWEST} of each"
+    )
+
+
+def _seems_enough(auc: float) -> str:
+    return (
+        f"cannot be told: a plain logistic regression sorts the judged leads with an AUC of "
+        f"{auc:.2f}, more than chance would if leads did not hang together, yet the test that "
+        "decides is not passed; more leads would settle it"
     )
 
 
 def _no_help(curve: tuple[tuple[int, float], ...], at_best: float) -> str:
     points = ", ".join(f"{auc:.2f} from {rows:,}" for rows, auc in curve)
     return (
-        f"more of the same would not help: the AUC on later leads stays near chance ({points} "
-        f"leads; at best {0.5 + at_best:.2f}); other fields might"
+        f"more of the same would hardly help: the AUC on the judged leads stays near chance "
+        f"({points} leads; with 95 % confidence at most {0.5 + at_best:.2f}); other fields might"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from serving.members import Vector
 from training.judged import Judged
@@ -66,6 +67,32 @@ def by_draws(value: float, drawn: Vector) -> Interval:
     """Return the figure with the middle 95 % of what the draws gave, shape (draws,)."""
     low, high = np.nanquantile(drawn, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     return Interval(value, float(low), float(high))
+
+
+def mean_interval(
+    each: Vector, clusters: npt.NDArray[Any] | None = None, level: float = LEVEL
+) -> Interval:
+    """Return the mean of figures by row with its interval, by Student's t over clusters.
+
+    The error is that of the sums by cluster, with G / (G - 1) for G clusters (Cameron & Miller
+    2015, J. Human Resources 50). A single cluster shows nothing: its interval has no ends.
+
+    Args:
+        each: one figure for each row, shape (rows,).
+        clusters: rows of one cluster hang together, shape (rows,); None: rows are independent.
+        level: of the interval.
+
+    """
+    mean = float(each.mean())
+    off: Vector = each - mean
+    if clusters is not None:
+        off = np.bincount(np.unique(clusters, return_inverse=True)[1], off).astype(np.float64)
+    units = len(off)
+    if units < 2:
+        return Interval(mean, -np.inf, np.inf)
+    error = float(np.sqrt((off**2).sum() * units / (units - 1))) / len(each)
+    reach = float(student.ppf(0.5 + level / 2, units - 1)) * error
+    return Interval(mean, mean - reach, mean + reach)
 
 
 def draws(judged: Judged, seed: int, count: int = DRAWS) -> Iterator[Vector]:

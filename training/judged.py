@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.errors import UsageError
+from features.leads import Leads
 from serving.members import Vector
 from training.labels import Labels
 
@@ -74,6 +75,12 @@ class Judged:
         """What each row brought in: its value where it was won and the value is known, else 0."""
         value = np.zeros(len(self.y)) if self.value is None else np.nan_to_num(self.value)
         return value * self.y
+
+
+def days_of(leads: Leads) -> list[str] | None:
+    """Return the day on which each lead came in; None where leads have no creation time."""
+    days = [moment.date().isoformat() for moment in leads.created if moment is not None]
+    return days if len(days) == len(leads) else None
 
 
 def groups(names: Names) -> dict[str, npt.NDArray[np.intp]]:

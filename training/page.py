@@ -24,7 +24,7 @@ def page(training: Training, name: str) -> str:
 def leak_page(findings: dict[str, Finding], agreement: Agreement) -> str:
     """Return the leak report alone as one self-contained HTML page."""
     facts = {"Agreement": f"{agreement.name}, {agreement.label}"}
-    return render("Leak report", facts, [leak_section(findings)])
+    return render("Leak report", facts, [leak_section(findings, agreement)])
 
 
 def _facts(training: Training) -> dict[str, str]:
@@ -33,7 +33,10 @@ def _facts(training: Training) -> dict[str, str]:
     return {
         "Agreement": f"{agreement.name}, {agreement.label}",
         "Learned from": f"{total:,} leads with a known outcome, {won:,} won",
-        "Judged on": f"{len(training.split.later):,} later leads: {training.split.method}",
+        "Judged on": (
+            f"{len(training.split.later):,} of them, by a fit on {len(training.split.earlier):,} "
+            f"others: {training.split.method}"
+        ),
         "Won means": _won_means(agreement),
     }
 
@@ -56,7 +59,7 @@ def _sections(training: Training) -> Iterator[Section]:
     said = tuple(filter(None, (_ending(training), _growth(training), _warning(training))))
     if evaluation is None:
         yield Section("In short", (*said, *notes))
-        yield leak_section(training.choice.findings)
+        yield leak_section(training.choice.findings, training.scorer.agreement)
         return
     first = summary(evaluation)
     yield Section(
@@ -74,7 +77,7 @@ def _sections(training: Training) -> Iterator[Section]:
         yield Section("Value", training.further.on_value)
     if training.further.on_timing:
         yield Section("When wins come", training.further.on_timing)
-    yield leak_section(training.choice.findings)
+    yield leak_section(training.choice.findings, training.scorer.agreement)
     yield last
 
 

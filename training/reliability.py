@@ -89,7 +89,10 @@ def log_losses(y: npt.ArrayLike, probability: Vector) -> Vector:
 
 
 class _Cut:
-    """Ten bins of equal count; equal probabilities share their wins, wherever the cut falls."""
+    """Ten bins of equal count, fewer where fewer probabilities differ.
+
+    Equal probabilities share their wins, wherever the cut falls.
+    """
 
     def __init__(self, probability: Vector, weights: Vector) -> None:
         self.order = np.argsort(probability, kind="stable")
@@ -97,7 +100,7 @@ class _Cut:
         self._steps = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
         self._sizes = np.diff(np.append(self._steps, len(ranked)))
         self._weights = weights[self.order]
-        bins = min(BINS, len(ranked))
+        bins = min(BINS, len(self._steps))
         parts = np.array_split(np.arange(len(ranked)), bins)
         self.starts = np.array([part[0] for part in parts])
         self.weight = np.add.reduceat(self._weights, self.starts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from training.charts import Dots, Line, Plot, Range, Ranges
-from training.evaluate import Evaluation
+from training.evaluate import Curve, Evaluation
 from training.figures import lift
 from training.intervals import Interval
 from training.moved import Drift
@@ -13,6 +13,7 @@ from training.report import Number, Section, Table
 from training.segments import Campaign, Grades
 from training.statements import (
     calibration_sentences,
+    calls_a_day,
     campaign_sentences,
     drift_sentences,
     grade_sentences,
@@ -68,13 +69,13 @@ def sections(
 def _numbers(evaluation: Evaluation) -> Iterator[Number]:
     won, capacity = evaluation.figures["won_in_top_tenth"], evaluation.capacity
     if evaluation.is_better_than_chance and won.low > 0.1:
-        label = "of the wins are found by calling the best tenth"
+        label = "of the wins are among the best tenth"
         yield Number(share(won.value), label, f"95 % interval {span(won)}; by chance 10 %")
     shown = capacity is not None and capacity.share < capacity.won.low
     if evaluation.is_better_than_chance and capacity is not None and shown:
         yield Number(
             share(capacity.won.value),
-            f"of the wins are found with {capacity.leads_per_day:,} calls a day",
+            f"of the wins are reached with {calls_a_day(capacity)}",
             f"95 % interval {span(capacity.won)}; by chance {share(capacity.share)}",
         )
     said, was = evaluation.figures["mean_predicted"], evaluation.figures["mean_actual"]
@@ -86,6 +87,8 @@ def _numbers(evaluation: Evaluation) -> Iterator[Number]:
 
 
 def _gain(evaluation: Evaluation) -> Section:
+    if evaluation.is_flat:
+        return Section("Whom to call first", tuple(order_sentences(evaluation)))
     gain, lifted = evaluation.gain, lift(evaluation)
     chart = Plot(
         "Wins found by calling the best leads first",
@@ -114,14 +117,19 @@ def _gain(evaluation: Evaluation) -> Section:
             f"{i} %",
             share(gain.y[i]),
             f"{gain.low[i] * 100:.0f} to {gain.high[i] * 100:.0f} %",
-            f"{lifted.y[i - 1]:.2f}",
+            _lifted(lifted, i - 1),
         )
         for i in (5, 10, 20, 30, 50)
     )
-    table = Table("In numbers", ("leads called", "wins found", "95 % interval", "lift"), rows)
+    columns = ("leads called", "wins found", "95 % interval", "lift (95 % interval)")
+    table = Table("In numbers", columns, rows)
     return Section(
         "Whom to call first", tuple(order_sentences(evaluation)), (table,), (chart, times)
     )
+
+
+def _lifted(curve: Curve, i: int) -> str:
+    return f"{curve.y[i]:.2f} ({curve.low[i]:.2f} to {curve.high[i]:.2f})"
 
 
 def _calibration(evaluation: Evaluation) -> Section:
@@ -131,7 +139,7 @@ def _calibration(evaluation: Evaluation) -> Section:
     top = max([*said, *(rate.high for rate in was)])
     chart = Plot(
         "Predicted and won",
-        "Ten bands of leads with equal numbers; a dot on the dashed line is a prediction that came "
+        "Bands of leads with equal numbers; a dot on the dashed line is a prediction that came "
         "true. The strokes are 95 % intervals.",
         "predicted",
         "won",
@@ -216,7 +224,7 @@ def _segments(evaluation: Evaluation) -> Section:
 
 
 def _auc(auc: Interval | None) -> str:
-    return "too few" if auc is None else f"{auc.value:.2f} ({auc.low:.2f} to {auc.high:.2f})"
+    return "not judged" if auc is None else f"{auc.value:.2f} ({auc.low:.2f} to {auc.high:.2f})"
 
 
 def _grades(grades: Grades, shown: bool) -> Section:
@@ -241,7 +249,7 @@ def _grades(grades: Grades, shown: bool) -> Section:
 def _drift(drift: Drift) -> Section:
     rows = tuple(
         (
-            f.field, f.verdict, share(f.moved_share), f"{f.psi:.3f}", f"{f.psi_by_chance:.3f}",
+            f.field, f.verdict, share(f.moved_share), f"{f.psi:.2f}", f"{f.psi_by_chance:.2f}",
             share(f.missing_before), share(f.missing_after),
         )
         for f in drift.fields
@@ -250,8 +258,10 @@ def _drift(drift: Drift) -> Section:
         "field", "verdict", "leads moved", "PSI", "PSI by chance", "empty before", "empty after",
     )  # fmt: skip
     note = (
-        "PSI (population stability index) is 0 where nothing moved; from 0.1 on a field has moved, "
-        "from 0.25 on much, if chance does not explain it."
+        "PSI (population stability index) is 0 where nothing moved; by custom a field has moved "
+        "from 0.1 on, much from 0.25 on, here only if chance does not explain it. A field such as "
+        "the campaign is renewed by plan: that it moved says that the mix is another one, not that "
+        "something is wrong."
     )
     table = Table(
         "From the leads learned from to the later ones", columns, rows, note, ("verdict",)
@@ -264,14 +274,17 @@ def _how(evaluation: Evaluation, split: str, notes: Sequence[str]) -> Section:
     by_cluster = e.clusters < e.rows
     sentences = (
         f"Split: {split}.",
-        f"All figures come from {e.rows:,} later leads, {e.won:,} of them won, that the judged "
-        "model had not seen.",
-        "Intervals hold in 95 of 100 cases for other leads of the same kind and time; leads were "
-        + (f"drawn anew in {e.clusters:,} groups that hang together." if by_cluster else
+        f"Figures come from {e.rows:,} leads, {e.won:,} of them won, that the judged model had not "
+        "seen; where others are meant, it is said.",
+        "Intervals are made to hold in 95 of 100 cases, each by itself, for other leads of the "
+        "same kind and time; leads were "
+        + (f"drawn anew in {e.clusters:,} days, each as a whole." if by_cluster else
            "drawn anew one by one, as if independent of one another.")
-        + " Intervals of single bands, fields and grades take leads as independent.",
+        + " Intervals of single bands, categories, grades and changes of a share take leads as "
+        "independent.",
         "What they do not show: what changes after this time, leads without a known outcome, and "
-        "what would have become of leads had sales worked them otherwise.",
+        "what would have become of leads had sales worked them otherwise. No figure says that a "
+        "field, a campaign or a call makes a lead buy; they say what goes together.",
         *(_CALLS if e.capacity is not None else ()),
         *notes,
     )  # fmt: skip

@@ -65,7 +65,7 @@ class Segment:
     rows: int
     won: int
     auc: Interval | None
-    """None with fewer than 5 of either outcome: there is no order to judge."""
+    """None with fewer than 5 of either outcome, or one probability: there is no order to judge."""
     predicted: float
     actual: Interval
 
@@ -126,13 +126,18 @@ def by_campaign(judged: Judged) -> tuple[Campaign, ...]:
 
 
 def by_segment(judged: Judged) -> Mapping[str, tuple[Segment, ...]]:
-    """Return the categories of each field in `judged.segments`, the largest first."""
-    return {
-        field: tuple(
-            _segment(judged, name, rows)
-            for name, rows in _pooled(groups(names), _judgeable(judged)).items()
-        )
+    """Return the categories of each field in `judged.segments`, the largest first.
+
+    A field of which no category is large enough says nothing beyond all leads, and is left out.
+    """
+    parts = {
+        field: _pooled(groups(names), _judgeable(judged))
         for field, names in judged.segments.items()
+    }
+    return {
+        field: tuple(_segment(judged, name, rows) for name, rows in found.items())
+        for field, found in parts.items()
+        if found.keys() - {SMALLER}
     }
 
 
@@ -177,7 +182,7 @@ def _judgeable(judged: Judged) -> Enough:
 def _segment(judged: Judged, name: str, rows: Rows) -> Segment:
     y, probability, weights = judged.y[rows], judged.probability[rows], judged.weights[rows]
     won = int(y.sum())
-    both = min(won, len(rows) - won) >= _FEWEST_WON
+    both = min(won, len(rows) - won) >= _FEWEST_WON and np.ptp(probability) > 0
     return Segment(
         name,
         len(rows),

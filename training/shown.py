@@ -13,9 +13,14 @@ Sorting alone is not enough, for scores are read as probabilities: the log loss 
 lower than that of one probability for all, the mean of the scores themselves, so that neither a
 shift of the base rate nor luck with a few leads decides (a paired t-test, one-sided, 5 %).
 
+Between a model that passes and the rules the lower log loss decides, tested or not, for one of the
+two has to score; the sentence tells by the paired interval which it is.
+
 Where leads are not independent (many of one account or one day), AUC and lift come from a
 jackknife that leaves out a group of such clusters at a time, with Student's t; the paired test
-counts clusters in place of leads.
+counts clusters in place of leads. Which leads are the best tenth stays fixed meanwhile: a jackknife
+that picks them anew each time does not settle (Efron & Tibshirani 1993, ch. 11.6). The lift must
+pass the binomial interval as well, for few wins make the jackknife too sure.
 """
 
 from __future__ import annotations
@@ -27,14 +32,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
 from scipy.stats import beta, mannwhitneyu, norm, rankdata, t
-from sklearn.metrics import log_loss
 
 from serving.members import Vector
+from training.intervals import Interval, mean_interval
 from training.labels import Labels
+from training.reliability import log_losses
 
 ERROR = 0.025
 """Of AUC and lift each, one-sided."""
-_SAVED_ERROR = 0.05
+_SAVED_LEVEL = 0.9
+"""Of the two-sided interval of which the lower end counts: an error of 5 %."""
 _TOP = 0.1
 _MODEST = 0.6
 """The AUC of a modest model of leads: while it is not ruled out, more leads may show it."""
@@ -79,12 +86,19 @@ class Shown:
         """The figures in words."""
         if self.auc == 0.5 and self.lift == 1:
             return "it gives all of them one probability"
-        bound = f", at least {self.saved_low:.4f}" if np.isfinite(self.saved_low) else ""
         return (
-            f"AUC {self.auc:.3f}, at least {self.auc_low:.3f}; the best {self.top:,} hold "
-            f"{self.lift:.2f} times their share of the wins, at least {self.lift_low:.2f} times; "
-            f"log loss lower than with one probability for all by {self.saved:.4f}{bound}"
+            f"AUC {self.auc:.3f}, with 97.5 % confidence at least {self.auc_low:.3f}; the best "
+            f"{self.top:,} hold {self.lift:.2f} times their share of the wins, at least "
+            f"{self.lift_low:.2f} times; {self._saved_in_words}"
         )
+
+    @property
+    def _saved_in_words(self) -> str:
+        than = "than with one probability for all by"
+        if self.saved < 0:
+            return f"log loss higher {than} {-self.saved:.4f}"
+        low = f", with 95 % confidence at least {self.saved_low:.4f}"
+        return f"log loss lower {than} {self.saved:.4f}{low if self.saved_low > 0 else ''}"
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,8 @@ class Verdict:
     rules: Shown | None = None
     log_loss_model: float | None = None
     log_loss_rules: float | None = None
+    saved: Interval | None = None
+    """By how much the model's log loss is lower than that of the rules, on the same leads."""
 
     @property
     def learnt(self) -> bool:
@@ -118,14 +134,12 @@ def shown(
 
     """
     top = _top(probability)
-    auc, lift = _auc(y, probability), _lift(y, top)
+    auc, lift, lift_low = _auc(y, probability), _lift(y, top), _binomial_low(y, top)
     if clusters is None:
         auc_low, auc_p = _delong_low(y, probability, auc), _chance(y, probability, seed)
-        found = int(y[top].sum())
-        share = float(beta.ppf(ERROR, found, y.sum() - found + 1)) if found else 0.0
-        lift_low = share / float(top.mean())
     else:
-        auc_low, auc_p, lift_low = _by_cluster(y, probability, clusters, seed)
+        auc_low, auc_p, by_cluster = _by_cluster(y, probability, top, clusters, seed)
+        lift_low = min(lift_low, by_cluster)
     return Shown(
         len(y),
         int(y.sum()),
@@ -147,15 +161,8 @@ def _saved(
     said = np.clip(probability, tiny, 1 - tiny)
     mean = float(said.mean())
     each = np.where(y == 1, np.log(said / mean), np.log((1 - said) / (1 - mean)))
-    saved = float(each.mean())
-    off: Vector = each - saved
-    if clusters is not None:
-        which = np.unique(clusters, return_inverse=True)[1]
-        off = np.asarray(np.bincount(which, off), dtype=np.float64)
-    if len(off) < 2:
-        return saved, -np.inf
-    error = float(np.sqrt((off**2).sum() * len(off) / (len(off) - 1))) / len(y)
-    return saved, saved + float(t.ppf(_SAVED_ERROR, len(off) - 1)) * error
+    found = mean_interval(each, clusters, _SAVED_LEVEL)
+    return found.value, found.low
 
 
 def _top(probability: Vector) -> npt.NDArray[np.bool_]:
@@ -173,6 +180,12 @@ def _auc(y: Labels, probability: Vector) -> float:
 
 def _lift(y: Labels, top: npt.NDArray[np.bool_]) -> float:
     return float(y[top].mean() / y.mean())
+
+
+def _binomial_low(y: Labels, top: npt.NDArray[np.bool_]) -> float:
+    found = int(y[top].sum())
+    share = float(beta.ppf(ERROR, found, y.sum() - found + 1)) if found else 0.0
+    return share / float(top.mean())
 
 
 def _chance(y: Labels, probability: Vector, seed: int) -> float:
@@ -205,7 +218,11 @@ def _delong_low(y: Labels, probability: Vector, auc: float) -> float:
 
 
 def _by_cluster(
-    y: Labels, probability: Vector, clusters: npt.NDArray[Any], seed: int
+    y: Labels,
+    probability: Vector,
+    top: npt.NDArray[np.bool_],
+    clusters: npt.NDArray[Any],
+    seed: int,
 ) -> tuple[float, float, float]:
     """Return the lower end and chance of the AUC, and the lower end of the lift."""
     names, which = np.unique(clusters, return_inverse=True)
@@ -214,17 +231,19 @@ def _by_cluster(
     without = []
     for left_out in range(groups):
         rest = group != left_out
-        if 0 < y[rest].sum() < rest.sum():
-            part = probability[rest]
-            without.append((_auc(y[rest], part), _lift(y[rest], _top(part))))
+        if 0 < y[rest].sum() < rest.sum() and top[rest].any():
+            without.append((_auc(y[rest], probability[rest]), _lift(y[rest], top[rest])))
     if len(without) < 2:
         return 0.0, 1.0, 0.0
     found, n = np.array(without), len(without)
     error = np.sqrt((n - 1) / n * ((found - found.mean(axis=0)) ** 2).sum(axis=0))
-    auc, lift = _auc(y, probability), _lift(y, _top(probability))
-    low = np.array([auc, lift]) + t.ppf(ERROR, n - 1) * error
+    auc, lift = _auc(y, probability), _lift(y, top)
+    low = auc + t.ppf(ERROR, n - 1) * error[0]
     p = float(t.sf((auc - 0.5) / error[0], n - 1)) if error[0] > 0 else 1.0
-    return float(np.clip(low[0], 0.0, 1.0)), p, max(0.0, float(low[1]))
+    # A best tenth of a few accounts has varied that often and no more.
+    varied = min(n, len(np.unique(which[top])))
+    lift_low = lift + t.ppf(ERROR, varied - 1) * error[1] if varied > 1 else 0.0
+    return float(np.clip(low, 0.0, 1.0)), p, max(0.0, float(lift_low))
 
 
 def takes_over(
@@ -237,7 +256,8 @@ def takes_over(
     """Decide by later leads whether the model scores, or the agreed rules.
 
     The model takes over when it is shown to be better than chance and its log loss is lower than
-    that of the rules. Both must have been fitted on earlier leads alone.
+    that of the rules, whether or not that is more than chance. Both must have been fitted on
+    earlier leads alone.
 
     Args:
         y: 1 won, 0 not, of the later leads, shape (rows,).
@@ -252,15 +272,17 @@ def takes_over(
         lacks = "won" if won == 0 else "lost"
         return Verdict(
             "rules",
-            f"the rules score: of {len(y):,} later leads none was {lacks}, so nothing can be "
+            f"the rules score: of {len(y):,} judged leads none was {lacks}, so nothing can be "
             f"shown of a model yet; bring some leads of a later time that were {lacks}",
         )
     model, rules = shown(y, p_model, clusters, seed), shown(y, p_rules, clusters, seed)
-    losses = float(log_loss(y, p_model, labels=[0, 1])), float(log_loss(y, p_rules, labels=[0, 1]))
+    mine, theirs = log_losses(y, p_model), log_losses(y, p_rules)
+    saved = mean_interval(theirs - mine, clusters)
+    losses = float(mine.mean()), float(theirs.mean())
     plain = "the rules" if np.ptp(p_rules) > 0 else "the base rate for all"
-    takes = model.better_than_chance and losses[0] < losses[1]
-    sentence = _sentence(model, rules, losses, plain)
-    return Verdict("model" if takes else "rules", sentence, model, rules, *losses)
+    takes = model.better_than_chance and saved.value > 0
+    sentence = _sentence(model, rules, _beside(losses, saved, plain), takes)
+    return Verdict("model" if takes else "rules", sentence, model, rules, *losses, saved)
 
 
 def rules_alone(
@@ -284,29 +306,45 @@ def rules_alone(
     won = int(y.sum())
     if won == 0 or won == len(y):
         lacks = "won" if won == 0 else "lost"
-        tells = f"of {len(y):,} later leads none was {lacks}, so the rules cannot be judged either"
+        tells = f"of {len(y):,} judged leads none was {lacks}, so the rules cannot be judged either"
         return Verdict("rules", f"{begins}; {tells}")
     rules = shown(y, p_rules, clusters, seed)
     tells = f"they are{'' if rules.better_than_chance else ' not'} shown to be better than chance"
     if np.ptp(p_rules) == 0:
         tells = "they tell no lead from another"
-    sentence = f"{begins}; on {rules.rows:,} later leads, {won:,} of them won, {tells}"
-    loss = float(log_loss(y, p_rules, labels=[0, 1]))
+    sentence = f"{begins}; on {rules.rows:,} judged leads, {won:,} of them won, {tells}"
+    loss = float(log_losses(y, p_rules).mean())
     return Verdict("rules", sentence, rules=rules, log_loss_rules=loss)
 
 
-def _sentence(model: Shown, rules: Shown, losses: tuple[float, float], plain: str) -> str:
+def _beside(losses: tuple[float, float], saved: Interval, plain: str) -> str:
+    """Hold the model's log loss beside that of the rules, and say whether chance explains it."""
     mine, theirs = (f"{loss:.4f}" for loss in losses)
-    judged = f"{model.rows:,} later leads, {model.won:,} of them won"
-    if model.better_than_chance and losses[0] < losses[1]:
+    by = f"by {saved.value:.4f} (95 % interval {saved.low:.4f} to {saved.high:.4f})"
+    if saved.low > 0:
+        return f"and its log loss {mine} is shown to be lower than {theirs} of {plain} {by}"
+    if saved.value > 0:
+        return (
+            f"and its log loss {mine} is lower than {theirs} of {plain} {by}, which decides "
+            "although chance may explain it"
+        )
+    return (
+        f"but its log loss {mine} is not lower than {theirs} of {plain} (difference "
+        f"{-saved.value:+.4f}, 95 % interval {-saved.high:+.4f} to {-saved.low:+.4f})"
+    )
+
+
+def _sentence(model: Shown, rules: Shown, beside: str, takes: bool) -> str:
+    judged = f"{model.rows:,} judged leads, {model.won:,} of them won"
+    if takes:
         return (
             f"the model scores: on {judged}, it is shown to be better than chance "
-            f"({model.figures}), and its log loss {mine} is lower than {theirs} of {plain}"
+            f"({model.figures}), {beside}"
         )
     if model.better_than_chance:
         return (
             f"the rules score: on {judged}, the model is shown to be better than chance "
-            f"({model.figures}), but its log loss {mine} is not lower than {theirs} of {plain}"
+            f"({model.figures}), {beside}"
         )
     if rules.better_than_chance:
         return (

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from training.evaluate import Evaluation
+from features.sections import Capacity as AgreedCapacity
+from training.evaluate import Capacity, Evaluation
 from training.intervals import Interval, difference_of_rates
 from training.moved import Drift
-from training.segments import Grades
+from training.segments import SMALLER, Grades
 
 _ALL = 0.995
+_DEFAULT_CALLS = AgreedCapacity().leads_per_day
 _NAMED = 5
 """Campaigns or fields that a sentence names; the table has the others."""
 
@@ -39,6 +41,9 @@ def _digits(value: float) -> int:
 
 def order_sentences(evaluation: Evaluation) -> Iterator[str]:
     """Say what calling by the score finds, and nothing where no order is shown."""
+    if evaluation.is_flat:
+        yield "All judged leads have one probability: there is no order to call by."
+        return
     auc = evaluation.figures["roc_auc"]
     told = f"ROC AUC {auc.value:.2f}, 95 % interval {auc.low:.2f} to {auc.high:.2f}; 0.5 is chance"
     if auc.high < 0.5:
@@ -56,46 +61,60 @@ def _top_tenth(evaluation: Evaluation) -> str:
     if lift.low <= 1:
         return (
             "The order as a whole is better than chance, but the best tenth is not shown to hold "
-            f"more wins than a tenth picked at random ({share(won.value)} of them, {span(won)})."
+            f"more wins than a tenth picked at random ({share(won.value)} of them, 95 % interval "
+            f"{span(won)})."
         )
     return (
-        f"Calling the best tenth first finds {share(won.value)} of the wins ({span(won)}), "
-        f"{lift.value:.1f} times as many as calling at random ({lift.low:.1f} to {lift.high:.1f})."
+        f"The best tenth of the judged leads holds {share(won.value)} of their wins (95 % interval "
+        f"{span(won)}), {lift.value:.1f} times as many as a tenth picked at random "
+        f"({lift.low:.1f} to {lift.high:.1f})."
     )
+
+
+def calls_a_day(capacity: Capacity) -> str:
+    """Name the calls of a day, and whether anybody has set them."""
+    each = capacity.leads_per_day
+    return f"{each:,} calls a day{' (the default)' if each == _DEFAULT_CALLS else ''}"
 
 
 def _at_capacity(evaluation: Evaluation) -> Iterator[str]:
     c = evaluation.capacity
     if c is None:
         return
-    calls = f"{c.leads_per_day:,} calls a day"
+    calls = calls_a_day(c)
     if c.share >= _ALL:
         yield f"{calls} reach every judged lead: the order only says whom to call first."
     elif c.won.low <= c.share:
-        yield f"With {calls} it is not shown to find more wins than calling in any order."
+        yield f"With {calls} it is not shown to reach more wins than calling in any order."
     else:
         yield (
-            f"With {calls}, the best of each day first, {share(c.share)} of the leads are called "
-            f"and {share(c.won.value)} of the wins found ({span(c.won)}); of those called "
-            f"{share(c.precision.value)} won, of all {share(evaluation.mean_actual)}."
+            f"With {calls}, the best of each day first, {share(c.share)} of the judged leads are "
+            f"reached, who hold {share(c.won.value)} of the wins (95 % interval {span(c.won)}); of "
+            f"those reached {share(c.precision.value)} won ({span(c.precision)}), of all "
+            f"{share(evaluation.mean_actual)}."
         )
 
 
 def _value(evaluation: Evaluation) -> Iterator[str]:
     value = evaluation.figures.get("value_in_top_tenth")
     if value is not None and value.low > 0.1:
-        yield f"The best tenth holds {share(value.value)} of the value won ({span(value)})."
+        yield (
+            f"The best tenth holds {share(value.value)} of the value won (95 % interval "
+            f"{span(value)})."
+        )
 
 
 def calibration_sentences(evaluation: Evaluation) -> Iterator[str]:
     """Say whether the probabilities are true: in sum, band by band, and in their spread."""
     yield in_the_large(evaluation)
     r = evaluation.reliability
+    if evaluation.is_flat:
+        return
     more = r.error > r.error_by_chance_high
     yield (
-        f"Over ten bands of probability, predicted and won lie {_points(r.error)} points apart on "
-        f"average, {'more' if more else 'no more'} than true probabilities would show by chance "
-        f"(up to {_points(r.error_by_chance_high)})."
+        f"Over {len(r.bins)} bands of probability, predicted and won lie {_points(r.error)} points "
+        f"apart on average, {'more' if more else 'no more'} than true probabilities would show by "
+        f"chance in 95 of 100 cases (up to {_points(r.error_by_chance_high)})."
     )
     if r.slope is not None and r.slope.high < 1:
         yield "The probabilities are too bold: the high ones too high, the low ones too low."
@@ -109,9 +128,10 @@ def in_the_large(evaluation: Evaluation) -> str:
     said, was = share(evaluation.mean_predicted), share(evaluation.mean_actual)
     if off.low <= 0 <= off.high:
         won = span(evaluation.figures["mean_actual"])
-        return f"It predicts {said}, and {was} won ({won}): no difference is shown."
+        return f"It predicts {said}, and {was} won (95 % interval {won}): no difference is shown."
     word, near, far = ("high", off.low, off.high) if off.low > 0 else ("low", -off.high, -off.low)
-    return f"It predicts {said} where {was} won: too {word} by {_reach(near, far)} points."
+    by = f"{_reach(near, far)} points (95 % interval)"
+    return f"It predicts {said} where {was} won: too {word} by {by}."
 
 
 def _points(value: float) -> str:
@@ -127,19 +147,33 @@ def _reach(near: float, far: float) -> str:
 def campaign_sentences(evaluation: Evaluation) -> Iterator[str]:
     """Name the campaigns that won other than expected, once all that were looked at count."""
     looked = len(evaluation.campaigns)
+    told = _looked_at([c.name for c in evaluation.campaigns])
     odd = [c for c in evaluation.campaigns if c.wins != "as expected"]
     if looked and not odd:
-        yield (
-            f"{_count(looked, 'campaign was', 'campaigns were')} looked at; none is shown to have "
-            "won more or fewer than expected."
-        )
+        none = "none is shown to have won more or fewer than expected"
+        yield f"{told}; {none}{_together(evaluation)}."
     for c in sorted(odd, key=lambda c: c.q)[:_NAMED]:
         yield (
-            f"{c.name} won {c.wins} than expected: {c.won:,} of {c.rows:,} leads, where the model "
-            f"expects {c.low:,} to {c.high:,}."
+            f"{c.name} won {c.wins} than expected: {c.won:,} of {c.rows:,} leads, where "
+            f"{c.low:,} to {c.high:,} wins lie within the 95 % interval of true probabilities."
         )
     if len(odd) > _NAMED:
         yield f"{len(odd) - _NAMED} more of {looked} campaigns are off; the table names them."
+
+
+def _looked_at(names: list[str]) -> str:
+    named = len(names) - (SMALLER in names)
+    told = _count(named, "campaign was", "campaigns were")
+    if SMALLER not in names:
+        return f"{told} looked at"
+    return f"{told} looked at, and the smaller ones as one" if named else "Only small campaigns"
+
+
+def _together(evaluation: Evaluation) -> str:
+    off = evaluation.figures["predicted_minus_actual"]
+    if off.low <= 0 <= off.high:
+        return ""
+    return f"; all together won {'fewer' if off.low > 0 else 'more'}"
 
 
 def segment_sentences(evaluation: Evaluation) -> Iterator[str]:
@@ -150,7 +184,12 @@ def segment_sentences(evaluation: Evaluation) -> Iterator[str]:
         yield (
             f"In {len(missed)} of {_count(len(found), 'category', 'categories')} the mean "
             "prediction lies outside the 95 % interval of what was won; of true probabilities "
-            f"at most about {len(found) * 0.05:.1f} would by chance."
+            f"about {len(found) * 0.05:.1f} would by chance."
+        )
+    if missed and _together(evaluation):
+        yield (
+            "The level of all leads is off, and categories miss with it: every field sorts the "
+            "same leads anew, so that is one finding, not many."
         )
 
 
@@ -193,7 +232,7 @@ def drift_sentences(drift: Drift) -> Iterator[str]:
         word, ends = (
             ("more", (off.low, off.high)) if off.low > 0 else ("less", (-off.high, -off.low))
         )
-        yield f"{told}: {_reach(*ends)} points {word}."
+        yield f"{told}: {_reach(*ends)} points {word} (95 % interval)."
     moved = [f for f in drift.fields if f.verdict != "steady"]
     if not moved:
         yield f"None of {_count(len(drift.fields), 'field', 'fields')} is shown to have moved much."

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from rich import box
 from rich.table import Table
 
 from features.agreement import Agreement
 from training.choose import Choice, LeftOut
 from training.evaluate import Evaluation
-from training.leak_report import worst_first
+from training.leak_report import reason_of, verdict_of, worst_first
 from training.leaks import Finding
 from training.propose import Proposal
 from training.rolling import in_short
@@ -34,7 +35,7 @@ def proposal_lines(proposal: Proposal) -> Iterator[str]:
     yield f"  {total:,} leads have a known outcome, {won:,} of them won ({won / total:.1%})"
     for name, finding in proposal.findings.items():
         if finding.verdict != "fine":
-            yield f"  {finding.verdict.replace('_', ' ')}: {name}: {finding.reason}"
+            yield f"  {finding.verdict.replace('_', ' ')}: {name}: {reason_of(finding)}"
     for value, count in proposal.roles.undecided.items():
         yield (
             f"  undecided outcome: {value!r}, {count:,} leads, set aside until [outcomes] says "
@@ -45,7 +46,7 @@ def proposal_lines(proposal: Proposal) -> Iterator[str]:
 
 
 def training_lines(training: Training, agreement: Agreement) -> Iterator[str]:
-    """Tell on one screen how what was registered did on later leads, and what it was not taught.
+    """Tell on one screen how what is registered did on judged leads, and what taught it nothing.
 
     The report tells the rest.
     """
@@ -60,7 +61,7 @@ def training_lines(training: Training, agreement: Agreement) -> Iterator[str]:
         yield f"WARNING: {training.caution}"
     elif e is not None:
         yield in_the_large(e)
-    yield f"  judged on   {len(training.later.labels):,} later leads: {training.split.method}"
+    yield f"  judged on   {len(training.later.labels):,} leads: {training.split.method}"
     if e is not None:
         yield from _figure_lines(e, verdict, agreement)
         yield from (f"  campaigns   {sentence}" for sentence in campaign_sentences(e))
@@ -78,17 +79,28 @@ def training_lines(training: Training, agreement: Agreement) -> Iterator[str]:
 
 
 def _figure_lines(e: Evaluation, verdict: Verdict, agreement: Agreement) -> Iterator[str]:
-    yield (
-        f"  order       ROC AUC {e.roc_auc:.3f} (95 % interval {e.roc_auc_low:.3f} to "
-        f"{e.roc_auc_high:.3f}; 0.5 is chance, 1 is perfect)"
-    )
+    if not e.is_flat:
+        yield (
+            f"  order       ROC AUC {e.roc_auc:.3f} (95 % interval {e.roc_auc_low:.3f} to "
+            f"{e.roc_auc_high:.3f}; 0.5 is chance, 1 is perfect)"
+        )
     yield f"  honesty     predicted {e.mean_predicted:.1%}, actually won {e.mean_actual:.1%}"
     if verdict.log_loss_model is not None and verdict.log_loss_rules is not None:
         yield (
             f"  beside      log loss {verdict.log_loss_model:.4f} of the model, "
             f"{verdict.log_loss_rules:.4f} of "
             f"{'the agreed points' if agreement.points else 'one probability for all'}"
+            f"{_difference(verdict)}"
         )
+
+
+def _difference(verdict: Verdict) -> str:
+    saved = verdict.saved
+    if saved is None or not np.isfinite(saved.low) or saved.low == saved.high:
+        return ""
+    return (
+        f" (difference {-saved.value:+.4f}, 95 % interval {-saved.high:+.4f} to {-saved.low:+.4f})"
+    )
 
 
 def _field_lines(choice: Choice) -> Iterator[str]:
@@ -122,6 +134,7 @@ def _label_lines(training: Training, agreement: Agreement) -> Iterator[str]:
 def _registered_lines(training: Training) -> Iterator[str]:
     registered = training.registered
     role = "champion" if registered.is_champion else "challenger"
+    role += " because it is the first" if registered.is_first else ""
     what = ""
     if training.verdict.scorer == "rules":
         has_points = bool(training.scorer.encoder.fields)
@@ -170,7 +183,7 @@ def training_json(training: Training, agreement: Agreement) -> dict[str, Any]:
     }
 
 
-def findings_table(findings: dict[str, Finding]) -> Table:
+def findings_table(findings: dict[str, Finding], agreement: Agreement) -> Table:
     """Set the fields out with their evidence, the worst first."""
     table = Table(
         "field", "verdict", "alone (AUC)", "filled: won", "not won", "open", "model with (without)",
@@ -181,6 +194,6 @@ def findings_table(findings: dict[str, Finding]) -> Table:
         opened = "-" if e.filled_open is None else f"{e.filled_open:.0%}"
         model = "-" if e.auc_with is None else f"{e.auc_with:.2f} ({e.auc_without:.2f})"
         numbers = (f"{e.auc_alone:.2f}", f"{e.filled_won:.0%}", f"{e.filled_lost:.0%}", opened)
-        why = "" if finding.verdict == "fine" else finding.reason
-        table.add_row(name, finding.verdict.replace("_", " "), *numbers, model, why)
+        reason = "" if finding.verdict == "fine" else reason_of(finding)
+        table.add_row(name, verdict_of(name, finding, agreement), *numbers, model, reason)
     return table

@@ -25,6 +25,8 @@ from serving.members import Additive, Mask, Vector
 from serving.scorer import Scorer
 from serving.timing import Timing
 from training.effects import ALL, Choice, Design, Ridge, choose
+from training.intervals import Interval, mean_interval, wilson
+from training.judged import days_of
 from training.maturing import spread, watch, with_undecided
 from training.splits import Rows
 
@@ -62,8 +64,12 @@ class FittedTiming:
         shares = self.model.shares(0.0)
         days = zip(self.model.days[:-1], shares[:-1], strict=True)
         curve = ", ".join(f"{share:.0%} by day {day:.0f}" for day, share in days)
+        # The widest that a share of so many wins can be, were none of them cut off by its age.
+        half = wilson(self.wins / 2, self.wins)
+        reach = 50 * (half.high - half.low)
         return [
-            f"Of the wins within {self.model.days[-1]:.0f} days: {curve} ({self.wins:,} wins).",
+            f"Of the wins within {self.model.days[-1]:.0f} days: {curve} ({self.wins:,} wins; the "
+            f"95 % interval of a share near a half is at best ±{reach:.0f} points).",
             _form(self.choice),
         ]
 
@@ -218,46 +224,48 @@ class TimingEvaluation:
     log_loss: float
     """Of the interval in which a win came, given that it came, in nats a win."""
     log_loss_one_curve: float
-    gain: float
+    gain: Interval
     """One curve's log loss minus the model's."""
-    gain_error: float
-    """Its standard error."""
     brier: float
     """Of "won by day t", the mean over the days."""
     brier_same_for_all: float
     """The same with one curve and one probability for all leads."""
-    skill_low: float
-    """Ends of the 95 % interval of the difference of the two."""
-    skill_high: float
+    skill: Interval
+    """The latter minus the former."""
     by_field: bool
 
     def as_metrics(self) -> dict[str, float]:
         """Return the figures by name."""
-        names = ("log_loss", "log_loss_one_curve", "gain", "gain_error")
-        briers = ("brier", "brier_same_for_all")
-        return {f"timing_{name}": float(getattr(self, name)) for name in (*names, *briers)}
+        names = ("log_loss", "log_loss_one_curve", "brier", "brier_same_for_all")
+        found = {f"timing_{name}": float(getattr(self, name)) for name in names}
+        for name, figure in (("gain", self.gain), ("skill", self.skill)):
+            found[f"timing_{name}"] = figure.value
+            ends = {"low": figure.low, "high": figure.high}
+            found |= {f"timing_{name}_{k}": v for k, v in ends.items() if np.isfinite(v)}
+        return found
 
     def sentences(self) -> list[str]:
         """Tell whether fields help to say when, and how good the curves are."""
+        shape = [self._shape()] if self.by_field else []
         # Equal curves differ by the dust of their sums.
-        better = "better than" if self.skill_low > _DUST else "not shown to be better than"
+        if abs(self.skill.value) < _DUST:
+            return [*shape, "All leads have one chance and one curve: there is nothing to compare."]
+        better = "better than" if self.skill.low > _DUST else "not shown to be better than"
         return [
-            self._shape(),
+            *shape,
             f'As a forecast of "won by day t" score and curve together are {better} one '
             f"chance and one curve for all leads: Brier score {self.brier:.4f} against "
             f"{self.brier_same_for_all:.4f} (95 % interval of the difference "
-            f"{self.skill_low:+.4f} to {self.skill_high:+.4f}; {self.leads:,} later "
-            "leads, those too young for a day weighted for).",
+            f"{self.skill.low:+.4f} to {self.skill.high:+.4f}; {self.leads:,} leads since the "
+            "first judged one, those too young for a day weighted for).",
         ]
 
     def _shape(self) -> str:
-        if not self.by_field:
-            return "Fields were not shown to tell more about when: all leads have one curve."
-        shown = self.gain > 2 * self.gain_error
-        verdict = "is confirmed" if shown else "is NOT confirmed"
+        verdict = "is confirmed" if self.gain.low > 0 else "is NOT confirmed"
         return (
             f"That fields tell when a win comes {verdict} on {self.wins:,} later wins: log loss "
-            f"{self.log_loss:.3f} against {self.log_loss_one_curve:.3f} with one curve."
+            f"{self.log_loss:.3f} against {self.log_loss_one_curve:.3f} with one curve (95 % "
+            f"interval of the difference {self.gain.low:+.3f} to {self.gain.high:+.3f})."
         )
 
 
@@ -268,6 +276,7 @@ def evaluate_timing(
 
     Leads too young for a day are accounted for by inverse-probability-of-censoring weights (Graf
     et al. 1999, Stat. Med. 18); a lost lead cannot win any more (Fine & Gray 1999, JASA 94).
+    Intervals take the leads of one day as hanging together.
 
     Args:
         history: all leads.
@@ -293,24 +302,23 @@ def evaluate_timing(
         periods.loss(np.array(timing.hazards), d) for d in (delay, np.zeros(len(delay)))
     )
     gains = one_curve - model
+    taken = days_of(history.leads.take(rows.tolist()))
+    days = None if taken is None else np.array(taken)
     probability = 1 / (1 + np.exp(-log_odds))
     curves = probability[:, None] * timing.won_by(matrix, log_odds)
     same = np.broadcast_to(probability.mean() * np.array(timing.shares(0.0)), curves.shape)
     weight, outcome = _censoring_weights(won, day, age, np.array(timing.days))
     brier, brier_same = ((weight * (c - outcome) ** 2).mean(axis=1) for c in (curves, same))
     skill = brier_same - brier
-    reach = 1.96 * float(skill.std() / np.sqrt(len(skill)))
     return TimingEvaluation(
         leads=len(rows),
         wins=int(won.sum()),
         log_loss=float(model.mean()),
         log_loss_one_curve=float(one_curve.mean()),
-        gain=float(gains.mean()),
-        gain_error=float(gains.std() / np.sqrt(len(gains))),
+        gain=mean_interval(gains, None if days is None else days[won]),
         brier=float(brier.mean()),
         brier_same_for_all=float(brier_same.mean()),
-        skill_low=float(skill.mean()) - reach,
-        skill_high=float(skill.mean()) + reach,
+        skill=mean_interval(skill, days),
         by_field=bool(timing.delay.columns),
     )
 

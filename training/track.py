@@ -79,6 +79,8 @@ class Registered:
     run_id: str
     digest: str
     is_champion: bool
+    is_first: bool = False
+    """Whether it is champion because there was none."""
 
 
 @registry_errors()
@@ -116,7 +118,7 @@ def register(home: Home, artefact: Artefact, record: Record, promote: bool) -> R
     tags = {DIGEST_TAG: written, "agreement": artefact.scorer.agreement.label}
     number = _new_version(client, model, run.info.run_id, tags)
     client.set_registered_model_alias(MODEL, CHAMPION if first or promote else CHALLENGER, number)
-    return Registered(number, run.info.run_id, written, first or promote)
+    return Registered(number, run.info.run_id, written, first or promote, first)
 
 
 def _datasets(record: Record) -> list[Any]:

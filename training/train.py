@@ -24,7 +24,8 @@ from training.choose import Choice, choose_fields
 from training.evaluate import Evaluation, judge
 from training.fit import Parameters, Recipe
 from training.further import Further, judge_further, with_further
-from training.growth import how_many_more
+from training.growth import ORDER_IS_SHOWN, how_many_more
+from training.judged import days_of
 from training.labels import Labelled, label
 from training.moved import Drift, drift
 from training.page import page
@@ -37,7 +38,7 @@ from training.splits import Rows, Split, order, origins, split
 from training.spread import Held, fit_spread, held
 from training.track import Registered, register
 from training.tune import PRESETS, Preset, Tuned, tune
-from training.views import caution, days_of, judged_rows
+from training.views import caution, judged_rows
 from training.work import Plan, Progress, Work
 
 _MOST_LOOKED_AT = 5_000
@@ -63,6 +64,7 @@ class Training:
     caution: str
     """What a reader of its probabilities must know; empty where there is nothing."""
     drift: Drift | None
+    """None where leads have no order in time."""
     further: Further
     origins: list[Origin]
     """How the recipe would have done at several moments of the past."""
@@ -241,7 +243,7 @@ def _trained(work: Work, choice: Choice, intake: Intake, tuned: Tuned | None) ->
     if evaluation is not None and tested is not None:
         # One test decides who scores and what is said of the order.
         evaluation = replace(evaluation, sorts=tested.sorts)
-    growth = "" if verdict.scorer == "model" else _growth(work)
+    growth = "" if verdict.scorer == "model" else _growth(work, verdict)
     work.progress("value and time to conversion")
     past, sums = _past(work) if verdict.scorer == "model" else ([], [])
     sums += [held(judged, later_leads, labels)]
@@ -266,8 +268,8 @@ def _trained(work: Work, choice: Choice, intake: Intake, tuned: Tuned | None) ->
         verdict=verdict,
         growth=growth,
         evaluation=evaluation,
-        caution=caution(evaluation),
-        drift=None if evaluation is None else _drift(work),
+        caution=caution(evaluation, past),
+        drift=None if evaluation is None or work.place is None else _drift(work),
         further=further,
         origins=past,
         scorer=final,
@@ -287,8 +289,10 @@ def _evaluated(work: Work, labels: npt.NDArray[np.int8], said: Vector) -> Evalua
     return judge(view, work.agreement, work.plan.seed)
 
 
-def _growth(work: Work) -> str:
+def _growth(work: Work, verdict: Verdict) -> str:
     """Say about how many more outcomes would show a model to be better."""
+    if verdict.model is not None and verdict.model.sorts:
+        return ORDER_IS_SHOWN
     if not work.fields:
         return "no field is left to predict from: look at [fields] of the agreement"
     earlier, later = work.split.earlier, work.split.later
@@ -319,7 +323,8 @@ def _past(work: Work) -> tuple[list[Origin], list[Held | None]]:
         return scorer.probabilities(leads)
 
     thinned = [_thinned(part) for part in splits]
-    return roll(thinned, work.labelled.labels, said, work.plan.seed), sums
+    days = days_of(work.labelled.history.leads)
+    return roll(thinned, work.labelled.labels, said, work.plan.seed, days), sums
 
 
 def _spread(sums: list[Held | None]) -> Spread | None:

@@ -11,12 +11,10 @@ smaller error where a tail is long (Rivest 1994, Biometrika 81), and a slip of t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import rankdata
 from threadpoolctl import threadpool_limits
 
@@ -28,8 +26,10 @@ from serving.members import Vector
 from serving.scorer import Scorer
 from serving.value import ValueModel
 from training.effects import ALL, Choice, Design, Ridge, choose
-from training.intervals import Interval
+from training.intervals import Interval, by_draws, draws
+from training.judged import Judged, days_of
 from training.labels import Labelled
+from training.ranking import Ranked
 from training.splits import Rows
 
 SHARE = 0.1
@@ -38,7 +38,6 @@ _CUT = (0.01, 0.99)
 _LARGEST = 500
 """One in so many values counts as the next smaller one in the sum."""
 _MOST_WINS = 20_000
-_BOOTSTRAPS = 200
 
 
 @dataclass(frozen=True)
@@ -77,23 +76,24 @@ class FittedValue:
     def _cutting(self) -> list[str]:
         if not self.cut_share:
             return []
-        what = "value counts" if self.cut == 1 else "values count"
+        what = "value counts" if self.cut == 1 else f"{self.cut:,} values count"
         return [
-            f"The largest {self.cut:,} {what} as the next smaller one, which takes "
-            f"{self.cut_share:.1%} off the sum."
+            f"The largest {what} as the next smaller one, which takes {self.cut_share:.1%} off "
+            "the sum."
         ]
 
 
 def _form(choice: Choice, wins: int) -> str:
     if choice.field is None:
         return (
-            f"Every lead has the same expected value given won: on {wins:,} wins, no field was "
-            "shown to tell more about it."
+            f"Every lead has the same expected value given won: on the {wins:,} wins learned from, "
+            "no field was shown to tell more about it."
         )
     by = "all fields" if choice.field == ALL else repr(choice.field)
     return (
-        f"Expected value given won differs by {by}: on {wins:,} wins, the error out of fold is "
-        f"lower by {choice.gain:.3f} (standard error {choice.error:.3f}; gamma deviance)."
+        f"Expected value given won differs by {by}: on the {wins:,} wins learned from, the error "
+        f"out of fold is lower by {choice.gain:.3f} (standard error {choice.error:.3f}; gamma "
+        "deviance)."
     )
 
 
@@ -232,9 +232,9 @@ class ValueEvaluation:
     def sentences(self) -> list[str]:
         """Tell what ordering by expected revenue finds, and whether expected values add up."""
         told = [
-            f"Calling the top tenth by expected revenue finds {self.by_value.value:.0%} of the "
-            f"revenue, by probability {self.by_probability.value:.0%}; the best possible order "
-            f"{self.perfect:.0%} ({self.rows:,} later leads, {self.won:,} won).",
+            f"Of {self.rows:,} judged leads, {self.won:,} won, the top tenth by expected revenue "
+            f"holds {_percent(self.by_value)} of the revenue, by probability "
+            f"{_percent(self.by_probability)}; the best possible order {self.perfect:.0%}.",
             self.verdict,
             f"Expected values of won leads add up to {_percent(self.total)} of their values; "
             f"expected revenue of all leads to {_percent(self.revenue_ratio)} of the revenue.",
@@ -246,13 +246,17 @@ class ValueEvaluation:
                 f"{r.value:.2f} (95 % interval {r.low:.2f} to {r.high:.2f}; 0 is chance)."
             )
         told += [
-            f"{n:,} won later leads are left out: value {w}." for w, n in self.unusable.items()
+            f"{n:,} won judged leads are left out: value {w}." for w, n in self.unusable.items()
         ]
         return told
 
     @property
     def verdict(self) -> str:
         """Whether ordering by expected revenue finds more than ordering by probability."""
+        if self.gain.low == self.gain.high == 0:
+            return (
+                "Expected revenue and probability put the leads in one order: nothing to compare."
+            )
         low, high = f"{100 * self.gain.low:+.0f}", f"{100 * self.gain.high:+.0f}"
         interval = f"95 % interval of the difference {low} to {high} points of the revenue"
         if self.gain.low > 0:
@@ -278,10 +282,10 @@ def evaluate_value(
         labelled: leads with their labels.
         scorer: with a value model.
         rows: the later positions; won leads without a usable value are left out.
-        seed: decides the bootstrap, which draws leads.
+        seed: decides the bootstrap, which draws whole days of leads where these are known.
 
     Returns:
-        None without a value model, or where no later lead was won with a value.
+        None without a value model, or where the later leads have one outcome only.
 
     """
     if scorer.value is None:
@@ -290,98 +294,79 @@ def evaluate_value(
     values, unusable = values_of(taken, scorer.agreement)
     won = labelled.labels[rows] == 1
     used = np.flatnonzero(~won | ~np.isnan(values))
-    if not won[used].any():
+    if not 0 < won[used].sum() < len(used):
         return None
     leads = taken.leads.take(used.tolist())
     revenue = np.where(won, values, 0.0)[used]
     expected = scorer.value.expected(scorer.encoder.encode(leads))
-    judged = _Judged(revenue, scorer.probabilities(leads), expected)
-    return _evaluate(judged, unusable, seed)
+    probability = scorer.probabilities(leads)
+    judged = Judged((revenue > 0).astype(np.int8), probability, clusters=days_of(leads))
+    return _evaluate(judged, _Orders(revenue, probability, expected), unusable, seed)
 
 
-@dataclass(frozen=True)
-class _Judged:
-    """Later leads as arrays (leads,); a weight of each lead makes a draw of the bootstrap."""
+class _Orders:
+    """Later leads in their orders; a weight of each lead makes a draw of the bootstrap."""
 
-    revenue: Vector
-    probability: Vector
-    expected: Vector
+    def __init__(self, revenue: Vector, probability: Vector, expected: Vector) -> None:
+        """Take arrays of shape (leads,); equal scores share their revenue, as in all figures."""
+        self.revenue, self.expected = revenue, expected
+        self._said = probability * expected
+        self._ranked = {
+            "by_value": Ranked(revenue, self._said),
+            "by_probability": Ranked(revenue, probability),
+            "perfect": Ranked(revenue, revenue),
+        }
 
-    def figures(self, weight: Vector, orders: dict[str, Rows]) -> dict[str, float]:
+    def figures(self, weight: Vector) -> dict[str, float]:
         won = self.revenue > 0
         revenue = float(weight @ self.revenue)
-        found = {name: self._found(order, weight) for name, order in orders.items()}
+        tenth = np.array([SHARE])
+        found = {
+            name: float(ranked.steps(weight).found(tenth)[0])
+            for name, ranked in self._ranked.items()
+        }
         return {
             **found,
             "gain": found["by_value"] - found["by_probability"],
             "total": float(weight[won] @ self.expected[won]) / revenue,
-            "revenue_ratio": float(weight @ (self.probability * self.expected)) / revenue,
+            "revenue_ratio": float(weight @ self._said) / revenue,
+            "rank_correlation": self._rank_correlation(weight),
         }
 
-    def orders(self) -> dict[str, Rows]:
-        by = {
-            "by_value": self.probability * self.expected,
-            "by_probability": self.probability,
-            "perfect": self.revenue,
-        }
-        return {name: np.argsort(-score, kind="stable") for name, score in by.items()}
-
-    def _found(self, order: Rows, weight: Vector) -> float:
-        """Return the share of the revenue in the first tenth of the weight."""
-        weights = weight[order]
-        before = np.cumsum(weights) - weights
-        called = np.clip(SHARE * weights.sum() - before, 0, weights)
-        return float(called @ self.revenue[order] / (weights @ self.revenue[order]))
+    def _rank_correlation(self, weight: Vector) -> float:
+        rows = np.repeat(np.arange(len(weight)), weight.astype(np.intp))
+        rows = rows[self.revenue[rows] > 0]
+        return _spearman(self.expected[rows], self.revenue[rows])
 
 
-def _evaluate(judged: _Judged, unusable: Counter[str], seed: int) -> ValueEvaluation:
-    orders, rows = judged.orders(), len(judged.revenue)
-    point = judged.figures(np.ones(rows), orders)
-    draws = [judged.figures(weight, orders) for weight in _draws(judged.revenue, seed)]
-
-    def with_interval(name: str) -> Interval:
-        low, high = np.quantile([draw[name] for draw in draws], [0.025, 0.975])
-        return Interval(point[name], float(low), float(high))
-
-    won = judged.revenue > 0
+def _evaluate(
+    judged: Judged, orders: _Orders, unusable: Counter[str], seed: int
+) -> ValueEvaluation:
+    point = orders.figures(judged.weights)
+    drawn = [orders.figures(weight) for weight in draws(judged, seed)]
+    found = {
+        name: by_draws(value, np.array([draw[name] for draw in drawn]))
+        for name, value in point.items()
+        if np.isfinite(value)
+    }
     return ValueEvaluation(
-        rows=rows,
-        won=int(won.sum()),
+        rows=len(judged.y),
+        won=int(judged.y.sum()),
         unusable=unusable,
-        revenue=float(judged.revenue.sum()),
+        revenue=float(orders.revenue.sum()),
+        by_value=found["by_value"],
+        by_probability=found["by_probability"],
         perfect=point["perfect"],
-        rank_correlation=_rank_correlation(judged.expected[won], judged.revenue[won], seed),
-        **{n: with_interval(n) for n in ("by_value", "by_probability", "gain")},
-        **{n: with_interval(n) for n in ("total", "revenue_ratio")},
+        gain=found["gain"],
+        total=found["total"],
+        revenue_ratio=found["revenue_ratio"],
+        rank_correlation=found.get("rank_correlation"),
     )
 
 
-def _draws(revenue: Vector, seed: int) -> Iterator[Vector]:
-    """Yield, for each draw of the bootstrap, how often each lead is drawn."""
-    generator = np.random.default_rng(seed)
-    left = _BOOTSTRAPS
-    while left:
-        drawn = generator.integers(0, len(revenue), len(revenue))
-        # A draw without a win has no revenue to share out.
-        if revenue[drawn].any():
-            left -= 1
-            yield np.bincount(drawn, minlength=len(revenue)).astype(np.float64)
-
-
-def _rank_correlation(expected: Vector, actual: Vector, seed: int) -> Interval | None:
-    if len(np.unique(expected)) < 2 or len(np.unique(actual)) < 2:
-        return None
-    generator = np.random.default_rng(seed)
-    draws = []
-    for _ in range(_BOOTSTRAPS):
-        rows: npt.NDArray[np.intp] = generator.integers(0, len(actual), len(actual))
-        draws.append(_spearman(expected[rows], actual[rows]))
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Interval(_spearman(expected, actual), float(low), float(high))
-
-
 def _spearman(one: Vector, other: Vector) -> float:
+    """Return the rank correlation, NaN where either side is all alike."""
     a, b = rankdata(one), rankdata(other)
     a, b = a - a.mean(), b - b.mean()
     spread = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / spread if spread else 0.0
+    return float(a @ b) / spread if spread else np.nan

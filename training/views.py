@@ -11,8 +11,9 @@ from features.cells import Cell, text_of
 from features.leads import History, Leads
 from serving.members import Vector
 from training.evaluate import Evaluation
-from training.judged import Judged
+from training.judged import Judged, days_of
 from training.labels import Labels
+from training.rolling import Origin, predicted_to_actual
 from training.splits import Rows
 from training.statements import in_the_large
 from training.value import values_of
@@ -53,24 +54,51 @@ def judged_rows(
     )
 
 
-def days_of(leads: Leads) -> list[str] | None:
-    """Return the day on which each lead came in; None where leads have no creation time."""
-    days = [moment.date().isoformat() for moment in leads.created if moment is not None]
-    return days if len(days) == len(leads) else None
+def caution(evaluation: Evaluation | None, origins: list[Origin]) -> str:
+    """Return what every reader of a probability must know; empty where nothing is shown.
 
+    Args:
+        evaluation: on the judged leads; None where they cannot judge.
+        origins: the same recipe at several moments of the past, which tell whether it lasts.
 
-def caution(evaluation: Evaluation | None) -> str:
-    """Return what every reader of a probability must know; empty where nothing is shown."""
+    """
     if evaluation is None:
-        return "too few later leads, or of one outcome only, to check the probabilities"
-    off = evaluation.figures["predicted_minus_actual"]
-    if off.low <= 0 <= off.high or abs(off.value) < _FAR_OFF * evaluation.mean_actual:
+        return "too few judged leads, or of one outcome only, to check the probabilities"
+    here, past = _off_here(evaluation), _off_before(origins)
+    if not here and not past:
         return ""
     told = in_the_large(evaluation)
     return (
-        f"do not add these probabilities up or plan money by them. On later leads: "
-        f"{told[0].lower()}{told[1:]} What is registered has since learned from those leads too, "
-        "and was not checked anew"
+        f"do not add these probabilities up or plan money by them. On the judged leads: "
+        f"{told[0].lower()}{told[1:]} {past or _other_moments(origins)} What is registered has "
+        "since learned from those leads too, and was not checked anew"
+    )
+
+
+def _off_here(evaluation: Evaluation) -> bool:
+    off = evaluation.figures["predicted_minus_actual"]
+    shown = not off.low <= 0 <= off.high
+    return shown and abs(off.value) >= _FAR_OFF * evaluation.mean_actual
+
+
+def _off_before(origins: list[Origin]) -> str:
+    """Say that sums were off from moment to moment, where that is shown."""
+    mean = predicted_to_actual(origins)
+    if mean is None or mean.low <= 1 <= mean.high or abs(mean.value - 1) < _FAR_OFF:
+        return ""
+    return (
+        f"At {len(origins)} moments of the past quick refits predicted "
+        f"{mean.value:.0%} of the wins that came (95 % interval from moment to moment "
+        f"{mean.low:.0%} to {mean.high:.0%})."
+    )
+
+
+def _other_moments(origins: list[Origin]) -> str:
+    if not origins:
+        return "That is one set of leads; others were not looked at."
+    return (
+        f"That is one stretch of time; at {len(origins)} moments of the past quick refits are not "
+        "shown to be off alike."
     )
 
 

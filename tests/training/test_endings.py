@@ -214,7 +214,7 @@ def test_later_leads_of_one_outcome_judge_nothing_and_every_score_says_so(
     assert result.evaluation is None
     assert result.verdict.scorer == "rules"
     assert f"none was {lacks}" in lines(result)
-    assert "too few later leads, or of one outcome only, to check the probabilities" in warnings(
+    assert "too few judged leads, or of one outcome only, to check the probabilities" in warnings(
         loaded(home, result), {"id": "1", "visits": 3}
     )
 

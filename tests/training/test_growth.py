@@ -37,7 +37,7 @@ def growth(rows: int, seed: int, effect: float) -> Growth:
 def test_more_of_random_labels_would_not_help() -> None:
     found = [growth(3000, seed, effect=0.0) for seed in range(6)]
 
-    assert sum("more of the same would not help" in g.sentence for g in found) >= 5
+    assert sum("more of the same would hardly help" in g.sentence for g in found) >= 5
 
 
 def test_so_few_leads_cannot_tell_a_weak_signal_from_none() -> None:
@@ -62,8 +62,18 @@ def test_with_the_number_foretold_it_is_mostly_shown() -> None:
     assert np.mean(with_them) >= 0.6
 
 
-def test_a_strong_signal_needs_no_more() -> None:
-    assert growth(2000, 1, effect=1.5).sentence.startswith("the leads are enough")
+def test_where_the_curve_alone_would_do_no_number_is_told_and_no_success_claimed() -> None:
+    sentence = growth(2000, 1, effect=1.5).sentence
+
+    assert sentence.startswith("cannot be told: a plain logistic regression sorts")
+    assert "yet the test that decides is not passed" in sentence
+
+
+def test_a_number_is_told_with_its_chances_and_as_a_guess() -> None:
+    found = next(g for s in range(8) if (g := growth(300, s, effect=0.4)).low and g.high)
+
+    assert found.sentence.startswith(f"a rough guess: with about {found.low:,} more decided leads")
+    assert f"with about {found.high:,} four in five" in found.sentence
 
 
 def test_the_curve_rises_with_the_leads_it_was_fitted_on() -> None:

@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 from scipy.stats import binom
+from scipy.stats import t as student
 
 from training.intervals import (
     benjamini_hochberg,
@@ -12,6 +13,7 @@ from training.intervals import (
     cluster_codes,
     difference_of_rates,
     draws,
+    mean_interval,
     rate_of,
     sum_distribution,
     sum_test,
@@ -31,6 +33,30 @@ def test_a_rate_without_any_win_may_still_be_above_nothing() -> None:
 
     assert (found.value, found.low) == (0.0, 0.0)
     assert found.high == pytest.approx(0.2775, abs=1e-4)  # z² / (n + z²)
+
+
+def test_a_mean_over_rows_has_the_interval_of_the_t_test() -> None:
+    each = np.array([1.0, 2.0, 3.0, 6.0])
+
+    found = mean_interval(each)
+
+    low, high = student.interval(0.95, 3, loc=3.0, scale=each.std(ddof=1) / 2)
+    assert (found.value, found.low, found.high) == pytest.approx((3.0, low, high))
+
+
+def test_rows_of_one_cluster_count_as_one() -> None:
+    each = np.array([1.0, 2.0, 3.0, 6.0])
+
+    twice = mean_interval(np.repeat(each, 2), np.repeat([0, 1, 2, 3], 2))
+
+    alone = mean_interval(each)
+    assert (twice.low, twice.high) == pytest.approx((alone.low, alone.high))
+
+
+def test_a_single_cluster_shows_nothing_of_a_mean() -> None:
+    found = mean_interval(np.array([1.0, 2.0]), np.array(["day", "day"]))
+
+    assert (found.low, found.high) == (-np.inf, np.inf)
 
 
 def test_weights_that_differ_are_worth_fewer_rows() -> None:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
+import pytest
+
 from tests.training.firms import agreed, labelled, use
+from training.leak_report import reason_of, verdict_of
 from training.leaks import Finding, find_leaks
 from training.page import leak_page
 
@@ -68,3 +72,29 @@ def test_the_report_says_what_one_export_cannot_show() -> None:
 def test_what_was_not_measured_is_said() -> None:
     assert "not measured" in leak_page(findings(), agreed())
     assert "not known" in leak_page(findings(), agreed())
+
+
+@pytest.mark.parametrize(
+    ("agreed_use", "why", "words"),
+    [
+        ("decide", "", "suspect: please decide"),
+        ("no", "", "suspect: left out, as agreed"),
+        ("yes", "", "suspect: left out, for want of a why"),
+        ("yes", "set by the form", "suspect: used on your word"),
+    ],
+)
+def test_only_a_field_that_waits_asks_for_a_decision(agreed_use: str, why: str, words: str) -> None:
+    suspect = replace(findings()["size"], verdict="suspect")
+    field = {"use": agreed_use, "kind": "category", "why": why}
+
+    assert verdict_of("size", suspect, agreed(fields={"size": field})) == words
+
+
+def test_a_reason_quotes_how_open_leads_are_filled_where_that_tells() -> None:
+    size = findings()["size"]
+    tells = replace(size.evidence, filled_open=0.1, open_low=1.2)
+    doubted = replace(size, verdict="blocked", reason="its name says so", evidence=tells)
+
+    assert reason_of(doubted) == ("its name says so; of the open leads it is filled for 10%")
+    assert reason_of(replace(doubted, evidence=size.evidence)) == "its name says so"
+    assert reason_of(replace(doubted, verdict="fine")) == "its name says so"

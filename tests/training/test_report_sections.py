@@ -119,7 +119,7 @@ def test_it_is_said_whether_leads_or_groups_of_them_were_drawn(found: Evaluation
     alone, together = (" ".join(sections(e, SPLIT)[-1].sentences) for e in (found, grouped))
 
     assert "one by one" in alone
-    assert "in 150 groups" in together
+    assert "in 150 days, each as a whole" in together
 
 
 def test_the_figures_say_what_their_axes_are(found: Evaluation) -> None:

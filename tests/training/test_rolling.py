@@ -9,7 +9,7 @@ from features.agreement import Agreement
 from features.leads import History, Leads
 from tests.training.firms import agreed
 from training.report import render
-from training.rolling import in_short, roll, rolling_section
+from training.rolling import in_short, predicted_to_actual, roll, rolling_section
 from training.splits import Rows, origins, split
 
 ROWS = 2000
@@ -71,6 +71,37 @@ def test_the_figures_of_every_origin_are_told() -> None:
     assert [origin.evaluation.roc_auc for origin in found] == [1.0] * 4
     assert "ROC AUC 1.00 to 1.00" in in_short(found)[0]
     assert all(origin.split.method in page for origin in found)
+
+
+def always_half_too_high(_: Rows, later: Rows) -> np.ndarray:
+    return np.full(len(later), 1.5 * LABELS[later].mean())
+
+
+def test_how_far_sums_go_astray_is_told_from_moment_to_moment() -> None:
+    found = roll(origins(history(), LABELS, timed()), LABELS, always_half_too_high, 0)
+
+    mean = predicted_to_actual(found)
+
+    assert mean is not None
+    assert (mean.value, mean.low, mean.high) == pytest.approx((1.5, 1.5, 1.5))
+    assert (
+        "on average 150% (95 % interval from moment to moment 150% to 150%)" in in_short(found)[0]
+    )
+
+
+def test_two_moments_tell_nothing_of_how_others_vary() -> None:
+    found = roll(origins(history(), LABELS, timed())[:2], LABELS, always_half_too_high, 0)
+
+    assert predicted_to_actual(found) is None
+
+
+def test_the_figures_of_an_origin_come_from_draws_of_days() -> None:
+    parts = origins(history(), LABELS, timed())[:1]
+    days = [str(i // 2) for i in range(ROWS)]
+
+    alone, by_day = (roll(parts, LABELS, by_outcome, 0, d)[0] for d in (None, days))
+
+    assert by_day.evaluation.clusters == alone.evaluation.clusters / 2
 
 
 def test_one_origin_alone_says_nothing_of_movement() -> None:

@@ -103,13 +103,26 @@ def test_leads_of_one_account_do_not_count_as_many() -> None:
     assert by_chance[False] >= 10
 
 
+def test_leads_of_many_days_show_the_lift_about_as_well_as_leads_alone() -> None:
+    y, good = drawn(1000, 1, 1.5)
+    day = np.arange(1000) // 5
+
+    alone, by_day = shown(y, good), shown(y, good, day)
+
+    assert 1 < by_day.lift_low <= alone.lift_low
+    assert by_day.lift_low > 0.8 * alone.lift_low
+
+
 def test_a_good_model_takes_over() -> None:
     y, good = drawn(1000, 1, 1.0)
 
     verdict = takes_over(y, good, np.full(1000, y.mean()))
 
     assert (verdict.scorer, verdict.learnt) == ("model", True)
-    assert verdict.sentence.startswith("the model scores: on 1,000 later leads")
+    assert verdict.sentence.startswith("the model scores: on 1,000 judged leads")
+    assert "is shown to be lower than" in verdict.sentence
+    assert verdict.saved is not None
+    assert verdict.saved.low > 0
 
 
 def test_a_model_that_sorts_but_misses_the_level_does_not_take_over() -> None:
@@ -119,6 +132,20 @@ def test_a_model_that_sorts_but_misses_the_level_does_not_take_over() -> None:
 
     assert verdict.scorer == "rules"
     assert "but its log loss" in verdict.sentence
+
+
+def test_a_model_that_beats_the_rules_by_chance_alone_takes_over_and_says_so() -> None:
+    y, good = drawn(1000, 1, 1.0)
+    nearly = expit(np.log(good / (1 - good)) * 1.01)
+    losses = {
+        name: takes_over(y, a, b) for name, a, b in (("a", good, nearly), ("b", nearly, good))
+    }
+
+    taken = next(v for v in losses.values() if v.scorer == "model")
+
+    assert taken.saved is not None
+    assert taken.saved.low < 0 < taken.saved.value
+    assert "which decides although chance may explain it" in taken.sentence
 
 
 def test_a_model_that_sorts_but_is_far_too_sure_is_no_better_than_chance() -> None:
@@ -162,7 +189,7 @@ def test_without_one_of_the_outcomes_it_says_what_is_missing(label: int, lacks: 
     verdict = takes_over(np.full(30, label, dtype=np.int8), np.full(30, 0.3), np.full(30, 0.3))
 
     assert (verdict.scorer, verdict.model) == ("rules", None)
-    assert f"of 30 later leads none was {lacks}" in verdict.sentence
+    assert f"of 30 judged leads none was {lacks}" in verdict.sentence
 
 
 def judged(told: Labelled, agreement: Agreement, seed: int = 0) -> Verdict:

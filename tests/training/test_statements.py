@@ -10,9 +10,10 @@ from training.evaluate import Capacity, Evaluation, judge
 from training.intervals import Interval
 from training.judged import Judged
 from training.moved import drift
-from training.segments import Campaign, Grades, by_grade
+from training.segments import SMALLER, Campaign, Grades, by_grade
 from training.statements import (
     calibration_sentences,
+    calls_a_day,
     campaign_sentences,
     drift_sentences,
     grade_sentences,
@@ -65,10 +66,28 @@ def test_the_best_tenth_is_told_with_its_intervals() -> None:
     text = next(order_sentences(GOOD))
 
     assert text == (
-        f"Calling the best tenth first finds {won.value * 100:.0f} % of the wins ("
-        f"{won.low * 100:.0f} to {won.high * 100:.0f} %), "
-        f"{lift.value:.1f} times as many as calling at random ({lift.low:.1f} to {lift.high:.1f})."
+        f"The best tenth of the judged leads holds {won.value * 100:.0f} % of their wins (95 % "
+        f"interval {won.low * 100:.0f} to {won.high * 100:.0f} %), {lift.value:.1f} times as many "
+        f"as a tenth picked at random ({lift.low:.1f} to {lift.high:.1f})."
     )
+
+
+def test_one_probability_for_all_is_no_order_and_has_no_bands() -> None:
+    flat = judge(Judged(Y, np.full(ROWS, 0.4), segments={"half": ["a", "b"] * (ROWS // 2)}))
+
+    assert list(order_sentences(flat)) == [
+        "All judged leads have one probability: there is no order to call by."
+    ]
+    assert len(list(calibration_sentences(flat))) == len(flat.reliability.bins) == 1
+    assert all(s.auc is None for s in flat.segments["half"])
+
+
+def test_calls_that_nobody_set_are_said_to_be_the_default() -> None:
+    each = Interval(0.5, 0.4, 0.6)
+    by_default, as_set = (Capacity(calls, 1.0, each, each) for calls in (50, 20))
+
+    assert calls_a_day(by_default) == "50 calls a day (the default)"
+    assert calls_a_day(as_set) == "20 calls a day"
 
 
 def test_a_best_tenth_that_may_be_like_any_other_is_not_praised() -> None:
@@ -81,8 +100,8 @@ def test_a_best_tenth_that_may_be_like_any_other_is_not_praised() -> None:
     ("share", "won", "words"),
     [
         (1.0, Interval(1.0, 1.0, 1.0), "reach every judged lead"),
-        (0.3, Interval(0.35, 0.28, 0.4), "not shown to find more wins"),
-        (0.3, Interval(0.6, 0.5, 0.7), "30 % of the leads are called and 60 % of the wins found"),
+        (0.3, Interval(0.35, 0.28, 0.4), "not shown to reach more wins"),
+        (0.3, Interval(0.6, 0.5, 0.7), "30 % of the judged leads are reached, who hold 60 %"),
     ],
 )
 def test_capacity_is_told_for_what_it_shows(share: float, won: Interval, words: str) -> None:
@@ -140,7 +159,8 @@ def test_campaigns_that_are_off_are_named_with_what_was_expected() -> None:
     text = list(campaign_sentences(replace(GOOD, campaigns=odd)))
 
     assert text[0] == (
-        "Fair 0 won fewer than expected: 2 of 100 leads, where the model expects 12 to 28."
+        "Fair 0 won fewer than expected: 2 of 100 leads, where 12 to 28 wins lie within the 95 % "
+        "interval of true probabilities."
     )
     assert text[-1] == "2 more of 7 campaigns are off; the table names them."
 
@@ -151,7 +171,32 @@ def test_misses_among_many_categories_are_set_against_chance() -> None:
     text = next(segment_sentences(judge(Judged(Y, SAID, segments={"source": names}))))
 
     assert "of 10 categories" in text
-    assert "at most about 0.5 would by chance" in text
+    assert "about 0.5 would by chance" in text
+
+
+def test_misses_of_the_level_are_one_finding_in_however_many_categories() -> None:
+    names = [f"s{i % 10}" for i in range(ROWS)]
+
+    text = list(segment_sentences(judge(Judged(Y, SAID**2, segments={"source": names}))))
+
+    assert "one finding, not many" in text[1]
+    assert len(list(segment_sentences(judge(Judged(Y, SAID, segments={"source": names}))))) == 1
+
+
+def test_small_campaigns_that_stand_together_are_not_counted_as_one() -> None:
+    parts = (campaign("Spring", 21, "as expected"), campaign(SMALLER, 21, "as expected"))
+
+    text = next(campaign_sentences(replace(GOOD, campaigns=parts)))
+
+    assert text.startswith("1 campaign was looked at, and the smaller ones as one; none is shown")
+
+
+def test_campaigns_of_which_none_is_odd_may_together_have_won_fewer() -> None:
+    off = with_figure("predicted_minus_actual", 0.05, 0.02, 0.08)
+
+    text = next(campaign_sentences(replace(off, campaigns=(campaign("A", 21, "as expected"),))))
+
+    assert text.endswith("; all together won fewer.")
 
 
 def grades(a: int, b: int) -> Grades | None:
@@ -197,4 +242,5 @@ def test_a_win_rate_that_fell_is_told_in_points() -> None:
 
     text = list(drift_sentences(drift({}, {}, before, after)))
 
-    assert "50 % of the leads learned from won, 30 % of the later: 16 to 24 points less." in text[0]
+    assert "50 % of the leads learned from won, 30 % of the later" in text[0]
+    assert text[0].endswith("16 to 24 points less (95 % interval).")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
 from features.leads import Leads
-from serving.scorer import Scorer
+from serving.scorer import Blend, Scorer
 from tests.training.deals import AGREED, history_of, labelled_with, leads_of, scorer_of, world
 from training.labels import Labelled
 from training.value import FittedValue, ValueEvaluation, evaluate_value, fit_value, values_of
@@ -59,6 +60,30 @@ def test_expected_values_of_unseen_wins_add_up_to_their_sum() -> None:
     assert sum(ratio.low <= 1 <= ratio.high for ratio in ratios) >= 6
 
 
+def test_the_intervals_draw_days_where_leads_have_them() -> None:
+    labelled, scorer = made(3000, 1, spread=0.5)
+    leads = labelled.history.leads
+    start = datetime(2026, 1, 1)
+    few = [start + timedelta(days=i // 150) for i in range(len(leads))]
+    by_day = replace(labelled, history=replace(labelled.history, leads=replace(leads, created=few)))
+
+    one, other = (judged(told, scorer)[1] for told in (labelled, by_day))
+
+    assert one.by_value.value == other.by_value.value
+    assert (one.by_value.low, one.by_value.high) != (other.by_value.low, other.by_value.high)
+
+
+def test_equal_scores_share_their_revenue_wherever_they_stand() -> None:
+    labelled, scorer = made(3000, 1, spread=0.5)
+    fitted, _ = judged(labelled, scorer)
+    flat = replace(scorer, value=fitted.model, blend=Blend((), offset=-1.0))
+
+    found = evaluate_value(labelled, flat, np.arange(len(labelled.labels)))
+
+    assert found is not None
+    assert found.by_probability.value == pytest.approx(0.1)
+
+
 def test_expected_values_come_near_the_true_means() -> None:
     labelled, scorer = made(6000, 2, spread=0.5)
     fitted = fit_value(labelled, scorer, np.arange(len(labelled.labels)))
@@ -76,7 +101,7 @@ def test_values_that_follow_no_field_are_expected_alike(seed: int) -> None:
 
     assert choice_of(fitted).field is None
     assert found.gain.value == 0
-    assert any("not shown to find more" in told for told in found.sentences())
+    assert any("nothing to compare" in told for told in found.sentences())
 
 
 def test_a_few_wins_get_one_expected_value() -> None:
