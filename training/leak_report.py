@@ -51,8 +51,9 @@ def verdict_of(name: str, finding: Finding, agreement: Agreement) -> str:
 def reason_of(finding: Finding) -> str:
     """Return the reason of a verdict, with how open leads are filled where that tells."""
     e, reason = finding.evidence, finding.reason
-    tells = e.open_low is not None and e.open_low >= _OPEN and e.filled_open is not None
-    if finding.verdict == "fine" or not tells or "open" in reason:
+    if finding.verdict == "fine" or "open" in reason or e.open_low is None or e.open_low < _OPEN:
+        return reason
+    if e.filled_open is None or max(e.filled_won, e.filled_lost) <= e.filled_open:
         return reason
     return f"{reason}; of the open leads it is filled for {e.filled_open:.0%}"
 
