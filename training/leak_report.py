@@ -28,6 +28,8 @@ _READING = (
     "too), out of fold. The model is small, and is fitted with and without the field beside the "
     "honest fields only; its two AUCs have no interval, so small differences mean nothing."
 )
+_HARDLY = 0.02
+"""Share of leads below which hardly any is filled, whatever its outcome."""
 _OPEN = 0.3
 """From this ln(share filled when decided / when open) on, at its lower end, open leads tell."""
 
@@ -53,7 +55,7 @@ def reason_of(finding: Finding) -> str:
     e, reason = finding.evidence, finding.reason
     if finding.verdict == "fine" or "open" in reason or e.open_low is None or e.open_low < _OPEN:
         return reason
-    if e.filled_open is None or max(e.filled_won, e.filled_lost) <= e.filled_open:
+    if e.filled_open is None or max(e.filled_won, e.filled_lost) < _HARDLY:
         return reason
     return f"{reason}; of the open leads it is filled for {e.filled_open:.0%}"
 
