@@ -179,15 +179,29 @@ def _parsed(
     return values
 
 
-def read_history(table: Table, agreement: Agreement, intake: Intake) -> History:
+def read_history(
+    table: Table,
+    agreement: Agreement,
+    intake: Intake,
+    keep: Callable[[History], None] = lambda _: None,
+) -> History:
     """Read an export with outcomes whole; rows set aside go to `intake.rejects`.
+
+    Args:
+        table: the export.
+        agreement: says what is what.
+        intake: filled with the account of the reading.
+        keep: told each chunk as it is read.
 
     Raises:
         AgreementError: when columns that the agreement names are not in the table.
 
     """
     need_columns(table, agreement, _history_columns(agreement))
-    parts = list(_batches(table, agreement, intake, _admit_history))
+    parts = []
+    for part in _batches(table, agreement, intake, _admit_history):
+        keep(part)
+        parts.append(part)
     leads = Leads(
         _joined(part.leads.ids for part in parts),
         {

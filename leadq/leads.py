@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,9 @@ from leadq.common import (
     Export,
     err,
     need_port,
+    now,
     open_home,
+    open_the_store,
     out,
     print_json,
     read_agreement,
@@ -25,6 +28,8 @@ from leadq.common import (
 
 if TYPE_CHECKING:
     from features.agreement import Agreement
+    from features.leads import Leads
+    from serving.scorer import Score
 
 commands = typer.Typer()
 
@@ -38,15 +43,23 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score a nightly export with the champion, into a file."""
+    from features.store.scores import Given, keep_scores
     from serving.batch import score_file
     from serving.registry import load_champion
     from serving.summary import intake_lines, scoring_json, scoring_lines
 
-    with working("loading the champion") as progress:
-        model = load_champion(open_home())
-        _warn_of_other_agreement(agreement, model.artefact.scorer.agreement)
+    home, moment = open_home(), now()
+    with working("loading the champion") as progress, open_the_store(home) as store:
+        model = load_champion(home)
+        agreed = model.artefact.scorer.agreement
+        _warn_of_other_agreement(agreement, agreed)
+
+        def keep(leads: Leads, scores: Sequence[Score]) -> None:
+            given = Given(model.version, [s.probability for s in scores], [s.grade for s in scores])
+            keep_scores(store, leads, given, agreed, moment)
+
         summary = score_file(
-            model, source, output, reasons, lambda n: progress(f"scored {n:,} leads")
+            model, source, output, reasons, lambda n: progress(f"scored {n:,} leads"), keep
         )
     say(*scoring_lines(summary, model, output))
     say(*intake_lines(summary.intake, summary.rejects_file))

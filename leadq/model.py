@@ -18,7 +18,9 @@ from leadq.common import (
     err,
     keep_rejects,
     need_port,
+    now,
     open_home,
+    open_the_store,
     out,
     print_json,
     read_agreement,
@@ -60,16 +62,28 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a model on an export, judge it on later leads, and register it."""
+    from features.store.exports import keep_export
     from serving.summary import intake_lines
     from training.page import page
     from training.summary import training_json, training_lines
     from training.train import train as run
 
-    home = open_home()
+    home, moment = open_home(), now()
     agreed = read_agreement(agreement)
-    with working("starting") as progress:
+    with working("starting") as progress, open_the_store(home) as store:
         result = run(
-            export, agreed, home, name, recipe, seed, promote, progress, preset, seconds, trials
+            export,
+            agreed,
+            home,
+            name,
+            recipe,
+            seed,
+            promote,
+            progress,
+            preset,
+            seconds,
+            trials,
+            lambda history: keep_export(store, history, agreed, moment),
         )
     rejects = keep_rejects(home, export, result.intake)
     say(*training_lines(result, agreed))

@@ -19,7 +19,7 @@ import numpy as np
 
 from features.errors import UsageError
 from features.files import open_table
-from features.leads import Intake, read_nightly
+from features.leads import Intake, Leads, read_nightly
 from serving.registry import LoadedModel
 from serving.scorer import Score, Scorer
 from serving.sums import CampaignSum, Sums, campaign_sums, learned
@@ -71,6 +71,7 @@ def score_file(
     target: Path,
     reasons: int,
     progress: Callable[[int], None] = lambda _: None,
+    keep: Callable[[Leads, Sequence[Score]], None] = lambda *_: None,
 ) -> Summary:
     """Score a file or folder into a CSV or Parquet file, by the target's ending.
 
@@ -80,6 +81,7 @@ def score_file(
         target: ends in .csv or .parquet; replaced when the new one is whole.
         reasons: reasons for each lead at most.
         progress: told how many leads are scored so far.
+        keep: what else is done with leads and their scores, a chunk at a time, such as storing.
 
     Raises:
         UsageError: for another ending, or when a column that the model needs is missing.
@@ -107,6 +109,7 @@ def score_file(
         with closing(open_writer(work, scorer.agreement.columns.id, model)) as writer:
             for leads in read_nightly(table, scorer.agreement, summary.intake):
                 scores = scorer.score(leads, reasons)
+                keep(leads, scores)
                 writer.write(scores)
                 summary.add(scores)
                 if sums is not None:

@@ -118,7 +118,7 @@ def train(
         preset: how much is tried.
         seconds: for the search of preset `best`.
         trials: of that search; given, the clock plays no part.
-        keep: what else is done with the leads that were read, such as storing them.
+        keep: what else is done with the leads, told a chunk at a time, such as storing them.
 
     Raises:
         UsageError: when the export does not fit the agreement.
@@ -126,8 +126,7 @@ def train(
     """
     intake = Intake()
     progress("reading the export")
-    history = read_history(open_table(path, agreement.export), agreement, intake)
-    keep(history)
+    history = read_history(open_table(path, agreement.export), agreement, intake, keep)
     plan = Plan(recipe, seed, preset, seconds, trials)
     training = train_on(history, agreement, plan, progress, intake, str(path))
     progress("registering")

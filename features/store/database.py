@@ -165,6 +165,7 @@ def _sqlite(address: Any) -> Engine:
             "synchronous=FULL",
             "foreign_keys=ON",
             "secure_delete=ON",
+            "cache_size=-65536",
         ):
             raw.execute(f"PRAGMA {pragma}")
 

@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, or_, select, update
 
 from features.agreement import Agreement
 from features.cells import Cell, text_of
+from features.coded import coded, each
 from features.leads import Leads
+from features.store.bulk import Columns, among, insert_columns, new_keys
 from features.store.feedback import apply_waiting
-from features.store.keys import CHUNK, arrive, insert_new, keys_of
+from features.store.keys import arrive, keys_of
 from features.store.tables import Lead, Snapshot
 from features.store.texts import MAX_NAME, digest_of, storable
 
 Origin = Literal["handoff", "export", "score"]
 _FACTS = ("created", "campaign", "source")
+_MOST = 20_000
+"""Leads whose snapshots are held in memory at once."""
+_COMMA = ", "
 
 
 class Entered(NamedTuple):
@@ -62,53 +68,56 @@ def enter(
 
 
 def _parts(leads: Leads) -> Iterator[tuple[int, Leads]]:
-    if len(leads) <= CHUNK:
+    if len(leads) <= _MOST:
         yield 0, leads
         return
-    for start in range(0, len(leads), CHUNK):
-        yield start, leads.take(range(start, min(start + CHUNK, len(leads))))
+    for start in range(0, len(leads), _MOST):
+        yield start, leads.take(range(start, min(start + _MOST, len(leads))))
 
 
 def _keys(connection: Connection, leads: Leads, agreement: Agreement, now: datetime) -> list[int]:
-    known, rows = keys_of(connection, leads.ids), _rows(leads, agreement)
-    new = [row | {"added": now} for row in rows if row["id"] not in known]
-    _fill_in(connection, [row for row in rows if row["id"] in known])
+    known, facts = keys_of(connection, leads.ids), _facts(leads, agreement)
+    new = [i for i, id_ in enumerate(leads.ids) if id_ not in known]
+    old = [i for i, id_ in enumerate(leads.ids) if id_ in known]
+    _fill_in(connection, {leads.ids[i]: tuple(fact[i] for fact in facts.values()) for i in old})
     if new:
         arrive(connection)
+        columns: Columns = {
+            "key": new_keys(connection, Lead, len(new)),
+            "id": [leads.ids[i] for i in new],
+            **{name: [fact[i] for i in new] for name, fact in facts.items()},
+            "added": [now] * len(new),
+        }
         # Another writer may have added some of them meanwhile.
-        connection.execute(insert_new(connection, Lead), new)
-        known |= keys_of(connection, [row["id"] for row in new])
+        insert_columns(connection, Lead, columns, if_absent=True)
+        known |= keys_of(connection, columns["id"])
     return [known[id_] for id_ in leads.ids]
 
 
-def _rows(leads: Leads, agreement: Agreement) -> list[dict[str, Any]]:
+def _facts(leads: Leads, agreement: Agreement) -> dict[str, Sequence[Any]]:
+    """Return what a lead's own row says of it, by the names of `_FACTS`."""
     names = agreement.columns
-    campaigns, sources = (
-        [storable(text_of(cell))[:MAX_NAME] or None for cell in leads.column(name)]
+    texts = (
+        each(leads.column(name), lambda cell: storable(text_of(cell))[:MAX_NAME] or None)
         if name
         else [None] * len(leads)
         for name in (names.campaign, names.source)
     )
-    return [
-        {"id": id_, "created": created, "campaign": campaign, "source": source}
-        for id_, created, campaign, source in zip(
-            leads.ids, leads.created, campaigns, sources, strict=True
-        )
-    ]
+    return dict(zip(_FACTS, (leads.created, *texts), strict=True))
 
 
-def _fill_in(connection: Connection, rows: list[dict[str, Any]]) -> None:
+def _fill_in(connection: Connection, told: dict[str, tuple[Any, ...]]) -> None:
     """Add what was not known of leads when they arrived; what was known stays."""
-    lacking = or_(Lead.created.is_(None), Lead.campaign.is_(None), Lead.source.is_(None))
-    some = select(Lead.id, Lead.created, Lead.campaign, Lead.source).where(
-        Lead.id.in_([row["id"] for row in rows]), lacking
+    if not told:
+        return
+    lacking = or_(*(getattr(Lead, name).is_(None) for name in _FACTS))
+    some = select(Lead.id, *(getattr(Lead, name) for name in _FACTS)).where(
+        among(connection, Lead.id, list(told)), lacking
     )
-    lacks = {row.id: row for row in connection.execute(some)}
     added = [
-        {"of": row["id"], **{f"new_{name}": row[name] for name in _FACTS}}
-        for row in rows
-        if (known := lacks.get(row["id"]))
-        and any(getattr(known, name) is None and row[name] is not None for name in _FACTS)
+        {"of": id_, **{f"new_{n}": new for n, new in zip(_FACTS, told[id_], strict=True)}}
+        for id_, *known in connection.execute(some).all()
+        if any(a is None and b is not None for a, b in zip(known, told[id_], strict=True))
     ]
     if added:
         filled = {n: func.coalesce(getattr(Lead, n), bindparam(f"new_{n}")) for n in _FACTS}
@@ -131,42 +140,60 @@ def _snapshots(
         last[key][0] if key in last and last[key][1] == digest else None
         for key, digest in zip(keys, digests, strict=True)
     ]
-    rows = [
-        {"lead": key, "at": moment, "origin": origin, "digest": digest, "fields": text}
-        for key, moment, digest, text, same in zip(keys, at, digests, texts, found, strict=True)
-        if same is None
-    ]
-    if rows:
-        added = insert(Snapshot).returning(Snapshot.key, sort_by_parameter_order=True)
-        new = iter(connection.execute(added, rows).scalars())
-        return [next(new) if key is None else key for key in found]
-    return [key for key in found if key is not None]
+    rows = [i for i, same in enumerate(found) if same is None]
+    if not rows:
+        return [key for key in found if key is not None]
+    added = new_keys(connection, Snapshot, len(rows))
+    columns: Columns = {
+        "key": added,
+        "lead": [keys[i] for i in rows],
+        "at": [at[i] for i in rows],
+        "origin": [origin] * len(rows),
+        "digest": [digests[i] for i in rows],
+        "fields": [texts[i] for i in rows],
+    }
+    insert_columns(connection, Snapshot, columns)
+    new = iter(added)
+    return [next(new) if key is None else key for key in found]
 
 
 def _last_snapshots(connection: Connection, keys: list[int]) -> dict[int, tuple[int, str]]:
     newest = (
         select(Snapshot.lead, func.max(Snapshot.key).label("key"))
-        .where(Snapshot.lead.in_(keys))
+        .where(among(connection, Snapshot.lead, keys))
         .group_by(Snapshot.lead)
         .subquery()
     )
     rows = select(Snapshot.lead, Snapshot.key, Snapshot.digest).join(
         newest, Snapshot.key == newest.c.key
     )
-    return {lead: (key, digest) for lead, key, digest in connection.execute(rows)}
+    return {lead: (key, digest) for lead, key, digest in connection.execute(rows).all()}
 
 
 def _fields(leads: Leads, agreement: Agreement) -> list[str]:
-    """Return what is known of each lead as JSON: by name, without what is missing."""
+    """Return what is known of each lead as JSON: by name, without what is missing.
+
+    Each distinct cell is written once, and the rows are put together from the pieces.
+    """
     names = agreement.columns
     beside = {names.id, names.outcome, names.closed}
-    columns = sorted((name, leads.column(name)) for name in leads.columns if name not in beside)
-    return [
-        json.dumps(
-            {name: cells[i] for name, cells in columns if cells[i] is not None}, ensure_ascii=True
-        )
-        for i in range(len(leads))
+    pieces = [
+        _pieces(name, leads.column(name)) for name in sorted(leads.columns) if name not in beside
     ]
+    if not pieces:
+        return ["{}"] * len(leads)
+    return ["{" + "".join(row)[: -len(_COMMA)] + "}" for row in zip(*pieces, strict=True)]
+
+
+def _pieces(name: str, cells: Sequence[Cell]) -> list[str]:
+    column, head = coded(cells), json.dumps(name) + ": "
+    texts = [
+        ""
+        if cell is None
+        else head + (_quoted(cell) if isinstance(cell, str) else json.dumps(cell)) + _COMMA
+        for cell in column.values
+    ]
+    return [texts[code] for code in column.codes.tolist()]
 
 
 def fields_of(snapshot: str) -> dict[str, Cell]:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
+from features.store.bulk import among
 from features.store.tables import Lead
 
 CHUNK = 5000
@@ -18,11 +19,8 @@ _ARRIVALS = 7_310_552
 
 def keys_of(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     """Return the keys of those of the leads that the store knows."""
-    found: dict[str, int] = {}
-    for start in range(0, len(ids), CHUNK):
-        some = select(Lead.id, Lead.key).where(Lead.id.in_(ids[start : start + CHUNK]))
-        found.update(connection.execute(some).all())
-    return found
+    some = select(Lead.id, Lead.key).where(among(connection, Lead.id, ids))
+    return dict(connection.execute(some).all()) if ids else {}
 
 
 def insert_new(connection: Connection, table: Any) -> Any:

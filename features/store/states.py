@@ -16,12 +16,13 @@ from features.store.tables import Disposition, Handoff
 
 DECISIONS = ("won", "lost", "unqualified")
 RECYCLED = ("not_ready", "in_contract", "unreachable")
-_WEIGHT = {
+PRECEDENCE = {
     code: n
     for n, code in enumerate(
         ("open", "unreachable", "not_ready", "in_contract", "unqualified", "lost", "won")
     )
 }
+"""Every disposition; of two of the same moment the one with the greater number counts."""
 
 
 def words(as_of: datetime) -> Subquery:
@@ -29,7 +30,7 @@ def words(as_of: datetime) -> Subquery:
 
     Columns: lead, at, code, by, value, reason, return_on, origin.
     """
-    rank = case(_WEIGHT, value=Disposition.code, else_=0)
+    rank = case(PRECEDENCE, value=Disposition.code, else_=0)
     newest = func.row_number().over(
         partition_by=Disposition.lead,
         order_by=(Disposition.at.desc(), rank.desc(), Disposition.digest.desc()),

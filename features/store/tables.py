@@ -104,6 +104,8 @@ class Disposition(Row):
     return_on: Mapped[date | None]
     origin: Mapped[str] = mapped_column(String(16))
     """rest, file or page: sales said it; export: a CRM's export told it."""
+    closed: Mapped[datetime | None]
+    """Of an export: when it came about, where the export says so; `at` is when it was learned."""
     agreement: Mapped[str | None] = mapped_column(String(24))
     received: Mapped[datetime]
     digest: Mapped[str] = mapped_column(String(32))

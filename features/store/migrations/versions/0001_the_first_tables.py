@@ -114,6 +114,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("return_on", sa.Date(), nullable=True),
         sa.Column("origin", sa.String(length=16), nullable=False),
+        sa.Column("closed", sa.DateTime(), nullable=True),
         sa.Column("agreement", sa.String(length=24), nullable=True),
         sa.Column("received", sa.DateTime(), nullable=False),
         sa.Column("digest", sa.String(length=32), nullable=False),

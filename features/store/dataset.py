@@ -1,0 +1,217 @@
+"""The training set as of a moment: what was known of each lead, and what became of it.
+
+One row is one chance to win: a lead that was handed over is a row for each hand-off, as it was
+known at that moment; one that never was is a row as it was first known. What sales said between
+two hand-offs belongs to the first of them, so that a lead which came back as not ready and was won
+a year later is one `not_ready` and one `won`, not a contradiction. The first chance begins when
+the lead was created, each further one with its hand-off.
+
+    hand-off  2026-01-10   not_ready on 01-20           row 1: not_ready
+    hand-off  2026-06-01   lost on 06-10, won on 06-12  row 2: won, its time begins on 06-01
+
+Erased leads are not in it. Nothing of the moment itself or later is seen.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import Connection, Select, func, select
+
+from features.agreement import Agreement, Disposition
+from features.cells import Cell, number
+from features.coded import CodedCells, coded, each, joined
+from features.leads import PROPENSITY, History, Leads, admit
+from features.store.states import PRECEDENCE
+from features.store.tables import Disposition as Word
+from features.store.tables import Handoff, Lead, Score, Snapshot
+
+_CHUNK = 20_000
+"""Leads whose snapshots are held as text at once."""
+_Rows = Select[*tuple[Any, ...]]
+
+
+class _Chance(NamedTuple):
+    """One row: a lead as it was known when a chance began, and what became of that."""
+
+    id: str
+    start: datetime
+    fields: str
+    word: Any | None
+    propensity: float | None
+
+
+def training_set(connection: Connection, agreement: Agreement, moment: datetime) -> History:
+    """Read the leads that the store knew at a moment, with what had become of them by then.
+
+    Args:
+        connection: of a reading.
+        agreement: says which columns are what.
+        moment: what happened from this moment on is not seen.
+
+    """
+    last = connection.execute(select(func.max(Lead.key))).scalar_one() or 0
+    parts = [
+        _history(found, agreement)
+        for first in range(1, last + 1, _CHUNK)
+        if (found := list(_chances(connection, first, first + _CHUNK - 1, moment)))
+    ]
+    names = sorted({name for part in parts for name in part.leads.columns})
+    columns = {name: joined([_column(part.leads, name) for part in parts]) for name in names}
+    return History(
+        Leads(
+            [id_ for part in parts for id_ in part.leads.ids],
+            columns,
+            [created for part in parts for created in part.leads.created],
+        ),
+        [disposition for part in parts for disposition in part.dispositions],
+        [closed for part in parts for closed in part.closed],
+        [serial for part in parts for serial in part.serial],
+    )
+
+
+def _column(leads: Leads, name: str) -> CodedCells:
+    if name in leads.columns:
+        return coded(leads.columns[name])
+    # A lead that no queue drew was sure to be called.
+    return CodedCells([1.0 if name == PROPENSITY else None], np.zeros(len(leads), dtype=np.intp))
+
+
+def _chances(connection: Connection, first: int, last: int, moment: datetime) -> Iterator[_Chance]:
+    """Yield the rows of the leads whose keys lie between two, both included."""
+    known = select(Lead.key, Lead.id, Lead.created).where(
+        Lead.key.between(first, last), Lead.erased.is_(None)
+    )
+    handed = _by_lead(connection, _handed(first, last, moment))
+    fresh = _by_lead(connection, _never_handed(first, last, moment))
+    words = _by_lead(connection, _words(first, last, moment))
+    drawn = _by_lead(connection, _drawn(first, last, moment))
+    for key, id_, created in connection.execute(known.order_by(Lead.key)).all():
+        starts = handed.get(key) or fresh.get(key, [])[:1]
+        for i, (_, at, fields) in enumerate(starts):
+            end = starts[i + 1].at if i + 1 < len(starts) else moment
+            said = [w for w in words.get(key, ()) if w.at < end and (not i or w.at >= at)]
+            lanes = [score for score in drawn.get(key, ()) if score.at <= at or not i]
+            yield _Chance(
+                id_,
+                at if i else created or at,
+                fields,
+                max(said, key=_precedence, default=None),
+                lanes[-1].propensity if lanes else None,
+            )
+
+
+def _by_lead(connection: Connection, rows: _Rows) -> dict[int, list[Any]]:
+    found = connection.execute(rows).all()
+    return {lead: list(some) for lead, some in groupby(found, key=lambda row: row[0])}
+
+
+def _precedence(word: Any) -> tuple[datetime, int, str]:
+    """Order words as `states.words` does: of one moment the one further along counts."""
+    return word.at, PRECEDENCE.get(word.code, 0), word.digest
+
+
+def _handed(first: int, last: int, moment: datetime) -> _Rows:
+    return (
+        select(Handoff.lead, Handoff.at, Snapshot.fields)
+        .join(Snapshot, Snapshot.key == Handoff.snapshot)
+        .where(Handoff.lead.between(first, last), Handoff.at < moment)
+        .order_by(Handoff.lead, Handoff.at)
+    )
+
+
+def _never_handed(first: int, last: int, moment: datetime) -> _Rows:
+    passed = select(Handoff.key).where(Handoff.lead == Snapshot.lead, Handoff.at < moment)
+    return (
+        select(Snapshot.lead, Snapshot.at, Snapshot.fields)
+        .where(Snapshot.lead.between(first, last), Snapshot.at < moment, ~passed.exists())
+        .order_by(Snapshot.lead, Snapshot.at, Snapshot.key)
+    )
+
+
+def _words(first: int, last: int, moment: datetime) -> _Rows:
+    """Select what sales and exports said, without the steps: these leave a lead open."""
+    return (
+        select(Word.lead, Word.at, Word.code, Word.closed, Word.value, Word.origin, Word.digest)
+        .where(Word.lead.between(first, last), Word.at < moment, Word.code.in_(PRECEDENCE))
+        .order_by(Word.lead)
+    )
+
+
+def _drawn(first: int, last: int, moment: datetime) -> _Rows:
+    """Select the chances by which leads were drawn into the queue."""
+    return (
+        select(Score.lead, Score.at, Score.propensity)
+        .where(Score.lead.between(first, last), Score.at < moment, Score.propensity.is_not(None))
+        .order_by(Score.lead, Score.at, Score.key)
+    )
+
+
+def _history(chances: Sequence[_Chance], agreement: Agreement) -> History:
+    """Apply the agreement to rows, as to those of a file."""
+    names = agreement.columns
+    columns = _cells(chances)
+    columns[names.id] = coded(chance.id for chance in chances)
+    if names.value and names.value not in agreement.used_fields():
+        columns[names.value] = _values(chances, columns.get(names.value))
+    if any(chance.propensity is not None for chance in chances):
+        columns[names.propensity or PROPENSITY] = coded(
+            chance.propensity or 1.0 for chance in chances
+        )
+    leads = admit(columns, agreement, {}, need_created=False)
+    starts: list[datetime | None] = [None] * len(leads)
+    if names.created:
+        starts = [chance.start for chance in chances]
+    dispositions: list[Disposition] = [c.word.code if c.word else "open" for c in chances]
+    history = History(
+        Leads(leads.ids, leads.columns, starts),
+        dispositions,
+        [_closed(chance.word) for chance in chances],
+        _serials(leads, agreement),
+    )
+    if names.serial is None:
+        return history
+    # A lead without its serial has no place in time.
+    return history.take([i for i, serial in enumerate(history.serial) if not math.isnan(serial)])
+
+
+def _cells(chances: Sequence[_Chance]) -> dict[str, CodedCells]:
+    known: list[Mapping[str, Cell]] = [json.loads(chance.fields) for chance in chances]
+    names = dict.fromkeys(name for fields in known for name in fields)
+    return {name: coded(fields.get(name) for fields in known) for name in names}
+
+
+def _values(chances: Sequence[_Chance], told: CodedCells | None) -> CodedCells:
+    """Return what each win was worth: what sales said, else what was known of the lead."""
+    before: Sequence[Cell] = told or [None] * len(chances)
+    return coded(
+        cell if chance.word is None or chance.word.value is None else chance.word.value
+        for chance, cell in zip(chances, before, strict=True)
+    )
+
+
+def _closed(word: Any | None) -> datetime | None:
+    if word is None or word.code == "open":
+        return None
+    closed: datetime | None = word.closed if word.origin == "export" else word.at
+    return closed
+
+
+def _serials(leads: Leads, agreement: Agreement) -> list[float]:
+    name, decimal = agreement.columns.serial, agreement.export.decimal
+    if name is None:
+        return [math.nan] * len(leads)
+
+    def serial_of(cell: Cell) -> float:
+        try:
+            return number(cell, decimal)
+        except ValueError:
+            return math.nan
+
+    return each(leads.column(name), serial_of)
