@@ -99,6 +99,10 @@ def _rule_lines(a: Agreement, base: float) -> Iterator[str]:
     yield "[capacity]"
     yield from _pairs(a.capacity.model_dump())
     yield from _gate_lines(a)
+    yield "\n# Share of the calls that goes to leads drawn by lot from below the cut. It shows what"
+    yield "# the model misses and measures its lift over chance; with 0 nobody can know either."
+    yield "[exploration]"
+    yield from _pairs(a.exploration.model_dump())
     yield "\n[sla.marketing]"
     yield from _pairs(a.sla.marketing.model_dump())
     yield "\n[sla.sales]"

@@ -5,5 +5,16 @@ from features.simulate.files import write
 from features.simulate.record import ROLES
 from features.simulate.settings import Option, Settings
 from features.simulate.truth import expected_auc
+from features.simulate.world import World, world
 
-__all__ = ["ROLES", "Crm", "Option", "Settings", "expected_auc", "simulate", "write"]
+__all__ = [
+    "ROLES",
+    "Crm",
+    "Option",
+    "Settings",
+    "World",
+    "expected_auc",
+    "simulate",
+    "world",
+    "write",
+]

@@ -73,9 +73,11 @@ def choose(settings: Settings, leads: Leads, shape: Floats) -> Mask:
     return worked
 
 
-def follow_up(settings: Settings, leads: Leads, truth: Floats, worked: Mask) -> Journey:
+def follow_up(
+    settings: Settings, leads: Leads, truth: Floats, worked: Mask, stream: str = "sales"
+) -> Journey:
     """Hand over, contact, take the steps, and close; unworked leads get plans that never happen."""
-    rng, size = settings.stream("sales"), len(truth)
+    rng, size = settings.stream(stream), len(truth)
     handoff = leads.arrivals.created + minutes(_wait(rng, 0.25, HANDOFF_DAYS, size))
     contact = handoff + minutes(_wait(rng, 1.1, CONTACT_DAYS, size))
     ending = _endings(rng, settings, leads, truth)
@@ -118,11 +120,17 @@ def _endings(rng: np.random.Generator, settings: Settings, leads: Leads, truth: 
 
 
 def _recycled(rng: np.random.Generator, settings: Settings, leads: Leads) -> Mask:
-    """Which leads go back to marketing: a little more of those in no hurry or without a phone."""
-    tendency = np.where(_unhurried(leads), 1.3, 1.0) * np.where(_unlisted(leads), 1.2, 1.0)
-    share = settings.recycled_share * tendency / tendency.mean()
+    """Which leads go back to marketing."""
+    share = recycled_chance(settings, leads)
     recycled: Mask = rng.random(len(share)) < share
     return recycled
+
+
+def recycled_chance(settings: Settings, leads: Leads) -> Floats:
+    """How likely each goes back: a little more so in no hurry or without a phone."""
+    tendency = np.where(_unhurried(leads), 1.3, 1.0) * np.where(_unlisted(leads), 1.2, 1.0)
+    chance: Floats = settings.recycled_share * tendency / tendency.mean()
+    return chance
 
 
 def _kinds(rng: np.random.Generator, leads: Leads) -> Codes:

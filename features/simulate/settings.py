@@ -60,6 +60,10 @@ class Settings:
             "How far the base rate and the meaning of fields move over the history.", 0.0, 1.0
         ),
     )
+    interactions: float = field(
+        default=1.0,
+        metadata=_about("How strongly fields act together, as a multiple of the usual.", 0.0, 3.0),
+    )
     missing: float = field(
         default=0.08, metadata=_about("Share of an average field that is not recorded.", 0.0, 0.3)
     )

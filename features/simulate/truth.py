@@ -5,6 +5,8 @@ own (the last place of each table, reached by the code -1), so nothing is left o
 has to be integrated: a perfect model of the export reaches exactly these probabilities.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from features.simulate.draw import Codes, Floats, Mask
@@ -63,8 +65,8 @@ def log_odds(settings: Settings, campaigns: Campaigns, leads: Leads) -> Floats:
     moved = settings.drift * leads.arrivals.elapsed
     shape: Floats = (
         _fit(leads.company, moved)
-        + _person(leads.contact, leads.arrivals.channel)
-        + _need(leads.request)
+        + _person(settings, leads.contact, leads.arrivals.channel)
+        + _need(settings, leads.request)
         + _engagement(leads, moved)
         + _marketing(campaigns, leads, moved)
     )
@@ -87,12 +89,12 @@ def _fit(company: Company, moved: Floats) -> Floats:
     return term
 
 
-def _person(contact: Contact, channel: Codes) -> Floats:
+def _person(settings: Settings, contact: Contact, channel: Codes) -> Floats:
     """Seniority (differently by channel), department, and how they can be reached."""
     mail = np.select([contact.mail == FREE, contact.mail == BUSINESS], [-0.6, 0.1], -0.4)
     term: Floats = (
         SENIORITY[contact.seniority]
-        + SENIORITY_BY_CHANNEL[channel, contact.seniority]
+        + settings.interactions * SENIORITY_BY_CHANNEL[channel, contact.seniority]
         + DEPARTMENT[department(contact.title)]
         + mail
         + np.where(contact.phone < 0, -0.3, 0.1)
@@ -100,13 +102,13 @@ def _person(contact: Contact, channel: Codes) -> Floats:
     return term
 
 
-def _need(request: Request) -> Floats:
+def _need(settings: Settings, request: Request) -> Floats:
     """Budget with timeline, products wanted, and what the message is about."""
     kind = np.where(request.message < 0, -1, request.message // MESSAGES_A_KIND)
     term: Floats = (
         BUDGET[request.budget]
         + TIMELINE[request.timeline]
-        + BUDGET_BY_TIMELINE[request.budget, request.timeline]
+        + settings.interactions * BUDGET_BY_TIMELINE[request.budget, request.timeline]
         + PRODUCTS[request.products]
         + MESSAGE[kind]
         + np.where(request.consent == 0, 0.1, -0.1)
@@ -144,16 +146,36 @@ def _marketing(campaigns: Campaigns, leads: Leads, moved: Floats) -> Floats:
     return term
 
 
+class Level(NamedTuple):
+    """What turns the shape of the log-odds into log-odds."""
+
+    scale: float
+    shift: float
+
+
 def probabilities(settings: Settings, leads: Leads, shape: Floats, worked: Mask) -> Floats:
     """True probabilities (leads,), scaled so that worked leads show `win_rate` and `signal`."""
-    drifted = BASE_DRIFT * settings.drift * leads.arrivals.elapsed
+    return chances(settings, leads, shape, find_level(settings, leads, shape, worked))
+
+
+def chances(settings: Settings, leads: Leads, shape: Floats, level: Level) -> Floats:
+    """True probabilities (leads,) at a given scale and base rate."""
+    return _chance(level.scale * shape + _drifted(settings, leads) + level.shift)
+
+
+def find_level(settings: Settings, leads: Leads, shape: Floats, worked: Mask) -> Level:
+    """The level at which worked leads show `win_rate` and `signal`."""
     found = np.flatnonzero(worked)
     sample = found[:: max(1, len(found) // ENOUGH)]
-    scale, shift = _solve(settings, shape[sample], drifted[sample])
-    return _chance(scale * shape + drifted + shift)
+    return _solve(settings, shape[sample], _drifted(settings, leads)[sample])
 
 
-def _solve(settings: Settings, shape: Floats, drifted: Floats) -> tuple[float, float]:
+def _drifted(settings: Settings, leads: Leads) -> Floats:
+    drifted: Floats = BASE_DRIFT * settings.drift * leads.arrivals.elapsed
+    return drifted
+
+
+def _solve(settings: Settings, shape: Floats, drifted: Floats) -> Level:
     """The scale that gives the wanted AUC and the shift that gives the wanted rate."""
     low, high = 0.0, 4.0
     for _ in range(18):
@@ -162,7 +184,7 @@ def _solve(settings: Settings, shape: Floats, drifted: Floats) -> tuple[float, f
         shift = _shift(settings.win_rate, score)
         weak = expected_auc(_chance(score + shift)) < settings.signal
         low, high = (scale, high) if weak else (low, scale)
-    return scale, shift
+    return Level(scale, shift)
 
 
 def _shift(rate: float, score: Floats) -> float:
