@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.errors import UsageError
+from features.spreadsheet import csv_text
 from leadq.common import (
     DEFAULT_AGREEMENT,
     AgreementFile,
@@ -32,6 +33,41 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 
+@commands.command(epilog="Example: leadq queue -o today.csv --hand-over")
+def queue(
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A .csv file.")] = None,
+    hand: Annotated[
+        bool, typer.Option("--hand-over", help="Hand the calls to sales; else only show them.")
+    ] = False,
+    days: Annotated[int, typer.Option(min=1, help="Leads scored within so many days wait.")] = 14,
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+    as_json: AsJson = False,
+) -> None:
+    """Choose today's calls: the leads that bring most, and a few by lot to learn from."""
+    from features.store.queue import called_on, waiting
+    from serving import today
+    from serving.registry import load_champion
+
+    home, moment = open_home(), now()
+    agreed = read_agreement(agreement)
+    with working("choosing today's calls"), open_the_store(home) as store:
+        model = load_champion(home)
+        with store.reading() as connection:
+            leads = waiting(connection, agreed, moment, days)
+            left = max(0, agreed.capacity.leads_per_day - called_on(connection, moment))
+        calls = today.todays_calls(model, agreed, leads, left, moment)
+        handed = today.hand_over_calls(store, model, agreed, calls, moment) if hand else 0
+    say(*today.call_lines(calls, len(leads), most=20))
+    if hand:
+        say(f"handed {handed:,} leads to sales")
+    if output:
+        write_text(output, csv_text(today.COLUMNS, today.rows(calls)))
+        say(f"wrote {output}: {len(calls):,} leads")
+    if as_json:
+        table = [dict(zip(today.COLUMNS, row, strict=True)) for row in today.rows(calls)]
+        print_json({"waiting": len(leads), "handed": handed, "calls": table})
+
+
 @commands.command(epilog="Example: leadq recycle --ahead 14 -o nurture.csv")
 def recycle(
     ahead: Annotated[int, typer.Option(min=0, max=3650, help="Days to look ahead.")] = 0,
@@ -41,7 +77,6 @@ def recycle(
 ) -> None:
     """List the leads whose time has come again, each with a fresh score."""
     from features.errors import ModelError
-    from features.spreadsheet import csv_text
     from features.store.recycle import recycled
     from serving.recycled import COLUMNS, recycled_lines, rows, with_scores
     from serving.registry import load_champion

@@ -35,6 +35,7 @@ COMMANDS = (
     "score",
     "serve",
     "simulate",
+    "queue",
     "recycle",
     "why",
     "erase",

@@ -149,7 +149,7 @@ def measured_lift(truth: Truth, seed: int = 0) -> MeasuredLift | None:
     """
     in_lane = [i for i, score in enumerate(truth.scores) if score.lane is not None]
     lanes = truth.take(in_lane)
-    top = np.array([score.lane == "top" for score in lanes.scores], dtype=bool)
+    top = np.array([score.lane == "model" for score in lanes.scores], dtype=bool)
     if not lanes.both_occur or top.all() or not top.any():
         return None
     weight = np.array([1 / (score.propensity or 1.0) for score in lanes.scores])

@@ -119,12 +119,20 @@ class GivenScore:
 def given_scores(connection: Connection, as_of: datetime) -> list[GivenScore]:
     """Return the first score of each lead by each model, with the word that counts.
 
-    A score given after a decision was known predicts nothing and is left out.
+    The lane is the one in which the lead was called, on that day or later. A score given after a decision was known predicts nothing and is left out.
     """
     first = func.row_number().over(
         partition_by=(Score.lead, Score.model), order_by=(Score.at, Score.key)
     )
-    ranked = select(Score, first.label("place")).where(Score.at < as_of).subquery()
+    called = {"partition_by": (Score.lead, Score.model)}
+    ranked = (
+        select(Score.lead, Score.model, Score.at, Score.probability, Score.grade)
+        .add_columns(func.max(Score.lane).over(**called).label("lane"))
+        .add_columns(func.max(Score.propensity).over(**called).label("propensity"))
+        .add_columns(first.label("place"))
+        .where(Score.at < as_of)
+        .subquery()
+    )
     word = words(as_of)
     rows = (
         select(Lead.key, Lead.created, Lead.campaign)

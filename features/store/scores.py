@@ -25,7 +25,7 @@ class Given:
     probability: Sequence[float]
     grade: Sequence[str]
     lane: Sequence[str | None] | None = None
-    """top or explore; None where no queue was drawn."""
+    """model or exploration; None where no queue was drawn."""
     propensity: Sequence[float | None] | None = None
     """The probability with which the lane drew each lead."""
 
@@ -48,12 +48,13 @@ def keep_scores(
         StoreError: when the store cannot be reached.
 
     """
-    store.write(lambda connection: _keep(connection, leads, given, agreement, now))
+    store.write(lambda connection: add_scores(connection, leads, given, agreement, now))
 
 
-def _keep(
+def add_scores(
     connection: Connection, leads: Leads, given: Given, agreement: Agreement, now: datetime
 ) -> None:
+    """Do the same within a write; see `keep_scores`."""
     rows = len(leads)
     entered = enter(connection, leads, agreement, [now] * rows, "score", now)
     columns: Columns = {

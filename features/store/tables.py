@@ -142,8 +142,8 @@ class Score(Row):
     agreement: Mapped[str] = mapped_column(String(24))
     probability: Mapped[float] = mapped_column(Float)
     grade: Mapped[str] = mapped_column(String(1))
-    lane: Mapped[str | None] = mapped_column(String(8))
-    """top or explore; None where no queue was drawn."""
+    lane: Mapped[str | None] = mapped_column(String(16))
+    """model or exploration; None where no queue was drawn."""
     propensity: Mapped[float | None] = mapped_column(Float)
     """The probability with which the lane drew the lead."""
     snapshot: Mapped[int | None] = mapped_column(ForeignKey("snapshots.key"))

@@ -97,7 +97,7 @@ def test_the_lift_is_measured_by_the_exploration_lane_alone() -> None:
         if not called and rng.random() > 0.1:
             continue
         won = rng.random() < (0.4 if called else 0.1)
-        lane, chance = ("top", 1.0) if called else ("explore", 0.1)
+        lane, chance = ("model", 1.0) if called else ("exploration", 0.1)
         scores.append(_score(n, "won" if won else "lost", lane=lane, propensity=chance))
     truth = truth_of(scores, AGREED, NOW)
     lift = measured_lift(truth)

@@ -178,7 +178,7 @@ def upgrade() -> None:
         sa.Column("agreement", sa.String(length=24), nullable=False),
         sa.Column("probability", sa.Float(), nullable=False),
         sa.Column("grade", sa.String(length=1), nullable=False),
-        sa.Column("lane", sa.String(length=8), nullable=True),
+        sa.Column("lane", sa.String(length=16), nullable=True),
         sa.Column("propensity", sa.Float(), nullable=True),
         sa.Column("snapshot", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.ForeignKeyConstraint(["lead"], ["leads.key"], name=op.f("fk_scores_lead")),

@@ -1,0 +1,110 @@
+"""Today's calls: the best by score, a few by lot, handed over whole or not at all."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from features.agreement import Agreement, from_dict
+from features.home import Home
+from features.store.database import Store
+from features.store.queue import Waiting, waiting
+from features.store.scores import Given, keep_scores
+from features.store.tables import Handoff, Score
+from features.files import open_table
+from features.leads import Intake, Leads, read_nightly
+from serving.registry import LoadedModel, load_champion
+from serving.today import COLUMNS, Call, hand_over_calls, rows, todays_calls
+from training.train import Training
+
+NOW = datetime(2026, 11, 2, 8)
+
+
+@pytest.fixture(scope="module")
+def model(trained: tuple[Home, Training]) -> LoadedModel:
+    return load_champion(trained[0])
+
+
+@pytest.fixture
+def agreed(agreement: Agreement) -> Agreement:
+    content: dict[str, Any] = agreement.as_dict()
+    routes = [{"owner": "kim", "team": "north", "all": []}]
+    return from_dict(content | {"routes": routes, "exploration": {"share": 0.25}})
+
+
+@pytest.fixture
+def night(crm: Path, agreement: Agreement) -> Leads:
+    (leads,) = read_nightly(open_table(crm / "nightly.csv", agreement.export), agreement, Intake())
+    return leads
+
+
+@pytest.fixture
+def scored(store: Store, night: Leads, model: LoadedModel, agreement: Agreement) -> list[Waiting]:
+    """The night's leads, scored in the morning."""
+    scores = model.artefact.scorer.score(night, 0)
+    given = Given("1", [s.probability for s in scores], [s.grade for s in scores])
+    keep_scores(store, night, given, agreement, NOW.replace(hour=6))
+    with store.reading() as connection:
+        return waiting(connection, agreement, NOW, days=1)
+
+
+def _lanes(calls: list[Call]) -> list[str]:
+    return sorted(call.lane for call in calls)
+
+
+def test_most_calls_go_to_the_best_and_the_agreed_share_to_the_lot(
+    scored: list[Waiting], model: LoadedModel, agreed: Agreement
+) -> None:
+    calls = todays_calls(model, agreed, scored, 20, NOW)
+    assert _lanes(calls) == ["exploration"] * 5 + ["model"] * 15
+    worth = sorted((call.score.expected_value or 0.0 for call in calls), reverse=True)
+    assert [call.score.expected_value for call in calls] == worth
+    sure = [call for call in calls if call.lane == "model"]
+    assert all(call.propensity == 1.0 for call in sure)
+    by_lot = {call.propensity for call in calls if call.lane == "exploration"}
+    assert by_lot == {5 / (len(scored) - 15)}
+
+
+def test_the_same_day_draws_the_same_and_another_day_others(
+    scored: list[Waiting], model: LoadedModel, agreed: Agreement
+) -> None:
+    ids = [[c.lead.id for c in todays_calls(model, agreed, scored, 20, NOW)] for _ in range(2)]
+    assert ids[0] == ids[1]
+    other = todays_calls(model, agreed, scored, 20, NOW.replace(day=3))
+    assert {c.lead.id for c in other} != set(ids[0])
+
+
+def test_calls_are_handed_over_with_owner_lane_and_propensity(
+    store: Store, scored: list[Waiting], model: LoadedModel, agreed: Agreement
+) -> None:
+    calls = todays_calls(model, agreed, scored, 8, NOW)
+    assert hand_over_calls(store, model, agreed, calls, NOW) == 8
+    with store.reading() as connection:
+        handed = connection.execute(select(Handoff.owner, Handoff.team, Handoff.at)).all()
+        kept = select(Score.lane, Score.propensity).where(Score.lane.is_not(None))
+        lanes = connection.execute(kept).all()
+        left = waiting(connection, agreed, NOW.replace(hour=9), days=1)
+    assert handed == [("kim", "north", NOW)] * 8
+    assert sorted(lane for lane, _ in lanes) == _lanes(calls)
+    assert sorted(chance for _, chance in lanes) == sorted(call.propensity for call in calls)
+    assert len(left) == len(scored) - 8
+
+
+def test_the_list_for_reps_does_not_tell_who_was_drawn_by_lot(
+    scored: list[Waiting], model: LoadedModel, agreed: Agreement
+) -> None:
+    calls = todays_calls(model, agreed, scored, 8, NOW)
+    text = " ".join(cell for row in rows(calls) for cell in row)
+    assert "exploration" not in text
+    assert all(len(row) == len(COLUMNS) for row in rows(calls))
+
+
+def test_no_capacity_means_no_call(
+    store: Store, scored: list[Waiting], model: LoadedModel, agreed: Agreement
+) -> None:
+    assert todays_calls(model, agreed, scored, 0, NOW) == []
+    assert hand_over_calls(store, model, agreed, [], NOW) == 0
