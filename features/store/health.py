@@ -119,16 +119,17 @@ class GivenScore:
 def given_scores(connection: Connection, as_of: datetime) -> list[GivenScore]:
     """Return the first score of each lead by each model, with the word that counts.
 
-    The lane is the one in which the lead was called, on that day or later. A score given after a decision was known predicts nothing and is left out.
+    The lane is the one in which the lead was called, on that day or later. A score given after a
+    decision was known predicts nothing and is left out.
     """
     first = func.row_number().over(
         partition_by=(Score.lead, Score.model), order_by=(Score.at, Score.key)
     )
-    called = {"partition_by": (Score.lead, Score.model)}
+    each = (Score.lead, Score.model)
     ranked = (
         select(Score.lead, Score.model, Score.at, Score.probability, Score.grade)
-        .add_columns(func.max(Score.lane).over(**called).label("lane"))
-        .add_columns(func.max(Score.propensity).over(**called).label("propensity"))
+        .add_columns(func.max(Score.lane).over(partition_by=each).label("lane"))
+        .add_columns(func.max(Score.propensity).over(partition_by=each).label("propensity"))
         .add_columns(first.label("place"))
         .where(Score.at < as_of)
         .subquery()

@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import select
 
 from features.agreement import Agreement, from_dict
+from features.files import open_table
 from features.home import Home
+from features.leads import Intake, Leads, read_nightly
 from features.store.database import Store
 from features.store.queue import Waiting, waiting
 from features.store.scores import Given, keep_scores
 from features.store.tables import Handoff, Score
-from features.files import open_table
-from features.leads import Intake, Leads, read_nightly
 from serving.registry import LoadedModel, load_champion
 from serving.today import COLUMNS, Call, hand_over_calls, rows, todays_calls
 from training.train import Training
