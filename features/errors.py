@@ -5,7 +5,8 @@ LeadqError            exit code 1: the work failed
 └── UsageError        exit code 2: the caller must change something first
     ├── FileError         a file or folder cannot be read as a table of leads
     ├── AgreementError    agreement.toml is wrong, or does not fit the export
-    └── ModelError        no model, or one that cannot be trusted
+    ├── ModelError        no model, or one that cannot be trusted
+    └── ReusedKeyError    an idempotency key came before with another request
 """
 
 from __future__ import annotations
@@ -37,3 +38,7 @@ class AgreementError(UsageError):
 
 class ModelError(UsageError):
     """There is no model to use, or the one found cannot be trusted."""
+
+
+class ReusedKeyError(UsageError):
+    """An idempotency key came before with another request."""

@@ -85,10 +85,11 @@ def serve(
     port: Annotated[int, typer.Option(help="Where to listen.")] = 8000,
     agreement: AgreementFile = DEFAULT_AGREEMENT,
 ) -> None:
-    """Serve the champion over REST: POST /v1/score."""
+    """Serve over REST: POST /v1/score, /v1/handoffs and /v1/feedback."""
     import uvicorn
 
     need_port(host, port)
+    from features.store.database import open_store
     from serving.api import build
     from serving.logs import configure
     from serving.registry import load_champion
@@ -101,7 +102,9 @@ def serve(
     err.print(
         f"scoring at http://{host}:{port}/v1/score, documentation at http://{host}:{port}/docs"
     )
-    uvicorn.run(build(lambda: model), host=host, port=port, log_level="warning")
+    agreed = read_agreement(agreement) if agreement.exists() else None
+    app = build(lambda: model, lambda: open_store(home.store_url), agreed)
+    uvicorn.run(app, host=host, port=port, log_level="warning")
 
 
 @commands.command(epilog="Example: leadq simulate -o crm --leads 5000 --seed 3 --set drift=0.5")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,15 +12,18 @@ from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse
 
+from features.agreement import Agreement
 from features.errors import LeadqError
+from features.store.database import Store
+from serving.bodies import items_of
+from serving.intake import add_intake
 from serving.problems import MEDIA_TYPE, Problem, install
 from serving.registry import LoadedModel
 from serving.replies import ModelReply, ScoreReply, Status, openapi_example, score_records
+from serving.stored import OpenedStore
 
 log = structlog.get_logger()
 
-MAX_BYTES = 20_000_000
-MAX_LEADS = 10_000
 Loader = Callable[[], LoadedModel]
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": description}
@@ -60,20 +62,30 @@ class Service:
         return self.model
 
 
-def build(load: Loader) -> FastAPI:
+def build(
+    load: Loader, open_store: Callable[[], Store] | None = None, agreement: Agreement | None = None
+) -> FastAPI:
     """Build the service.
 
     Args:
         load: fetches and verifies the model to serve; called once at start.
+        open_store: opens the store; called once, and again while it fails. Without one, nothing
+            comes in.
+        agreement: reads what comes in; None: that of the model.
 
     """
     service = Service(load)
+    store = OpenedStore(open_store) if open_store else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(service.start)
+        if store is not None:
+            await run_in_threadpool(store.start)
         _use_example_of(app, service)
         yield
+        if store is not None:
+            store.close()
 
     app = FastAPI(
         title="leadq",
@@ -83,6 +95,8 @@ def build(load: Loader) -> FastAPI:
     )
     install(app)
     _add_routes(app, service)
+    if store is not None:
+        add_intake(app, store, lambda: agreement or service.ready().artefact.scorer.agreement)
     return app
 
 
@@ -104,7 +118,7 @@ def _add_routes(app: FastAPI, service: Service) -> None:
         in its place; the others are scored all the same.
         """
         model = service.ready()
-        records = _records(await _body(request))
+        records = await items_of(request, "leads")
         return JSONResponse(await run_in_threadpool(score_records, model, records, reasons))
 
     @app.get("/", include_in_schema=False)
@@ -147,28 +161,3 @@ def _use_example_of(app: FastAPI, service: Service) -> None:
         schema = app.openapi()
         body = schema["paths"]["/v1/score"]["post"]["requestBody"]["content"]["application/json"]
         body["example"] = example
-
-
-async def _body(request: Request) -> Any:
-    content = bytearray()
-    async for part in request.stream():
-        content += part
-        if len(content) > MAX_BYTES:
-            raise HTTPException(413, f"the body is over {MAX_BYTES:,} bytes; send fewer leads")
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise HTTPException(400, 'the body is not JSON; send {"leads": [{...}]}') from error
-
-
-def _records(body: Any) -> list[Any]:
-    if not isinstance(body, dict):
-        raise HTTPException(422, 'send {"leads": [{...}, ...]} or one lead as an object')
-    leads = body.get("leads")
-    if "leads" not in body:
-        return [body]
-    if not isinstance(leads, list):
-        raise HTTPException(422, '"leads" must be a list of leads')
-    if len(leads) > MAX_LEADS:
-        raise HTTPException(413, f"{len(leads):,} leads; at most {MAX_LEADS:,} in one call")
-    return leads

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from features.errors import StoreError
 
@@ -23,6 +24,8 @@ T = TypeVar("T")
 
 _BUSY_SECONDS = 60
 """How long a writer waits for another on SQLite; each write is short."""
+_CONNECT_SECONDS = "10"
+"""How long PostgreSQL may take to answer, unless the address says it."""
 _TRIES = 8
 """A write that lost against another one (deadlock, serialization) is done anew this often."""
 _LOST = ("40001", "40P01", "23505")
@@ -143,6 +146,7 @@ def _engine(url: str) -> Engine:
     if address.get_backend_name() == "sqlite":
         return _sqlite(address)
     if address.get_backend_name() == "postgresql":
+        address = address.set(query={"connect_timeout": _CONNECT_SECONDS, **address.query})
         return create_engine(address, pool_pre_ping=True)
     raise StoreError(
         f"{address.get_backend_name()} is no database that the store knows; "
@@ -182,6 +186,8 @@ def _told(engine: Engine) -> Iterator[None]:
     """Turn what the driver raises into one line that says what to do; no values are shown."""
     try:
         yield
+    except NoConnectionError as error:
+        raise StoreError("too much is asked of the store at once; try again later") from error
     except DBAPIError as error:
         where = engine.url.render_as_string(hide_password=True)
         reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no answer"

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 
 from features.agreement import Agreement
-from features.cells import Cell, text_of
+from features.cells import Cell, cell, text_of
 from features.errors import UsageError
 from features.leads import Fault, Faults, Leads, admit
 from features.rules import route_of
@@ -21,7 +21,7 @@ from features.store.said import GRACE
 from features.store.tables import Handoff, Lead
 from features.store.texts import MAX_NAME, fault_of_id, storable
 
-_OWN = ("id", "at", "owner", "team")
+OWN = ("id", "at", "owner", "team")
 """What a hand-off consists of beside the lead's fields."""
 
 
@@ -34,45 +34,90 @@ class Handover:
     team: str | None = None
 
 
-def own_names(columns: Sequence[str], agreement: Agreement) -> dict[str, str]:
-    """Return the columns of a file that tell of the hand-off itself, with what they tell.
+@dataclass(frozen=True)
+class Told:
+    """Rows of cells that tell of hand-offs, in columns."""
+
+    own: Mapping[str, Sequence[Cell]]
+    """`id`, and where they are told `at`, `owner`, `team`."""
+    fields: Mapping[str, Sequence[Cell]]
+    """What is known of the leads."""
+
+
+def own_columns(columns: Sequence[str], agreement: Agreement) -> dict[str, str]:
+    """Return the columns of a file that tell of the hand-off itself, by what they tell.
 
     Raises:
         UsageError: when no column tells the id.
 
     """
-    found = {name.casefold(): name for name in reversed(columns) if name.casefold() in _OWN}
+    found = {name.casefold(): name for name in reversed(columns) if name.casefold() in OWN}
     if agreement.columns.id in columns:
         found["id"] = agreement.columns.id
     if "id" not in found:
         raise UsageError(
             f"no column for the id among {', '.join(columns)}; hand-offs have the columns "
-            f"{', '.join(_OWN)}, and the lead's fields"
+            f"{', '.join(OWN)}, and the lead's fields"
         )
-    return {name: own for own, name in found.items()}
+    return found
+
+
+def told_by_items(items: Sequence[object], faults: Faults) -> Told:
+    """Read the items of a request: objects of `OWN`, and the lead's own values under `fields`."""
+    rows = [_row_of(item, i, faults) for i, item in enumerate(items)]
+    names = dict.fromkeys(name for _, fields in rows for name in fields)
+    return Told(
+        {name: [own.get(name) for own, _ in rows] for name in OWN},
+        {name: [fields.get(name) for _, fields in rows] for name in names},
+    )
+
+
+def _row_of(item: object, place: int, faults: Faults) -> tuple[dict[str, Cell], dict[str, Cell]]:
+    if not isinstance(item, dict):
+        faults[place] = Fault("", None, f"must be an object of {', '.join(OWN)} and fields")
+        return {}, {}
+    fields = item.get("fields")
+    if not isinstance(fields, dict | None):
+        faults[place] = Fault("fields", None, "must be an object: the lead's fields by name")
+        fields = None
+    for name in item.keys() - {*OWN, "fields"}:
+        reason = "is no part of a hand-off; what is known of the lead stands under fields, beside "
+        faults[place] = Fault(storable(name)[:MAX_NAME], None, reason + ", ".join(OWN))
+    own = {name: item[name] for name in OWN if name in item}
+    return _cells(own, place, faults), _cells(fields or {}, place, faults)
+
+
+def _cells(values: Mapping[str, object], place: int, faults: Faults) -> dict[str, Cell]:
+    cells: dict[str, Cell] = {}
+    for name, value in values.items():
+        try:
+            cells[storable(name)] = cell(value)
+        except (ValueError, OverflowError) as error:
+            reason = "holds half a character" if isinstance(error, UnicodeError) else str(error)
+            faults[place] = Fault(storable(name)[:MAX_NAME], None, reason)
+    return cells
 
 
 def read_handovers(
-    columns: Mapping[str, Sequence[Cell]], agreement: Agreement, faults: Faults, now: datetime
+    told: Told, agreement: Agreement, faults: Faults, now: datetime
 ) -> tuple[Leads, list[Handover]]:
-    """Read rows of cells as leads and their hand-offs.
+    """Read what is told of hand-offs as leads and their hand-offs.
 
     Args:
-        columns: `id`, `at`, `owner`, `team`; all others are fields. The id is needed.
+        told: rows of cells.
         agreement: what the fields mean, and who gets a lead whose owner is not named.
         faults: filled with the rows that cannot be handed over; their hand-offs are of no use.
         now: when a lead was handed over of which no time is told.
 
     """
-    names = agreement.columns
-    fields = {name: cells for name, cells in columns.items() if name not in _OWN}
-    leads = admit({**fields, names.id: columns["id"]}, agreement, faults, need_created=False)
-    told = {name: columns[name] for name in _OWN if name in columns}
+    columns = {**told.fields, agreement.columns.id: told.own["id"]}
+    leads = admit(columns, agreement, faults, need_created=False)
+    own = told.own
     handovers = []
     for i, id_ in enumerate(leads.ids):
         if reason := fault_of_id(id_):
             faults.setdefault(i, Fault("id", leads.ids[i][:MAX_NAME], reason))
-        at, owner, team = (told[n][i] if n in told else None for n in ("at", "owner", "team"))
+        at, owner, team = (own[n][i] if n in own else None for n in ("at", "owner", "team"))
         try:
             when = now if at is None else saved_moment(at, agreement.export.day_first)
         except ValueError as error:

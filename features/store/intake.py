@@ -1,6 +1,7 @@
-"""Files of hand-offs and of feedback into the store: a chunk at a time, each whole or not at all.
+"""Hand-offs and feedback come into the store: the items of a request, or a file of any length.
 
-A run that was stopped leaves whole chunks. Run again, it repeats what is there and adds the rest.
+Of a file each chunk is stored whole or not at all. A run that was stopped leaves whole chunks; run
+again, it repeats what is there and adds the rest.
 """
 
 from __future__ import annotations
@@ -11,18 +12,53 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from sqlalchemy import Connection
+
 from features.agreement import Agreement
-from features.cells import Cell, text_of
+from features.cells import text_of
 from features.files import Chunk, Reject, Table
 from features.leads import Fault, Faults, Leads
 from features.spreadsheet import is_in_other_order
 from features.store.database import Store
 from features.store.feedback import Kept, keep
-from features.store.handoffs import Handover, hand_over, own_names, read_handovers
+from features.store.handoffs import (
+    Handover,
+    Told,
+    hand_over,
+    own_columns,
+    read_handovers,
+    told_by_items,
+)
 from features.store.keys import CHUNK
 from features.store.said import Reader, Said, columns_of
 
 Rejecting = Callable[[Reject], None]
+
+
+def take_feedback_items(
+    connection: Connection, items: Sequence[object], agreement: Agreement, now: datetime
+) -> list[Kept | Fault]:
+    """Keep the feedback of a request; return what became of each item, in their order."""
+    reader = Reader(agreement)
+    read = [reader.item(item) for item in items]
+    said = [item for item in read if isinstance(item, Said)]
+    results = iter(keep(connection, said, agreement, "rest", now))
+    return [item if isinstance(item, Fault) else next(results) for item in read]
+
+
+def take_handoff_items(
+    connection: Connection, items: Sequence[object], agreement: Agreement, now: datetime
+) -> list[Kept | Fault]:
+    """Hand over the leads of a request; return what became of each item, in their order."""
+    faults: Faults = {}
+    leads, handovers = read_handovers(told_by_items(items, faults), agreement, faults, now)
+    good = [i for i in range(len(items)) if i not in faults]
+    passed = [handovers[i] for i in good]
+    new = iter(hand_over(connection, leads.take(good), agreement, passed, now))
+    return [
+        faults[i] if i in faults else "stored" if next(new) else "repeated"
+        for i in range(len(items))
+    ]
 
 
 @dataclass
@@ -146,15 +182,16 @@ def take_handoffs(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Account:
     """Hand over the leads of a file; see `take_feedback` and `read_handovers`."""
-    names = own_names(table.columns, agreement)
+    own = own_columns(table.columns, agreement)
     account = Account()
-    aside = _Aside(account, reject, {own: name for name, own in names.items()})
+    aside = _Aside(account, reject, own)
     for chunk in table.chunks(aside.row):
         faults: Faults = {}
-        cells: dict[str, Sequence[Cell]] = {
-            names.get(name, name): column for name, column in chunk.columns.items()
-        }
-        leads, handovers = read_handovers(cells, agreement, faults, now)
+        told = Told(
+            {name: chunk.columns[column] for name, column in own.items()},
+            {name: cells for name, cells in chunk.columns.items() if name not in own.values()},
+        )
+        leads, handovers = read_handovers(told, agreement, faults, now)
         for part in _parts(len(leads)):
             some = [i for i in range(len(leads))[part] if i not in faults]
             batch, passed = leads.take(some), [handovers[i] for i in some]

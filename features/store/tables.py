@@ -235,6 +235,7 @@ class Reply(Row):
     """The answer to a request with an idempotency key, given again when the request comes again."""
 
     __tablename__ = "replies"
+    __table_args__ = (Index(None, "at"),)
 
     key: Mapped[str] = mapped_column(Text, primary_key=True)
     request: Mapped[str] = mapped_column(String(64))

@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from features.errors import ModelError
-from serving import api
+from serving import api, bodies
 from serving.api import build
 from serving.registry import load_champion
 from serving.scorer import sigmoid
@@ -164,13 +164,13 @@ def test_reasons_out_of_range_are_refused(client, lead, reasons: str) -> None:
 
 
 def test_a_body_that_is_too_large_is_refused(client, monkeypatch) -> None:
-    monkeypatch.setattr(api, "MAX_BYTES", 100)
+    monkeypatch.setattr(bodies, "MAX_BYTES", 100)
 
     assert client.post("/v1/score", content=b" " * 101).status_code == 413
 
 
 def test_too_many_leads_are_refused(client, monkeypatch) -> None:
-    monkeypatch.setattr(api, "MAX_LEADS", 2)
+    monkeypatch.setattr(bodies, "MAX_ITEMS", 2)
 
     assert client.post("/v1/score", json={"leads": [{}, {}, {}]}).status_code == 413
 

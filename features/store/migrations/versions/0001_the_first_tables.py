@@ -83,6 +83,9 @@ def upgrade() -> None:
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_replies")),
     )
+    with op.batch_alter_table("replies", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_replies_at"), ["at"], unique=False)
+
     op.create_table(
         "spend",
         sa.Column("campaign", sa.Text(), nullable=False),

@@ -1,0 +1,61 @@
+"""Answers to requests with an idempotency key: the same request again gets the same answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from features.errors import ReusedKeyError
+from features.store.tables import Reply
+
+KEPT_FOR = timedelta(days=7)
+"""How long an answer is kept: longer than anybody tries again."""
+Answer = dict[str, Any]
+
+
+def digest_of_request(route: str, body: object) -> str:
+    """Return what tells a request from others; spacing and the order of keys do not."""
+    text = json.dumps([route, body], sort_keys=True)
+    return sha256(text.encode()).hexdigest()
+
+
+def answer_once(
+    connection: Connection,
+    key: str | None,
+    request: str,
+    now: datetime,
+    answer: Callable[[], Answer],
+) -> Answer:
+    """Return the answer that was given under a key, or give one and keep it.
+
+    Args:
+        connection: of a write; the answer is kept if what `answer` writes is.
+        key: as the caller chose it; None: nothing is kept.
+        request: the digest of what was sent.
+        now: answers older than `KEPT_FOR` are forgotten.
+        answer: does what is asked.
+
+    Raises:
+        ReusedKeyError: when another request came under this key.
+
+    """
+    if key is None:
+        return answer()
+    connection.execute(delete(Reply).where(Reply.at < now - KEPT_FOR))
+    given = connection.execute(select(Reply).where(Reply.key == key)).one_or_none()
+    if given is None:
+        content = answer()
+        row = {"key": key, "request": request, "reply": json.dumps(content), "at": now}
+        connection.execute(insert(Reply), [row])
+        return content
+    if given.request != request:
+        raise ReusedKeyError(
+            "this Idempotency-Key came before with another body; give every request its own key"
+        )
+    kept: Answer = json.loads(given.reply)
+    return kept

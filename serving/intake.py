@@ -1,0 +1,203 @@
+"""What comes in over REST: hand-offs and feedback, each answered by itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, Header, HTTPException, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+
+from features.agreement import Agreement
+from features.cells import text_of
+from features.errors import ReusedKeyError
+from features.leads import Fault
+from features.store.database import Store
+from features.store.intake import take_feedback_items, take_handoff_items
+from features.store.replies import answer_once, digest_of_request
+from features.store.texts import MAX_NAME, storable
+from serving.bodies import items_of
+from serving.problems import MEDIA_TYPE, Problem, problem
+from serving.stored import OpenedStore
+
+MAX_FIELDS = 2000
+Result = Literal["stored", "repeated", "waiting", "refused"]
+
+
+class ItemReply(BaseModel):
+    """What became of one item."""
+
+    id: str | None
+    result: Result = Field(
+        description="repeated: it was there already; waiting: kept until its lead is handed over."
+    )
+    error: Problem | None = Field(None, description="Why it was refused.")
+
+
+class IntakeReply(BaseModel):
+    """What became of all items: read = stored + repeated + waiting + refused."""
+
+    agreement_version: str
+    read: int
+    stored: int
+    repeated: int
+    waiting: int
+    refused: int
+    results: list[ItemReply] = Field(description="In the order of the input.")
+
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=MAX_NAME,
+        description="Of your choice, one for each request: sent again, it is answered as before.",
+    ),
+]
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": description}
+    for status, description in {
+        400: "The body is not JSON.",
+        409: "The idempotency key came before with another body.",
+        413: "The body is too large, or holds too many items or fields.",
+        422: "The body does not have the form that is asked for.",
+        503: "The store does not answer, or no agreement is known yet.",
+    }.items()
+}
+
+
+def add_intake(app: FastAPI, store: OpenedStore, agreement: Callable[[], Agreement]) -> None:
+    """Add the routes.
+
+    Args:
+        app: the service.
+        store: where it is kept.
+        agreement: gives the one by which words are read.
+
+    """
+
+    async def take(route: str, items: list[Any], key: str | None) -> JSONResponse:
+        agreed, now = agreement(), datetime.now(UTC).replace(tzinfo=None)
+        request, taking = digest_of_request(route, items), _TAKING[route]
+
+        def answer(store: Store) -> dict[str, Any]:
+            return store.write(
+                lambda c: answer_once(
+                    c,
+                    key,
+                    request,
+                    now,
+                    lambda: _reply(items, taking(c, items, agreed, now), agreed),
+                )
+            )
+
+        try:
+            return JSONResponse(await store.use(answer))
+        except ReusedKeyError as error:
+            raise HTTPException(409, str(error)) from error
+
+    @app.post(
+        "/v1/handoffs",
+        response_model=IntakeReply,
+        response_model_exclude_none=True,
+        responses=_PROBLEMS,
+        openapi_extra=_body_of("handoffs", _HANDOFF),
+        summary="Hand leads to sales",
+    )
+    async def handoffs(request: Request, key: Key = None) -> JSONResponse:
+        """Hand over one lead or many: id, at (missing: now), owner, team, fields.
+
+        Where no owner is named, the agreement's routes name one. A lead handed over again later
+        has a new hand-off; the same lead at the same time is the same one.
+        """
+        items = await items_of(request, "handoffs")
+        _check_fields(items)
+        return await take("handoffs", items, key)
+
+    @app.post(
+        "/v1/feedback",
+        response_model=IntakeReply,
+        response_model_exclude_none=True,
+        responses=_PROBLEMS,
+        openapi_extra=_body_of("feedback", _FEEDBACK),
+        summary="Say what became of leads",
+    )
+    async def feedback(request: Request, key: Key = None) -> JSONResponse:
+        """Keep one word of sales or many: id, code, at, by, value, reason, return_on.
+
+        The same words again add nothing. What is said of a lead that is not known yet waits for it.
+        """
+        items = await items_of(request, "feedback")
+        return await take("feedback", items, key)
+
+
+_TAKING = {"handoffs": take_handoff_items, "feedback": take_feedback_items}
+_HANDOFF = {
+    "id": "web-1",
+    "at": "2026-03-02T09:00:00Z",
+    "owner": "kim",
+    "team": "north",
+    "fields": {"industry": "Software", "visits": 7},
+}
+_FEEDBACK = {
+    "id": "web-1",
+    "code": "not_ready",
+    "at": "2026-03-05T14:30:00Z",
+    "by": "kim",
+    "reason": "no budget this year",
+    "return_on": "2027-01-10",
+}
+
+
+def _body_of(many: str, example: dict[str, Any]) -> dict[str, Any]:
+    schema = {
+        "type": "object",
+        "description": f'Either {{"{many}": [...]}} or one of them.',
+        "properties": {many: {"type": "array", "items": {"type": "object"}}},
+    }
+    content = {"application/json": {"schema": schema, "example": {many: [example]}}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _check_fields(items: list[Any]) -> None:
+    """Refuse more names of fields than leads have: each would be a column of the whole request."""
+    fields = (item.get("fields") for item in items if isinstance(item, dict))
+    names = {name for some in fields if isinstance(some, dict) for name in some}
+    if len(names) > MAX_FIELDS:
+        raise HTTPException(413, f"{len(names):,} names of fields; at most {MAX_FIELDS:,}")
+
+
+def _reply(
+    items: list[Any],
+    results: Sequence[Literal["stored", "repeated", "waiting"] | Fault],
+    agreed: Agreement,
+) -> dict[str, Any]:
+    words: list[Result] = ["refused" if isinstance(r, Fault) else r for r in results]
+    counts = Counter(words)
+    return {
+        "agreement_version": agreed.label,
+        "read": len(items),
+        **{word: counts[word] for word in ("stored", "repeated", "waiting", "refused")},
+        "results": [
+            {"id": _id(item), "result": word} | _error(result)
+            for item, word, result in zip(items, words, results, strict=True)
+        ],
+    }
+
+
+def _error(result: object) -> dict[str, Any]:
+    if not isinstance(result, Fault):
+        return {}
+    # The reason is our own sentence; the value itself stays out of the reply.
+    reason = result.reason.replace(f"{text_of(result.value)!r} ", "")
+    found = problem(422, reason, result.field or None)
+    return {"error": found.model_dump(exclude_none=True)}
+
+
+def _id(item: Any) -> str | None:
+    found = item.get("id") if isinstance(item, dict) else None
+    return storable(str(found))[:MAX_NAME] if isinstance(found, str | int) else None

@@ -1,0 +1,62 @@
+"""The store as the routes use it: opened once, tried again while it does not answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+from anyio import CapacityLimiter, to_thread
+from fastapi import HTTPException
+
+from features.errors import StoreError
+from features.store.database import Store
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+RETRY_AFTER = "10"
+"""Seconds after which a caller may try a store again that is down."""
+_AT_ONCE = 8
+"""Requests that use the store at the same time; the others wait without holding up scores."""
+
+
+class OpenedStore:
+    """A store that all routes share. It may be down while scores go on."""
+
+    def __init__(self, open_it: Callable[[], Store]) -> None:
+        self._open = open_it
+        self._lock = threading.Lock()
+        self._store: Store | None = None
+        self._places = CapacityLimiter(_AT_ONCE)
+
+    async def use(self, work: Callable[[Store], T]) -> T:
+        """Return what `work` returns, or answer 503 where the store does not do what is asked."""
+        try:
+            return await to_thread.run_sync(lambda: work(self._opened()), limiter=self._places)
+        except StoreError as error:
+            log.error("the store failed", reason=str(error))
+            raise HTTPException(
+                503,
+                "the store does not answer and nothing was kept; send it again later",
+                {"Retry-After": RETRY_AFTER},
+            ) from error
+
+    def _opened(self) -> Store:
+        with self._lock:
+            if self._store is None:
+                self._store = self._open()
+            return self._store
+
+    def start(self) -> None:
+        """Open the store before it is asked for; where it does not answer, go on without."""
+        try:
+            self._opened()
+        except StoreError as error:
+            log.error("no store yet", reason=str(error))
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._store is not None:
+            self._store.close()
