@@ -50,6 +50,7 @@ __all__ = [
 ]
 
 FORMAT = 1
+_SIGNED = "is kept by `leadq sign` and no longer in the file; remove it"
 
 
 def load(path: Path) -> Agreement:
@@ -105,7 +106,8 @@ def _faults(error: ValidationError, file: str) -> Iterator[str]:
     for fault in error.errors(include_url=False):
         key = ".".join(str(part) for part in fault["loc"]) or "the agreement"
         shown = "" if isinstance(fault["input"], dict) else f" (found {fault['input']!r})"
-        yield f"{file}: {key}: {_cure(fault['type'], fault['msg'])}{shown}"
+        cure = _SIGNED if key == "signatures" else _cure(fault["type"], fault["msg"])
+        yield f"{file}: {key}: {cure}{shown}"
 
 
 def _cure(kind: str, message: str) -> str:

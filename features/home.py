@@ -58,6 +58,11 @@ class Home:
         return self._store_url or f"sqlite:///{self.root / 'store.db'}"
 
     @property
+    def has_store(self) -> bool:
+        """Whether there is a store, here or elsewhere."""
+        return bool(self._store_url) or (self.root / "store.db").exists()
+
+    @property
     def is_remote(self) -> bool:
         """Whether a server elsewhere keeps the experiments and their artefacts."""
         return bool(self._uri)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -285,15 +284,6 @@ class Promises(Section):
     sales: SalesPromise = SalesPromise()
 
 
-class Signature(Section):
-    """Who signed which version, and when."""
-
-    side: Literal["sales", "marketing"]
-    by: Name
-    at: datetime
-    version: Annotated[int, Field(ge=1)]
-
-
 class Agreement(Section):
     """The whole of `agreement.toml`, checked."""
 
@@ -317,7 +307,6 @@ class Agreement(Section):
     routes: list[Route] = []
     fields: dict[str, FieldUse] = {}
     points: list[PointsRule] = []
-    signatures: list[Signature] = []
 
     @model_validator(mode="after")
     def _open_needs_a_horizon(self) -> Self:
@@ -356,9 +345,7 @@ class Agreement(Section):
 
         Defaults are left out, so that a newer leadq with more sections does not unsign a text.
         """
-        agreed = self.model_dump(
-            mode="json", by_alias=True, exclude={"signatures"}, exclude_defaults=True
-        )
+        agreed = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         text = json.dumps(agreed, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -368,8 +355,8 @@ class Agreement(Section):
         return self.columns.created or self.columns.serial
 
     def as_dict(self) -> dict[str, object]:
-        """Everything agreed as plain JSON values, without the signatures."""
-        return self.model_dump(mode="json", by_alias=True, exclude={"signatures"})
+        """Everything agreed as plain JSON values."""
+        return self.model_dump(mode="json", by_alias=True)
 
     def used_fields(self) -> dict[str, FieldUse]:
         """The fields that may be used to predict, in the order of the file."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,7 +17,9 @@ from leadq.common import (
     Export,
     err,
     keep_rejects,
+    now,
     open_home,
+    open_the_store,
     out,
     print_json,
     read_agreement,
@@ -103,6 +105,25 @@ def _ask_fields(proposal: Proposal) -> Proposal:
         if answer in ("y", "n"):
             proposal = decide(proposal, name, honest=answer == "y")
     return proposal
+
+
+@commands.command(epilog="Example: leadq sign --side sales --as 'Kim Berg'")
+def sign(
+    side: Annotated[Literal["sales", "marketing"], typer.Option(help="Who is bound by it.")],
+    name: Annotated[str, typer.Option("--as", help="Who signs.")],
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+    as_json: AsJson = False,
+) -> None:
+    """Sign the agreement as it stands, for one side; once it is changed it is a draft again."""
+    from features.store import agreements
+
+    agreed, moment = read_agreement(agreement), now()
+    with open_the_store(open_home()) as store:
+        standing = store.write(lambda c: agreements.sign(c, agreed, side, name, moment))
+    say(standing.sentence)
+    if as_json:
+        signed = {s: {"by": by, "at": at.isoformat()} for s, (by, at) in standing.signed.items()}
+        print_json({"agreement_version": agreed.label, "digest": agreed.digest, "signed": signed})
 
 
 @commands.command(epilog="Example: leadq check crm.csv --json")

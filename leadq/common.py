@@ -54,6 +54,20 @@ def open_the_store(home: Home) -> Iterator[Store]:
         store.close()
 
 
+def standing_of(home: Home, agreement: Agreement) -> str | None:
+    """Say who signed an agreement, in one line; None where there is no store yet."""
+    if not home.has_store:
+        return None
+    from features.errors import StoreError
+    from features.store.agreements import standing
+
+    try:
+        with open_the_store(home) as store, store.reading() as connection:
+            return standing(connection, agreement).sentence
+    except StoreError as error:
+        return f"whether agreement {agreement.label} is signed cannot be told: {error}"
+
+
 def now() -> datetime:
     """Give this moment in UTC without a zone mark, as leadq keeps all times."""
     return datetime.now(UTC).replace(tzinfo=None)

@@ -23,6 +23,7 @@ from leadq.common import (
     print_json,
     read_agreement,
     say,
+    standing_of,
     working,
 )
 
@@ -61,10 +62,11 @@ def score(
         summary = score_file(
             model, source, output, reasons, lambda n: progress(f"scored {n:,} leads"), keep
         )
-    say(*scoring_lines(summary, model, output))
+    standing = standing_of(home, agreed)
+    say(*scoring_lines(summary, model, output, standing))
     say(*intake_lines(summary.intake, summary.rejects_file))
     if as_json:
-        print_json(scoring_json(summary, model, output))
+        print_json(scoring_json(summary, model, output, standing))
 
 
 def _warn_of_other_agreement(path: Path, trained_with: Agreement) -> None:

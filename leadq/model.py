@@ -25,6 +25,7 @@ from leadq.common import (
     print_json,
     read_agreement,
     say,
+    standing_of,
     working,
     write_text,
 )
@@ -86,13 +87,15 @@ def train(
             lambda history: keep_export(store, history, agreed, moment),
         )
     rejects = keep_rejects(home, export, result.intake)
-    say(*training_lines(result, agreed))
+    standing = standing_of(home, agreed)
+    say(*training_lines(result, agreed, standing))
     say(*intake_lines(result.intake, rejects))
     written = report or home.folder("reports") / f"version-{result.registered.version}.html"
-    write_text(written, page(result, name or recipe))
+    write_text(written, page(result, name or recipe, standing))
     say(f"The report for both sides: {written}")
     if as_json:
-        print_json({**training_json(result, agreed), "report": str(written)})
+        told = training_json(result, agreed, standing)
+        print_json({**told, "report": str(written)})
 
 
 @commands.command(epilog="Example: leadq compare 2 5 --top 500")

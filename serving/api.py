@@ -94,13 +94,13 @@ def build(
         lifespan=lifespan,
     )
     install(app)
-    _add_routes(app, service)
+    _add_routes(app, service, store)
     if store is not None:
         add_intake(app, store, lambda: agreement or service.ready().artefact.scorer.agreement)
     return app
 
 
-def _add_routes(app: FastAPI, service: Service) -> None:
+def _add_routes(app: FastAPI, service: Service, store: OpenedStore | None) -> None:
     @app.post(
         "/v1/score",
         response_model=ScoreReply,
@@ -140,7 +140,9 @@ def _add_routes(app: FastAPI, service: Service) -> None:
     @app.get("/v1/model", responses={503: _PROBLEMS[503]}, summary="Which model scores?")
     async def model() -> ModelReply:
         """Tell the model's version, agreement, fields and how it did on later leads."""
-        return ModelReply.of(service.ready())
+        loaded = service.ready()
+        agreed = loaded.artefact.scorer.agreement
+        return ModelReply.of(loaded, await store.standing_of(agreed) if store else None)
 
 
 _BODY: dict[str, Any] = {

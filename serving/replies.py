@@ -70,18 +70,22 @@ class ModelReply(BaseModel):
     model_version: str
     digest: str
     agreement_version: str
+    agreement_standing: str | None = Field(
+        description="Who signed the agreement; null where no store can tell."
+    )
     horizon_days: int
     fields: list[str]
     facts: dict[str, Any]
 
     @classmethod
-    def of(cls, model: LoadedModel) -> ModelReply:
-        """Describe a loaded model."""
+    def of(cls, model: LoadedModel, standing: str | None) -> ModelReply:
+        """Describe a loaded model, and who signed what it was trained under."""
         scorer = model.artefact.scorer
         return cls(
             model_version=model.version,
             digest=model.digest,
             agreement_version=scorer.agreement.label,
+            agreement_standing=standing,
             horizon_days=scorer.agreement.horizon_days,
             fields=[field.field for field in scorer.encoder.fields],
             facts=model.artefact.facts,

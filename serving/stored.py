@@ -10,7 +10,9 @@ import structlog
 from anyio import CapacityLimiter, to_thread
 from fastapi import HTTPException
 
+from features.agreement import Agreement
 from features.errors import StoreError
+from features.store.agreements import standing
 from features.store.database import Store
 
 log = structlog.get_logger()
@@ -42,6 +44,18 @@ class OpenedStore:
                 "the store does not answer and nothing was kept; send it again later",
                 {"Retry-After": RETRY_AFTER},
             ) from error
+
+    async def standing_of(self, agreement: Agreement) -> str | None:
+        """Say who signed an agreement; None where the store does not answer."""
+
+        def read(store: Store) -> str:
+            with store.reading() as connection:
+                return standing(connection, agreement).sentence
+
+        try:
+            return await self.use(read)
+        except HTTPException:
+            return None
 
     def _opened(self) -> Store:
         with self._lock:

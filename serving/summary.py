@@ -71,8 +71,10 @@ def _kind_of(reject: Reject) -> str:
     return reject.reason.replace(repr(reject.value), "the value").split(" line ")[0]
 
 
-def scoring_lines(summary: Summary, model: LoadedModel, output: Path) -> Iterator[str]:
-    """Tell what was scored, and what the file lacked."""
+def scoring_lines(
+    summary: Summary, model: LoadedModel, output: Path, standing: str | None = None
+) -> Iterator[str]:
+    """Tell what was scored, what the file lacked, and who signed the agreement."""
     grades = ", ".join(f"{grade} {summary.grades[grade]:,}" for grade in "ABCD")
     yield f"wrote {output}: {summary.scored:,} leads, version {model.version}"
     yield f"  grades {grades}; about {summary.expected_wins:.0f} wins to expect"
@@ -83,6 +85,8 @@ def scoring_lines(summary: Summary, model: LoadedModel, output: Path) -> Iterato
             f"  WARNING: {len(summary.absent_fields)} of the {fields} fields that the model reads "
             f"are not in the file and count as missing: {', '.join(summary.absent_fields)}"
         )
+    if standing:
+        yield f"  {standing}"
 
 
 def _campaign_lines(campaigns: Sequence[CampaignSum]) -> Iterator[str]:
@@ -102,12 +106,15 @@ def _campaign_lines(campaigns: Sequence[CampaignSum]) -> Iterator[str]:
         yield f"    and {len(campaigns) - len(shown):,} smaller ones; --json names them"
 
 
-def scoring_json(summary: Summary, model: LoadedModel, output: Path) -> dict[str, Any]:
+def scoring_json(
+    summary: Summary, model: LoadedModel, output: Path, standing: str | None = None
+) -> dict[str, Any]:
     """Tell the same as JSON values."""
     return {
         "output": str(output),
         "model_version": model.version,
         "agreement_version": model.artefact.scorer.agreement.label,
+        "agreement_standing": standing,
         "read": summary.intake.read,
         "scored": summary.scored,
         "rejected": len(summary.intake.rejects),

@@ -30,6 +30,7 @@ COMMANDS = (
     "train",
     "compare",
     "promote",
+    "sign",
     "handoff",
     "feedback",
     "score",

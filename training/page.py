@@ -16,9 +16,17 @@ if TYPE_CHECKING:
     from training.train import Training
 
 
-def page(training: Training, name: str) -> str:
-    """Return the report as one self-contained HTML page."""
-    return render(f"Lead quality: {name}", _facts(training), list(_sections(training)))
+def page(training: Training, name: str, standing: str | None = None) -> str:
+    """Return the report as one self-contained HTML page.
+
+    Args:
+        training: what is reported.
+        name: of the run.
+        standing: who signed the agreement, where that is known.
+
+    """
+    facts = _facts(training) | ({"Signed": standing} if standing else {})
+    return render(f"Lead quality: {name}", facts, list(_sections(training)))
 
 
 def leak_page(findings: dict[str, Finding], agreement: Agreement) -> str:

@@ -45,7 +45,9 @@ def proposal_lines(proposal: Proposal) -> Iterator[str]:
         yield f"Left out until you decide: {', '.join(proposal.undecided)}"
 
 
-def training_lines(training: Training, agreement: Agreement) -> Iterator[str]:
+def training_lines(
+    training: Training, agreement: Agreement, standing: str | None = None
+) -> Iterator[str]:
     """Tell on one screen how what is registered did on judged leads, and what taught it nothing.
 
     The report tells the rest.
@@ -73,6 +75,8 @@ def training_lines(training: Training, agreement: Agreement) -> Iterator[str]:
     if training.tuned is not None:
         yield f"  tried       {training.tuned.sentence}"
     yield f"  agreement   {agreement.label}; {len(choice.fields)} fields used"
+    if standing:
+        yield f"  signed      {standing}"
     yield from _label_lines(training, agreement)
     yield from _field_lines(choice)
     yield from _registered_lines(training)
@@ -154,7 +158,9 @@ def _left_out_line(found: LeftOut) -> str:
     return f"{line}. AUC of a small model: {found.auc_with:.3f}, without it {found.auc_without:.3f}"
 
 
-def training_json(training: Training, agreement: Agreement) -> dict[str, Any]:
+def training_json(
+    training: Training, agreement: Agreement, standing: str | None = None
+) -> dict[str, Any]:
     """Tell the same as JSON values."""
     registered, choice, e = training.registered, training.choice, training.evaluation
     return {
@@ -163,6 +169,7 @@ def training_json(training: Training, agreement: Agreement) -> dict[str, Any]:
         "run_id": registered.run_id,
         "digest": registered.digest,
         "agreement_version": agreement.label,
+        "agreement_standing": standing,
         "split": training.split.method,
         "scored_by": training.verdict.scorer,
         "verdict": training.verdict.sentence,

@@ -1,4 +1,3 @@
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +29,6 @@ C = 0.1
 [[personas]]
 name = "Large"
 all = [{ field = "Size", at_least = 250 }, { field = "Country", is = ["DE", "AT"] }]
-[[signatures]]
-side = "sales"
-by = "Kim"
-at = 2026-01-05T10:00:00Z
-version = 3
 """
 
 
@@ -78,12 +72,6 @@ class TestDigest:
     def test_layout_and_order_do_not_change_it(self) -> None:
         other = TEXT.replace("A = 0.4\nB = 0.2", "B = 0.20 # agreed\nA = 0.4")
         assert parse(other).digest == parse(TEXT).digest
-
-    def test_signatures_do_not_change_it(self) -> None:
-        signed = parse(TEXT)
-        unsigned = signed.model_copy(update={"signatures": []})
-        assert signed.signatures[0].at == datetime(2026, 1, 5, 10, tzinfo=UTC)
-        assert signed.label == unsigned.label
 
     @pytest.mark.parametrize("change", ["A = 0.5", 'lost = ["Dead"]', "version = 4"])
     def test_what_is_agreed_changes_it(self, change: str) -> None:
@@ -246,9 +234,8 @@ class TestFaults:
             export={"encoding": encoding},
         )
 
-    def test_a_signature_is_by_one_of_the_two_sides(self) -> None:
-        signature = {"side": "it", "by": "Kim", "at": datetime(2026, 1, 5), "version": 1}
-        refused(r"signatures\.0\.side: .*'sales' or 'marketing'", signatures=[signature])
+    def test_signatures_are_no_longer_in_the_file(self) -> None:
+        refused(r"signatures: is kept by `leadq sign`", signatures=[{"side": "sales"}])
 
 
 def test_an_agreement_cannot_be_changed_by_those_who_read_it() -> None:

@@ -16,6 +16,7 @@ from features.store.database import Store, open_store
 from features.store.tables import Disposition, Handoff, Lead, Reply, Waiting
 from serving import intake
 from serving.api import build
+from serving.registry import load_champion
 from tests.features.store.making import agreed
 
 PROBLEM = "application/problem+json"
@@ -219,3 +220,12 @@ def test_the_documented_examples_are_taken(client: TestClient) -> None:
     for route, word in (("/v1/handoffs", "stored"), ("/v1/feedback", "stored")):
         body = paths[route]["post"]["requestBody"]["content"]["application/json"]["example"]
         assert client.post(route, json=body).json()["results"] == [{"id": "web-1", "result": word}]
+
+
+def test_the_model_says_who_signed_its_agreement(trained, store_url: str) -> None:
+    home, training = trained
+    with TestClient(build(lambda: load_champion(home), lambda: open_store(store_url))) as client:
+        told = client.get("/v1/model").json()["agreement_standing"]
+
+    label = training.scorer.agreement.label
+    assert told == f"agreement {label} is an unsigned draft; sign it with: leadq sign"
