@@ -13,7 +13,7 @@ from features.agreement import Agreement
 from features.cells import Cell
 from features.leads import Faults
 from features.store.database import Store
-from features.store.handoffs import Handover, hand_over, read_handovers
+from features.store.handoffs import Handover, Told, hand_over, read_handovers
 from features.store.queue import Waiting
 from features.store.scores import Given, add_scores
 from serving.artefact import leads_of_records
@@ -90,8 +90,8 @@ def _handed(
     columns: dict[str, list[Cell]] = {
         name: [lead.fields.get(name) for lead in leads] for name in names
     }
-    columns["id"] = [lead.id for lead in leads]
-    return read_handovers(columns, agreement, {}, now)
+    told = Told({"id": [lead.id for lead in leads]}, columns)
+    return read_handovers(told, agreement, {}, now)
 
 
 def hand_over_calls(
