@@ -6,6 +6,7 @@ Every figure comes with what chance may do to it, so that few leads accuse nobod
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from features.encoder import Column, Matrix
 from features.leads import History, Leads
 from serving.members import Mask, Vector
 from training.labels import Labels
+from training.outcome_words import is_plain_yes_or_no, meaning_of
 
 _BINS = 20
 _FOLDS = 5
@@ -31,6 +33,10 @@ _MAJORITY = 0.75
 """Where so many leads end alike, a value of which nearly all end so tells little."""
 _AGES = 10
 _A_DAY = timedelta(days=1)
+_A_FEW_VALUES = 3
+_MOST_WORDS = 300
+"""Distinct values of a field beyond which they are texts or numbers, not words of a list."""
+_BAD_ENDS = ("lost", "unqualified", "unreachable")
 Groups = npt.NDArray[np.intp]
 
 
@@ -56,6 +62,10 @@ class Evidence:
     """The same for the share of leads with a number other than zero; 0 where it is no number."""
     certain_share: float
     """Share of leads with a value under which the outcome is all but certain, and surprising."""
+    is_scale: bool = False
+    """Whether it is a number of more than a few values, as honest fields that tell much are."""
+    ending_words: float = 0.0
+    """Share of its values that are words for how working a lead ended badly."""
     after_created: float | None = None
     """Of a date: share of its values a day or more after the creation; None where unknown."""
     filled_young: float | None = None
@@ -135,6 +145,8 @@ def weigh(field: Exhibit, y: Labels, leads: Leads, crowd: Crowd, agreement: Agre
         fill_low=max(abs(ratio) - 2 * error, 0.0),
         nonzero_low=_nonzero_low(field, y),
         certain_share=max(_certain_share(g, y) for g in groups),
+        is_scale=field.use.kind == "number" and len(set(field.cells) - {None}) > _A_FEW_VALUES,
+        ending_words=_ending_words(field),
         after_created=_after_created(field, leads, agreement),
         filled_young=young,
         filled_old=old,
@@ -221,6 +233,15 @@ def _certain_share(groups: Groups, y: Labels) -> float:
     sure_loss = (odds <= -_CERTAIN_ODDS) & (rate <= 1 - _CERTAIN_RATE) & (base >= 1 - _MAJORITY)
     certain = (sure_win | sure_loss) & (count >= _FEW)
     return float(count[certain].sum() / len(y))
+
+
+def _ending_words(field: Exhibit) -> float:
+    """Return the share of values such as `no answer`, `lost` or `not interested`."""
+    count = Counter(cell for cell in field.cells if cell is not None)
+    if field.use.kind in ("number", "date") or not 0 < len(count) <= _MOST_WORDS:
+        return 0.0
+    words = [value for value in count if isinstance(value, str) and not is_plain_yes_or_no(value)]
+    return sum(count[w] for w in words if meaning_of(w) in _BAD_ENDS) / count.total()
 
 
 def _after_created(field: Exhibit, leads: Leads, agreement: Agreement) -> float | None:

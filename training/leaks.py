@@ -3,14 +3,16 @@
 A leak is a field that is filled in, or changed, once the outcome is known or nearly so. It makes
 a model look brilliant and be useless. Evidence and names are judged together:
 
-    blocked      alone it nearly tells the outcome; or it is filled, or other than zero, for one
-                 outcome only; or its name says that it is written at the end or while the lead is
-                 worked, and it tells much. Nothing honest does that.
-    suspect      its name says so, and it tells something; or values of it settle the outcome; or
-                 it is filled for decided leads and not for open ones of the same age; or it is a
-                 date that mostly lies after the creation; or without it the model loses half of
-                 what it knows
-    cannot_tell  only when it is written decides, and one export does not show that
+    blocked      alone it tells the outcome, as no honest field does; or it is filled, or other than
+                 zero, for one outcome only; or its name says that it is written at the end or while
+                 the lead is worked, and it tells much
+    suspect      its name or its values say so; or values of it settle the outcome; or it is filled
+                 for winners, or for decided leads, and much less for others of the same age; or it
+                 is a date that mostly lies after the creation; or no number, and without it the
+                 model loses half of what it knows
+    cannot_tell  only when it is written decides, and one export does not show that: it names who
+                 works the lead, or is a score, or a number that tells much and has nothing else
+                 against it. Honest numbers do that too: a customer's loyalty, an income, an age
 
 What is blocked is taken away and the rest is judged again, until nothing more is found: so no leak
 hides behind another, and the model with and without a field is measured beside honest fields only.
@@ -29,7 +31,7 @@ from features.leads import History, Leads
 from training.labels import Labelled
 from training.leak_evidence import Crowd, Evidence, Exhibit, weigh
 from training.leak_model import Bench
-from training.leak_words import Hint, hint_of, is_planned
+from training.leak_words import Hint, hint_of, is_known_before, is_planned
 
 Verdict = Literal["blocked", "suspect", "fine", "cannot_tell"]
 
@@ -150,12 +152,15 @@ def _measured(finding: Finding, name: str, honest: frozenset[str], bench: Bench)
     without, with_it = bench.auc(honest - {name}), bench.auc(honest | {name})
     evidence = replace(finding.evidence, auc_without=without, auc_with=with_it)
     gain = (with_it - without) / (1 - without) if without < 1 else 0.0
-    if gain < 0.5 or with_it < 0.85 or evidence.auc_alone - 2 * evidence.auc_error < 0.7:
+    little = gain < 0.5 or with_it - without < 0.05 or with_it < 0.85
+    if little or evidence.auc_alone - 2 * evidence.auc_error < 0.7:
         return replace(finding, evidence=evidence)
+    reason, says = _gain_reason(without, with_it), _says(name, evidence)
     if finding.verdict in ("fine", "cannot_tell"):
-        return Finding("suspect", evidence, _gain_reason(without, with_it))
-    if finding.verdict == "suspect" and with_it >= 0.9:
-        return Finding("blocked", evidence, _gain_reason(without, with_it))
+        unclear = evidence.is_scale and not says and with_it < 0.97
+        return Finding("cannot_tell" if unclear else "suspect", evidence, reason)
+    if finding.verdict == "suspect" and with_it >= 0.9 and says:
+        return Finding("blocked", evidence, reason)
     return replace(finding, evidence=evidence)
 
 
@@ -168,7 +173,14 @@ def _gain_reason(without: float, with_it: float) -> str:
 
 def judge(name: str, e: Evidence) -> tuple[Verdict, str]:
     """Return the verdict on a field by its name and what it shows alone, and the reason."""
-    return _proved(e) or _named(hint_of(name), e) or _noticed(name, e) or ("fine", _facts(e))
+    says = _says(name, e)
+    return _proved(says, e) or _named(says, e) or _noticed(name, e) or ("fine", _facts(e))
+
+
+def _says(name: str, e: Evidence) -> Hint:
+    """Return what the name tells of when the field is written; where it is silent, the values."""
+    told = e.ending_words >= 0.1 and not is_known_before(name)
+    return hint_of(name) or ("noted" if told else "")
 
 
 def _fills(e: Evidence) -> str:
@@ -188,8 +200,10 @@ def _enough(e: Evidence) -> bool:
     return max(e.filled_won, e.filled_lost) >= 0.02
 
 
-def _proved(e: Evidence) -> tuple[Verdict, str] | None:
-    if _tells(e, 0.9):
+def _proved(says: Hint, e: Evidence) -> tuple[Verdict, str] | None:
+    # Honest numbers of public sets reach an AUC of .94; no honest category or flag reaches .9.
+    told = says not in ("", "assigned", "other_score")
+    if _tells(e, 0.95 if e.is_scale and not told else 0.9):
         return "blocked", f"alone it tells won from lost with an AUC of {e.auc_alone:.2f}"
     one_sided = e.fill_log_ratio >= 3 and e.fill_low >= 1.5 and _enough(e)
     if one_sided or (e.auc_missing >= 0.8 and e.fill_low > 0):
@@ -212,20 +226,24 @@ def _named(hint: Hint, e: Evidence) -> tuple[Verdict, str] | None:
     if hint == "ending":
         said = "its name says that it is written when the lead is decided"
         return ("blocked" if much else "suspect"), f"{said}: {_facts(e)}"
+    if hint == "assigned" and e.fill_low >= 0.2:
+        return "suspect", f"it names who works the lead, and it is {_fills(e)}"
     if hint in ("assigned", "other_score") and _tells(e, 0.58):
         return "cannot_tell", _WHEN[hint]
     if not _signal(e):
-        return None
-    if hint in ("worked", "scored"):
-        verdict: Verdict = "blocked" if _tells(e, 0.72) or e.fill_low >= 1 else "suspect"
-        return verdict, f"{_WHEN[hint]}, and it carries signal: {_facts(e)}"
+        said = f"{_WHEN['worked']}; it tells little, so little is lost without it"
+        return ("suspect", said) if hint == "worked" and _enough(e) else None
+    if hint in ("worked", "noted", "scored"):
+        enough = _tells(e, 0.75 if hint == "noted" else 0.72) or e.fill_low >= 1
+        return ("blocked" if enough else "suspect"), f"{_WHEN[hint]}, and it tells: {_facts(e)}"
     if hint == "offered" and e.fill_log_ratio >= 0.3 and e.fill_low > 0:
         return "suspect", f"it belongs to an offer, and it is {_fills(e)}"
     return None
 
 
 _WHEN: dict[Hint, str] = {
-    "worked": "its name says that it may be written while a lead is worked",
+    "worked": "its name says that it is written while a lead is worked",
+    "noted": "its name or its values say that it may be written while a lead is worked",
     "scored": "its name says that a system watches the lead and renews this",
     "assigned": (
         "it names who works the lead: if that was chosen or changed after the hand-off it knows "
@@ -245,7 +263,7 @@ def _noticed(name: str, e: Evidence) -> tuple[Verdict, str] | None:
             "date that the lead planned, it was written later"
         )
     if _tells(e, 0.85):
-        return "suspect", (
+        return ("cannot_tell" if e.is_scale else "suspect"), (
             f"alone it orders the leads with an AUC of {e.auc_alone:.2f}, which few honest fields "
             "reach"
         )
@@ -256,6 +274,8 @@ def _noticed(name: str, e: Evidence) -> tuple[Verdict, str] | None:
         )
     if e.fill_log_ratio >= 1.5 and e.fill_low >= 0.7 and _enough(e):
         return "suspect", f"it is {_fills(e)}: it may be filled in once the outcome shows"
+    if e.filled_won >= 0.97 and e.fill_log_ratio >= 0.45 and e.fill_low >= 0.3:
+        return "suspect", f"it is {_fills(e)}: a sale may not be possible without it"
     if e.open_low is not None and e.open_low >= 1.5 and _enough(e):
         return "suspect", (
             f"it is {_fills(e)}, but for only {e.filled_open or 0:.0%} of the open ones, at equal "
