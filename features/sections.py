@@ -264,6 +264,15 @@ class Exploration(Section):
     share: Annotated[float, Field(ge=0, le=0.5)] = 0.02
 
 
+class Retrain(Section):
+    """When `leadq retrain --if-due` acts; one of these is enough, with any new outcome."""
+
+    min_new_outcomes: Annotated[int, Field(ge=1)] = 200
+    max_age_days: Days = 90
+    drift: Annotated[float, Field(gt=0)] = 0.25
+    calibration_off: Annotated[float, Field(gt=0)] = 0.25
+
+
 class MarketingPromise(Section):
     """What marketing promises sales."""
 
@@ -302,6 +311,7 @@ class Agreement(Section):
     capacity: Capacity = Capacity()
     gate: Gate = Gate()
     exploration: Exploration = Exploration()
+    retrain: Retrain = Retrain()
     sla: Promises = Promises()
     personas: list[Persona] = []
     routes: list[Route] = []

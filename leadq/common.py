@@ -31,6 +31,7 @@ AgreementFile = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="End with one JSON object on one line.")]
 Export = Annotated[Path, typer.Argument(help="CSV or Parquet file, or a folder of them.")]
+Who = Annotated[str, typer.Option("--as", help="Who does it, for the audit log.")]
 DEFAULT_AGREEMENT = Path("agreement.toml")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -15,6 +16,7 @@ from leadq.common import (
     AgreementFile,
     AsJson,
     Export,
+    Who,
     err,
     keep_rejects,
     need_port,
@@ -60,18 +62,21 @@ def train(
         Path | None, typer.Option("-o", "--report", help="Where to write the report (HTML).")
     ] = None,
     promote: Annotated[bool, typer.Option("--promote", help="Make it champion.")] = False,
+    who: Who = "cli",
     as_json: AsJson = False,
 ) -> None:
     """Train a model on an export, judge it on later leads, and register it."""
     from features.store.exports import keep_export
     from serving.summary import intake_lines
     from training.page import page
+    from training.promotion import catch_up
     from training.summary import training_json, training_lines
     from training.train import train as run
 
     home, moment = open_home(), now()
     agreed = read_agreement(agreement)
     with working("starting") as progress, open_the_store(home) as store:
+        catch_up(home, store, moment)
         result = run(
             export,
             agreed,
@@ -86,6 +91,7 @@ def train(
             trials,
             lambda history: keep_export(store, history, agreed, moment),
         )
+        catch_up(home, store, moment, "train", result.verdict.sentence, who)
     rejects = keep_rejects(home, export, result.intake)
     standing = standing_of(home, agreed)
     say(*training_lines(result, agreed, standing))
@@ -142,16 +148,83 @@ def _serve_mlflow(home: Home, host: str, port: int) -> NoReturn:
     os.execv(sys.executable, command)  # noqa: S606  # fixed words and two options
 
 
-@commands.command(epilog="Example: leadq promote 3")
+@commands.command(epilog="Example: leadq promote 3 --as kim")
 def promote(
     version: Annotated[str, typer.Argument(help="The version, as train and compare name it.")],
+    who: Who = "cli",
     agreement: AgreementFile = DEFAULT_AGREEMENT,
     as_json: AsJson = False,
 ) -> None:
     """Make a version the champion: the one that scores."""
-    from training.track import promote as make_champion
+    from training.promotion import make_champion
 
-    before = make_champion(open_home(), version)
+    home = open_home()
+    with open_the_store(home) as store:
+        before = make_champion(home, store, version, "promote", "by hand", who, now())
     out.print(f"Version {version} is champion" + (f"; before: {before}" if before else ""))
     if as_json:
         print_json({"champion": version, "before": before})
+
+
+@commands.command(epilog="Example: leadq rollback --as kim")
+def rollback(
+    who: Who = "cli",
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+    as_json: AsJson = False,
+) -> None:
+    """Make the champion before this one the champion again: one step back."""
+    from training.promotion import roll_back
+
+    home = open_home()
+    with open_the_store(home) as store:
+        version, before = roll_back(home, store, "by hand", who, now())
+    out.print(f"Version {version} is champion again; before: {before}")
+    if as_json:
+        print_json({"champion": version, "before": before})
+
+
+@commands.command(epilog="Example: leadq retrain --if-due")
+def retrain(
+    if_due: Annotated[
+        bool, typer.Option("--if-due", help="Act only if the agreement's [retrain] says so.")
+    ] = False,
+    recipe: Annotated[
+        Literal["blend", "trees", "logistic"] | None,
+        typer.Option(help="Which members the model has; default: as the champion."),
+    ] = None,
+    preset: Annotated[
+        Literal["fast", "default", "best"] | None,
+        typer.Option(help="How much is tried; default: as for the champion."),
+    ] = None,
+    who: Who = "cli",
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+    as_json: AsJson = False,
+) -> None:
+    """Train a challenger on what the store knows; promote it if it passes the gate.
+
+    Exit code 0: promoted, refused, not due, or another process is retraining already.
+    """
+    from features.store.jobs import HeldError
+    from training.page import page
+    from training.retrain import Retraining
+    from training.retrain_words import held_json, retrained_json, retrained_lines
+
+    home, agreed = open_home(), read_agreement(agreement)
+    worker = f"{socket.gethostname()}, process {os.getpid()}"
+    with working("starting") as progress, open_the_store(home) as store:
+        retraining = Retraining(home, store, agreed, now, who, progress)
+        try:
+            result = retraining.run(recipe, preset, if_due, worker)
+        except HeldError as held:
+            say(f"Nothing done: {held}")
+            if as_json:
+                print_json(held_json(held))
+            return
+    say(*retrained_lines(result))
+    report = None
+    if result.training is not None:
+        report = home.folder("reports") / f"version-{result.training.registered.version}.html"
+        write_text(report, page(result.training, "retrain"))
+        say(f"The report for both sides: {report}")
+    if as_json:
+        print_json(retrained_json(result))

@@ -22,6 +22,7 @@ import features
 import leadq
 import serving
 import training
+from features.errors import StoreError
 
 ROOT = Path(leadq.__file__).parent.parent
 COMMANDS = (
@@ -30,6 +31,8 @@ COMMANDS = (
     "train",
     "compare",
     "promote",
+    "rollback",
+    "retrain",
     "sign",
     "handoff",
     "feedback",
@@ -320,3 +323,13 @@ def test_a_port_that_is_taken_is_refused_before_anything_is_loaded(tmp_path: Pat
 
 def test_an_unknown_option_is_bad_usage(tmp_path: Path) -> None:
     assert "--colour" in run("train", "x.csv", "--colour", cwd=tmp_path, code=2).stderr
+
+
+@pytest.mark.parametrize("command", [["train", "none.csv"], ["score", "none.csv", "-o", "x.csv"]])
+def test_a_store_that_cannot_be_reached_is_told_before_anything_else(
+    command: list[str], tmp_path: Path, agreement_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADQ_HOME", str(tmp_path))
+    monkeypatch.setenv("LEADQ_STORE__URL", f"postgresql:///none?host={tmp_path}")
+    with pytest.raises(StoreError, match="look at LEADQ_STORE__URL"):
+        CliRunner().invoke(leadq.app, [*command, "-a", str(agreement_file)], catch_exceptions=False)

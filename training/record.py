@@ -26,6 +26,10 @@ def artefact_of(training: Training) -> Artefact:
         "scored_by": training.verdict.scorer,
         "verdict": training.verdict.sentence,
         "caution": training.caution,
+        "as_of": labelled.as_of.isoformat() if labelled.as_of else "",
+        "doubted": {
+            name: training.choice.findings[name].verdict for name in training.choice.on_your_word
+        },
         "parameters": training.parameters,
         "evaluation": _metrics(training),
     }

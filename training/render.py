@@ -103,6 +103,10 @@ def _rule_lines(a: Agreement, base: float) -> Iterator[str]:
     yield "# the model misses and measures its lift over chance; with 0 nobody can know either."
     yield "[exploration]"
     yield from _pairs(a.exploration.model_dump())
+    yield "\n# When `leadq retrain --if-due` acts: so many new outcomes, so old a model, scores"
+    yield "# that moved so much (PSI beyond chance), wins predicted so far from those there were."
+    yield "[retrain]"
+    yield from _pairs(a.retrain.model_dump())
     yield "\n[sla.marketing]"
     yield from _pairs(a.sla.marketing.model_dump())
     yield "\n[sla.sales]"

@@ -38,9 +38,14 @@ class Split:
 def order(history: History, agreement: Agreement) -> npt.NDArray[np.float64] | None:
     """Return each lead's place in time (days, or its serial), or None where there is none."""
     if agreement.columns.created:
-        days = [(t - _EPOCH) / timedelta(days=1) if t else np.nan for t in history.leads.created]
+        days = [as_place(t) if t else np.nan for t in history.leads.created]
         return np.array(days)
     return np.array(history.serial) if agreement.columns.serial else None
+
+
+def as_place(moment: datetime) -> float:
+    """Return the place in time of a moment, in days."""
+    return (moment - _EPOCH) / timedelta(days=1)
 
 
 def split(history: History, labels: Labels, agreement: Agreement, seed: int) -> Split:

@@ -243,6 +243,14 @@ def promote(home: Home, version: str) -> str | None:
 
 
 @registry_errors()
+def describe(home: Home, version: str, tags: Mapping[str, str]) -> None:
+    """Tag a registered version."""
+    client = connect(home)
+    for name, text in tags.items():
+        client.set_model_version_tag(MODEL, version, name, text)
+
+
+@registry_errors()
 def keep_prospective(home: Home, version: str, found: Evaluation) -> dict[str, float]:
     """Log what a version's scores came to in its run; return what its backtest promised.
 

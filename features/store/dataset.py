@@ -28,7 +28,7 @@ from features.agreement import Agreement, Disposition
 from features.cells import Cell, number
 from features.coded import CodedCells, coded, each, joined
 from features.leads import PROPENSITY, History, Leads, admit
-from features.store.states import PRECEDENCE
+from features.store.states import DECISIONS, PRECEDENCE
 from features.store.tables import Disposition as Word
 from features.store.tables import Handoff, Lead, Score, Snapshot
 
@@ -74,6 +74,14 @@ def training_set(connection: Connection, agreement: Agreement, moment: datetime)
         [closed for part in parts for closed in part.closed],
         [serial for part in parts for serial in part.serial],
     )
+
+
+def new_outcomes(connection: Connection, since: datetime | None) -> int:
+    """Count the leads on which a decision was received after a moment; None: ever."""
+    told = select(func.count(Word.lead.distinct())).where(Word.code.in_(DECISIONS))
+    if since is not None:
+        told = told.where(Word.received > since)
+    return int(connection.execute(told).scalar_one())
 
 
 def _column(leads: Leads, name: str) -> CodedCells:

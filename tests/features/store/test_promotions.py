@@ -1,0 +1,38 @@
+"""The history of champions, and the step back."""
+
+from __future__ import annotations
+
+from features.store.database import Store
+from features.store.promotions import Act, Champion, one_back, write_down, written
+from tests.features.store.making import NOW
+
+
+def moved(store: Store, *steps: tuple[str, Act]) -> None:
+    for version, act in steps:
+        one = Champion(version, "digest")
+        store.write(lambda c, one=one, act=act: write_down(c, one, act, "why", "kim", NOW))
+
+
+def back(store: Store) -> str | None:
+    with store.reading() as connection:
+        return one_back(connection)
+
+
+def test_the_same_champion_is_written_down_once(store: Store) -> None:
+    moved(store, ("1", "train"), ("1", "found"))
+    with store.reading() as connection:
+        assert written(connection) == "1"
+    assert back(store) is None
+
+
+def test_steps_back_undo_one_step_after_another(store: Store) -> None:
+    moved(store, ("1", "train"), ("2", "retrain"), ("3", "promote"))
+    for wanted in ("2", "1"):
+        assert back(store) == wanted
+        moved(store, (wanted, "rollback"))
+    assert back(store) is None
+
+
+def test_after_a_step_back_a_new_champion_can_be_undone_too(store: Store) -> None:
+    moved(store, ("1", "train"), ("2", "retrain"), ("1", "rollback"), ("3", "retrain"))
+    assert back(store) == "1"

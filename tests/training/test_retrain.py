@@ -1,0 +1,214 @@
+"""Retraining from the store: the first model, a challenger that passes, and those that do not."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from features.agreement import Agreement
+from features.files import open_table
+from features.home import Home
+from features.leads import Intake, read_history
+from features.store.database import Store, open_store
+from features.store.exports import keep_export
+from features.store.jobs import HeldError, last_done, lease
+from features.store.tables import Audit, Promotion
+from serving.registry import MODEL, connect
+from tests.conftest import home_at
+from tests.training.firms import Enquiry, agreed, decided, enquiries
+from training.promotion import catch_up, champion_now, make_champion, roll_back
+from training.retrain import Retrained, Retraining
+
+NOW = datetime(2028, 6, 1)
+FIELDS = {"visits": {"use": "yes", "kind": "number"}, "size": {"use": "yes", "kind": "number"}}
+AGREED = agreed(
+    {"outcome": "status", "created": "created", "closed": "closed"},
+    FIELDS,
+    outcomes={"won": ["Won"], "lost": ["Lost"]},
+    horizon_days=60,
+    capacity={"leads_per_day": 1},
+)
+Row = dict[str, object]
+
+
+def clear(e: Enquiry) -> Row:
+    return decided(e, 0.05 + 0.8 * (e.visits / 20) ** 2)
+
+
+def reversed_until(number: int) -> Callable[[Enquiry], Row]:
+    def row(e: Enquiry) -> Row:
+        share = e.visits / 20
+        return decided(e, 0.05 + 0.8 * (1 - share if e.number < number else share) ** 2)
+
+    return row
+
+
+def by_chance(e: Enquiry) -> Row:
+    return decided(e, 0.3)
+
+
+def leaking(e: Enquiry) -> Row:
+    row = clear(e)
+    lost = row["status"] == "Lost"
+    return row | {"note": Random(e.number).choice(["no money", "no need"]) if lost else "contract"}
+
+
+def clock() -> datetime:
+    return NOW + timedelta(days=1)
+
+
+class Firm:
+    """A home with a store, into which exports come."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home: Home = home_at(folder / "home")
+        self.home.folder(".")
+        self.store: Store = open_store(self.home.store_url)
+        self.folder = folder
+
+    def export(
+        self, row: Callable[[Enquiry], Row], first: int = 0, rows: int = 700, at: datetime = NOW
+    ) -> None:
+        records = [row(e) for e in enquiries(first + rows)[first:]]
+        path = self.folder / "export.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(records[0]))
+            writer.writeheader()
+            writer.writerows(records)
+        history = read_history(open_table(path), AGREED, Intake())
+        keep_export(self.store, history, AGREED, at)
+
+    def retrain(
+        self, agreement: Agreement = AGREED, if_due: bool = False, **plan: Any
+    ) -> Retrained:
+        work = Retraining(self.home, self.store, agreement, clock, "kim", lambda _: None)
+        return work.run(
+            **({"recipe": "logistic", "preset": "fast"} | plan), if_due=if_due, worker="w"
+        )
+
+    @property
+    def champion(self) -> str | None:
+        found = champion_now(self.home)
+        return found and found.model
+
+    def acts(self) -> list[tuple[str, str]]:
+        with self.store.reading() as connection:
+            rows = select(Promotion.act, Promotion.model).order_by(Promotion.key)
+            return [(act, model) for act, model in connection.execute(rows)]
+
+
+@pytest.fixture
+def firm(tmp_path: Path) -> Iterator[Firm]:
+    made = Firm(tmp_path)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Firm, Retrained]]:
+    """A firm whose first model came out of the store."""
+    made = Firm(tmp_path_factory.mktemp("started"))
+    made.export(clear)
+    yield made, made.retrain()
+    made.store.close()
+
+
+def test_the_first_model_of_a_home_becomes_champion(started: tuple[Firm, Retrained]) -> None:
+    firm, result = started
+    assert (result.outcome, firm.champion) == ("first", "1")
+    assert firm.acts()[0] == ("retrain", "1")
+
+
+def test_a_challenger_on_the_same_leads_is_refused_and_stays_registered(
+    started: tuple[Firm, Retrained],
+) -> None:
+    firm, _ = started
+    result = firm.retrain()
+    assert (result.outcome, firm.champion) == ("refused", "1")
+    assert result.training is not None
+    client = connect(firm.home)
+    version = client.get_model_version(MODEL, result.training.registered.version)
+    assert version.tags["verdict"] == result.why
+    assert version.version == client.get_model_version_by_alias(MODEL, "challenger").version
+    files = [f.path for f in client.list_artifacts(version.run_id)]
+    assert "verdict.json" in files
+    assert "fitted anew" in result.compared
+
+
+def test_nothing_is_done_where_nothing_is_due(started: tuple[Firm, Retrained]) -> None:
+    firm, _ = started
+    with firm.store.reading() as connection:
+        before = last_done(connection, "retrain")
+    result = firm.retrain(if_due=True)
+    assert result.outcome == "not due"
+    with firm.store.reading() as connection:
+        assert last_done(connection, "retrain") == before
+    assert "0 new outcomes" in result.why
+
+
+def test_two_retrainings_at_once_do_not_meet(started: tuple[Firm, Retrained]) -> None:
+    firm, _ = started
+    with (
+        lease(firm.store, "retrain", "another machine", clock),
+        pytest.raises(HeldError, match="another machine"),
+    ):
+        firm.retrain()
+
+
+def test_a_challenger_that_learned_a_changed_market_is_promoted(firm: Firm) -> None:
+    firm.export(reversed_until(2000), rows=320)
+    assert firm.retrain().outcome == "first"
+    firm.export(reversed_until(2000), first=320, rows=2200)
+    result = firm.retrain()
+    assert result.outcome == "promoted", result.why
+    assert firm.champion == "2"
+    assert "as it is registered" in result.compared
+    assert firm.acts() == [("retrain", "1"), ("retrain", "2")]
+    with firm.store.reading() as connection:
+        notes = connection.execute(select(Audit.who, Audit.act)).all()
+    assert ("kim", "retrain") in notes
+
+
+def test_a_challenger_of_random_outcomes_is_refused(firm: Firm) -> None:
+    firm.export(clear)
+    firm.retrain()
+    firm.export(by_chance, first=700, rows=1600)
+    result = firm.retrain()
+    assert result.outcome == "refused"
+    assert firm.champion == "1"
+    assert result.verdict is not None
+    assert any("chance" in reason for reason in result.verdict.reasons)
+
+
+def test_a_challenger_on_a_leaked_field_is_refused(firm: Firm) -> None:
+    firm.export(leaking)
+    firm.retrain()
+    leaked = FIELDS | {"note": {"use": "yes", "why": "sales says that it is known"}}
+    result = firm.retrain(AGREED.model_copy(update={"fields": agreed(fields=leaked).fields}))
+    assert result.outcome == "refused"
+    assert result.verdict is not None
+    assert any("note" in reason for reason in result.verdict.reasons)
+
+
+def test_a_step_back_leads_to_the_champion_before(started: tuple[Firm, Retrained]) -> None:
+    firm, _ = started
+    firm.retrain()
+    make_champion(firm.home, firm.store, "2", "promote", "by hand", "kim", NOW)
+    assert roll_back(firm.home, firm.store, "by hand", "kim", NOW) == ("1", "2")
+    assert firm.champion == "1"
+
+
+def test_an_alias_moved_elsewhere_is_found_and_written_down(firm: Firm) -> None:
+    firm.export(clear)
+    firm.retrain()
+    firm.retrain()
+    connect(firm.home).set_registered_model_alias(MODEL, "champion", "2")
+    catch_up(firm.home, firm.store, NOW)
+    assert firm.acts() == [("retrain", "1"), ("found", "2")]

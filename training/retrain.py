@@ -1,0 +1,233 @@
+"""`leadq retrain`: a challenger from the store, held against the champion, promoted if it passes.
+
+Both are judged on the same later leads, by fits that ended before these came in. The challenger's
+is the one that `train` judges. A champion that was trained before the window began is judged as it
+is registered. One that has seen the window is fitted anew by its own recipe, agreement and fields,
+on what was known as long before the window as its training is ago now; so both are of the age that
+they have today, and what a retraining is worth can be seen. The verdict says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Literal
+
+from features.agreement import Agreement
+from features.home import Home
+from features.leads import History, Intake
+from features.store.database import Store
+from features.store.dataset import training_set
+from features.store.jobs import Clock, Lease, lease
+from features.store.promotions import Champion, audit
+from serving.registry import LoadedModel, load_champion
+from serving.scorer import Scorer
+from training.due import Due, due, trained_as_of
+from training.fit import Recipe
+from training.gate import Verdict, contest, is_points, new_suspects
+from training.promotion import catch_up, champion_now, make_champion
+from training.splits import Rows, as_place
+from training.track import describe
+from training.train import Training, enrol, train_on
+from training.tune import PRESETS, Preset
+from training.work import Plan, Progress
+
+KIND = "retrain"
+Outcome = Literal["not due", "first", "promoted", "refused"]
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What `leadq retrain` tells its user."""
+
+    outcome: Outcome
+    why: str
+    due: Due | None = None
+    training: Training | None = None
+    verdict: Verdict | None = None
+    compared: str = ""
+    """Which fits met, in a sentence."""
+    before: str | None = None
+    """The champion that was challenged."""
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """What the steps of a retraining share."""
+
+    home: Home
+    store: Store
+    agreement: Agreement
+    clock: Clock
+    who: str
+    progress: Progress
+
+    def run(
+        self,
+        recipe: Recipe | None = None,
+        preset: Preset | None = None,
+        if_due: bool = False,
+        worker: str = "",
+    ) -> Retrained:
+        """Retrain from the store as of now, under the lease.
+
+        Args:
+            recipe: which members the challenger has; None: as the champion.
+            preset: how much is tried; None: as for the champion.
+            if_due: do nothing unless the agreement's triggers say so.
+            worker: this process, as others shall read it.
+
+        Raises:
+            HeldError: when another process is retraining.
+            UsageError: when no lead of the store has a known outcome.
+
+        """
+        with lease(self.store, KIND, worker, self.clock) as held:
+            now = self.clock()
+            catch_up(self.home, self.store, now)
+            champion = _champion(self.home)
+            self.progress("reading the store")
+            found = due(self.store, self.agreement, champion, now) if if_due else None
+            if found and not found.fired:
+                held.result = "not due"
+                return Retrained("not due", found.sentence, found)
+            with self.store.reading() as connection:
+                history = training_set(connection, self.agreement, now)
+            plan = plan_of(champion) if champion else Plan()
+            plan = replace(plan, recipe=recipe or plan.recipe, preset=preset or plan.preset)
+            done = self._challenge(history, champion, plan, held)
+            return replace(done, due=found)
+
+    def _challenge(
+        self, history: History, champion: LoadedModel | None, plan: Plan, held: Lease
+    ) -> Retrained:
+        training = train_on(
+            history,
+            self.agreement,
+            plan,
+            self.progress,
+            Intake(read=len(history)),
+            "the store",
+        )
+        if champion is None:
+            return self._first(training, held)
+        self.progress("champion and challenger on later leads")
+        fitted, compared = champion_before(training, champion)
+        verdict = _meet(training, champion, fitted)
+        self.progress("registering")
+        held.renew()
+        training = enrol(training, self.home, more=_tables(verdict, compared, champion))
+        number = training.registered.version
+        describe(self.home, number, {"verdict": verdict.headline})
+        held.renew()
+        why = verdict.headline
+        if verdict.promoted:
+            if champion_now(self.home) != Champion(champion.version, champion.digest):
+                why = "refused: another model was made champion meanwhile"
+                verdict = replace(verdict, promoted=False, headline=why)
+            else:
+                now = self.clock()
+                make_champion(self.home, self.store, number, "retrain", why, self.who, now)
+        self._note(f"version {number} against {champion.version}: {why}")
+        outcome: Outcome = "promoted" if verdict.promoted else "refused"
+        return Retrained(outcome, why, None, training, verdict, compared, champion.version)
+
+    def _first(self, training: Training, held: Lease) -> Retrained:
+        self.progress("registering")
+        held.renew()
+        training = enrol(training, self.home)
+        why = f"the first model: {training.verdict.sentence}"
+        catch_up(self.home, self.store, self.clock(), "retrain", why, self.who)
+        self._note(f"version {training.registered.version} is the first")
+        return Retrained("first", why, None, training)
+
+    def _note(self, what: str) -> None:
+        now = self.clock()
+        self.store.write(lambda c: audit(c, KIND, what, self.who, now))
+
+
+def champion_before(training: Training, champion: LoadedModel) -> tuple[Scorer, str]:
+    """Return a fit of the champion that ended before the later leads, and what it is in words."""
+    work, scorer = training.work, champion.artefact.scorer
+    trained = trained_as_of(champion)
+    known = [moment for moment in training.later.leads.created if moment]
+    begin = min(known, default=None)
+    if trained and begin and trained <= begin:
+        return scorer, (
+            f"version {champion.version} as it is registered: it was trained on what was known on "
+            f"{trained.date()}, before these leads came in"
+        )
+    rows, when = work.split.earlier, "the earlier leads"
+    as_of = training.labelled.as_of
+    if trained and begin and as_of and work.place is not None:
+        until = begin - max(as_of - trained, timedelta(0))
+        last = as_place(until) - work.agreement.horizon_days
+        older = rows[work.place[rows] <= last]
+        if work.can_fit(older):
+            rows, when = older, f"what was known on {until.date()}, as old then as it is now"
+    fitted = _fitted_anew(training, scorer, plan_of(champion), rows)
+    return fitted, (
+        f"version {champion.version} has seen these leads, so its recipe was fitted anew on {when}"
+    )
+
+
+def _fitted_anew(training: Training, scorer: Scorer, plan: Plan, rows: Rows) -> Scorer:
+    columns = training.work.history.leads.columns
+    agreed = scorer.agreement
+    fields = {f.field: agreed.fields[f.field] for f in scorer.encoder.fields if f.field in columns}
+    work = replace(
+        training.work, agreement=agreed, fields=fields, plan=plan, effort=PRESETS[plan.preset]
+    )
+    if is_points(scorer) or not work.can_fit(rows):
+        return work.rules(rows)
+    return work.fit(rows, "what the champion knew").scorer
+
+
+def _meet(training: Training, champion: LoadedModel, fitted: Scorer) -> Verdict:
+    labelled, rows = training.labelled, training.split.later
+    window = replace(
+        labelled, history=labelled.history.take(rows.tolist()), labels=labelled.labels[rows]
+    )
+    suspects = new_suspects(
+        training.choice.findings,
+        training.choice.fields,
+        champion.artefact.facts.get("doubted", {}),
+    )
+    return contest(
+        fitted,
+        training.judged,
+        window,
+        suspects,
+        came_in=_came_in(training),
+        seed=training.work.plan.seed,
+    )
+
+
+def _came_in(training: Training) -> int | None:
+    """Return how many leads came in on the days of the window, with an outcome or without."""
+    known = [moment for moment in training.later.leads.created if moment]
+    if not known:
+        return None
+    first, last = min(known), max(known)
+    every = training.work.history.leads.created
+    return sum(first <= moment <= last for moment in every if moment)
+
+
+def _champion(home: Home) -> LoadedModel | None:
+    """Return the champion, or None where there is none yet; a broken one is an error."""
+    return None if champion_now(home) is None else load_champion(home)
+
+
+def plan_of(champion: LoadedModel) -> Plan:
+    """Return the plan by which a model was made; points say nothing of one."""
+    found: Mapping[str, Any] = champion.artefact.facts.get("parameters", {})
+    if found.get("recipe", "points") == "points":
+        return Plan(preset=found.get("preset", "default"))
+    return Plan(found["recipe"], int(found["seed"]), found.get("preset", "default"))
+
+
+def _tables(verdict: Verdict, compared: str, champion: LoadedModel) -> dict[str, Any]:
+    """Return the verdict as the run keeps it."""
+    told = {"champion": champion.version, "champion_fit": compared}
+    return {"verdict.json": verdict.as_dict() | told}
