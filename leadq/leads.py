@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,9 +93,9 @@ def serve(
 
     need_port(host, port)
     from features.store.database import open_store
-    from serving.api import build
+    from serving.api import Backing, build
     from serving.logs import configure
-    from serving.registry import load_champion
+    from serving.registry import load_champion, load_version
 
     home = open_home()
     configure()
@@ -105,7 +106,13 @@ def serve(
         f"scoring at http://{host}:{port}/v1/score, documentation at http://{host}:{port}/docs"
     )
     agreed = read_agreement(agreement) if agreement.exists() else None
-    app = build(lambda: model, lambda: open_store(home.store_url), agreed)
+    backing = Backing(
+        lambda: open_store(home.store_url),
+        partial(load_version, home),
+        home.folder("rejects"),
+        agreed,
+    )
+    app = build(lambda: model, backing)
     uvicorn.run(app, host=host, port=port, log_level="warning")
 
 

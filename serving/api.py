@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
@@ -16,11 +18,13 @@ from features.agreement import Agreement
 from features.errors import LeadqError
 from features.store.database import Store
 from serving.bodies import items_of
+from serving.desk import add_desk
 from serving.intake import add_intake
 from serving.problems import MEDIA_TYPE, Problem, install
 from serving.registry import LoadedModel
 from serving.replies import ModelReply, ScoreReply, Status, openapi_example, score_records
 from serving.stored import OpenedStore
+from serving.why import Load
 
 log = structlog.get_logger()
 
@@ -62,20 +66,30 @@ class Service:
         return self.model
 
 
-def build(
-    load: Loader, open_store: Callable[[], Store] | None = None, agreement: Agreement | None = None
-) -> FastAPI:
+@dataclass(frozen=True)
+class Backing:
+    """What stands behind the service beside the model."""
+
+    open_store: Callable[[], Store]
+    """Opens the store; called once, and again while it fails."""
+    load_version: Load
+    """Gives an older model, to explain why a score changed."""
+    rejects: Path
+    """The folder of rows that were set aside."""
+    agreement: Agreement | None = None
+    """Reads what comes in; None: that of the model."""
+
+
+def build(load: Loader, backing: Backing | None = None) -> FastAPI:
     """Build the service.
 
     Args:
         load: fetches and verifies the model to serve; called once at start.
-        open_store: opens the store; called once, and again while it fails. Without one, nothing
-            comes in.
-        agreement: reads what comes in; None: that of the model.
+        backing: the store and what goes with it; without one, leads are scored and nothing is kept.
 
     """
     service = Service(load)
-    store = OpenedStore(open_store) if open_store else None
+    store = OpenedStore(backing.open_store) if backing else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -95,8 +109,15 @@ def build(
     )
     install(app)
     _add_routes(app, service, store)
-    if store is not None:
-        add_intake(app, store, lambda: agreement or service.ready().artefact.scorer.agreement)
+    if store is not None and backing is not None:
+
+        def agreement() -> Agreement:
+            return backing.agreement or service.ready().artefact.scorer.agreement
+
+        add_intake(app, store, agreement)
+        add_desk(
+            app, store, agreement, lambda: service.model, backing.load_version, backing.rejects
+        )
     return app
 
 

@@ -1,21 +1,24 @@
 """Why a score changed: the lead's data, time, the model, or the agreement.
 
 Of two scores the difference in log-odds is split exactly, in two steps: first the lead's data
-changes under the earlier model, then the model changes over the newer data. Each step is split by
-field, since contributions add up to the score. A field's encoding never looks at the day of
-scoring, so time alone moves nothing; what time changes (visits, days since) comes in as data.
+changes under the earlier model, then the model changes over the newer data. The first step is
+shared among the fields that changed: what each moves when the fields change one after another,
+averaged over orders that put each field in each place, forwards and backwards (Shapley 1953; with
+up to three fields these are all orders). The second is split by the contributions of the fields
+under either model. A field's encoding never looks at the day of scoring, so time alone moves
+nothing; what time changes (visits, days since) comes in as data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log
 
 from features.cells import Cell
 from features.errors import ModelError
-from features.leads import Faults
+from features.leads import Leads
 from features.store.history import PastScore
 from serving.artefact import leads_of_records
 from serving.reasons import by_field
@@ -73,16 +76,14 @@ def _change(earlier: PastScore, later: PastScore, load: Load) -> Change:
     except ModelError as error:
         return _unsplit(earlier, later, difference, f"a model is gone: {error}")
     old, new = before.artefact.scorer, after.artefact.scorer
-    at_first = _parts(old, earlier.fields)
-    moved = _parts(old, later.fields)
-    at_last = moved if earlier.model == later.model else _parts(new, later.fields)
+    same_model = earlier.model == later.model
     return Change(
         earlier,
         later,
         difference,
-        _by_field(at_first, moved, earlier.fields, later.fields),
+        _data_changes(old, earlier.fields, later.fields),
         0.0,
-        _by_field(moved, at_last, later.fields, later.fields),
+        [] if same_model else _model_changes(old, new, later.fields),
         _regraded(later.probability, old, new),
         "",
     )
@@ -92,28 +93,63 @@ def _unsplit(earlier: PastScore, later: PastScore, difference: float, why: str) 
     return Change(earlier, later, difference, [], 0.0, [], "", why)
 
 
+def _data_changes(
+    scorer: Scorer, before: dict[str, Cell], after: dict[str, Cell]
+) -> list[FieldChange]:
+    """Share what the changed fields moved among them; the sum is exact."""
+    changed = [name for name in _read(scorer) if before.get(name) != after.get(name)]
+    orders = [changed[i:] + changed[:i] for i in range(len(changed))]
+    orders += [order[::-1] for order in orders]
+    # Each set of fields that have changed so far is scored once.
+    places: dict[frozenset[str], int] = {frozenset(): 0}
+    for order in orders:
+        for i in range(len(order)):
+            places.setdefault(frozenset(order[: i + 1]), len(places))
+    mixed = [
+        {**before, **{name: after.get(name) for name in taken}}
+        for taken in places
+    ]  # fmt: skip
+    log_odds = scorer.blend.log_odds(scorer.encoder.encode(_leads(scorer, mixed))).tolist()
+    moved = dict.fromkeys(changed, 0.0)
+    for order in orders:
+        for i, name in enumerate(order):
+            step = log_odds[places[frozenset(order[: i + 1])]]
+            moved[name] += (step - log_odds[places[frozenset(order[:i])]]) / len(orders)
+    return _strongest(
+        FieldChange(name, before.get(name), after.get(name), by) for name, by in moved.items()
+    )
+
+
+def _model_changes(old: Scorer, new: Scorer, fields: dict[str, Cell]) -> list[FieldChange]:
+    before, after = _parts(old, fields), _parts(new, fields)
+    return _strongest(
+        FieldChange(name, fields.get(name), fields.get(name), after.get(name, 0.0) - was)
+        for name, was in {**dict.fromkeys(after, 0.0), **before}.items()
+    )
+
+
+def _strongest(found: Iterable[FieldChange]) -> list[FieldChange]:
+    return sorted((c for c in found if c.log_odds), key=lambda c: (-abs(c.log_odds), c.field))
+
+
+def _read(scorer: Scorer) -> list[str]:
+    """Return the columns that a score is made from."""
+    created = scorer.agreement.columns.created
+    return [*dict.fromkeys([*(f.field for f in scorer.encoder.fields), *filter(None, [created])])]
+
+
 def _parts(scorer: Scorer, fields: dict[str, Cell]) -> dict[str, float]:
     """Return the contribution of each field to a lead's log-odds; the base under no name."""
-    faults: Faults = {}
-    record = {**fields, scorer.agreement.columns.id: "lead"}
-    leads = leads_of_records([record], scorer, faults)
-    parts = scorer.blend.contributions(scorer.encoder.encode(leads))
+    parts = scorer.blend.contributions(scorer.encoder.encode(_leads(scorer, [fields])))
     (effects,) = by_field(scorer.encoder, parts).tolist()
     names = (field.field for field in scorer.encoder.fields)
     return {"": float(parts[0, -1]), **dict(zip(names, effects, strict=True))}
 
 
-def _by_field(
-    before: dict[str, float],
-    after: dict[str, float],
-    was: dict[str, Cell],
-    now: dict[str, Cell],
-) -> list[FieldChange]:
-    found = [
-        FieldChange(name, was.get(name), now.get(name), after.get(name, 0.0) - before.get(name, 0))
-        for name in dict.fromkeys((*before, *after))
-    ]
-    return sorted((c for c in found if c.log_odds), key=lambda c: -abs(c.log_odds))
+def _leads(scorer: Scorer, records: Sequence[dict[str, Cell]]) -> Leads:
+    id_column = scorer.agreement.columns.id
+    named = [{**record, id_column: str(i)} for i, record in enumerate(records)]
+    return leads_of_records(named, scorer, {})
 
 
 def _regraded(probability: float, old: Scorer, new: Scorer) -> str:

@@ -1,0 +1,115 @@
+"""Leads as both sides look them up over REST: who comes back, one lead's story, erasure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, HTTPException, Query
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field
+
+from features.agreement import Agreement
+from features.store import erasure
+from features.store.database import Store
+from features.store.history import LeadHistory, history_of
+from features.store.recycle import Recycled, recycled
+from serving.problems import MEDIA_TYPE, Problem
+from serving.recycled import RecycledReply, with_scores
+from serving.registry import LoadedModel
+from serving.stored import OpenedStore
+from serving.story import HistoryReply, history_reply
+from serving.why import Load, changes
+
+_MOST_MODELS = 4
+"""Older models that are held in memory to explain why scores changed."""
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": description}
+    for status, description in {
+        404: "Nothing is known of such a lead.",
+        422: "A parameter does not have the form that is asked for.",
+        503: "The store does not answer, or no agreement is known yet.",
+    }.items()
+}
+
+
+class RecycledList(BaseModel):
+    """The leads that come back by a day, the longest due first."""
+
+    until: date
+    total: int = Field(description="How many there are; `leads` may hold fewer.")
+    leads: list[RecycledReply]
+
+
+def add_desk(
+    app: FastAPI,
+    store: OpenedStore,
+    agreement: Callable[[], Agreement],
+    model: Callable[[], LoadedModel | None],
+    load_version: Load,
+    rejects: Path,
+) -> None:
+    """Add the routes.
+
+    Args:
+        app: the service.
+        store: where leads are kept.
+        agreement: gives the one whose delays hold.
+        model: gives the one that scores, if there is one.
+        load_version: gives an older one, to explain a change.
+        rejects: the folder of rows that were set aside, which erasure clears too.
+
+    """
+    remembered = lru_cache(_MOST_MODELS)(load_version)
+
+    @app.get("/v1/recycled", responses=_without(404), summary="Which leads come back?")
+    async def list_recycled(
+        ahead: Annotated[int, Query(ge=0, le=3650, description="Days to look ahead.")] = 0,
+        limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+    ) -> RecycledList:
+        """List leads whose time has come again, each with its history and a fresh score."""
+        agreed, now = agreement(), _now()
+        until = now.date() + timedelta(days=ahead)
+
+        def read(opened: Store) -> list[Recycled]:
+            with opened.reading() as connection:
+                return recycled(connection, agreed, now, until)
+
+        found = await store.use(read)
+        leads = await run_in_threadpool(with_scores, found[:limit], model())
+        return RecycledList(until=until, total=len(found), leads=leads)
+
+    @app.get("/v1/leads/{lead:path}/history", responses=_PROBLEMS, summary="What happened to it?")
+    async def tell_history(lead: str) -> HistoryReply:
+        """Tell a lead's story, and why its score changed each time."""
+
+        def read(opened: Store) -> LeadHistory | None:
+            with opened.reading() as connection:
+                return history_of(connection, lead)
+
+        history = await store.use(read)
+        if history is None:
+            raise HTTPException(404, "nothing is known of such a lead; hand it over or score it")
+        found = await run_in_threadpool(changes, history.scores, remembered)
+        return history_reply(history, found)
+
+    @app.delete(
+        "/v1/leads/{lead:path}", status_code=204, responses=_PROBLEMS, summary="Erase a person"
+    )
+    async def erase_lead(lead: str) -> None:
+        """Erase a lead's data from everything that is kept; the counts stay."""
+        found = await store.use(lambda opened: erasure.erase(opened, lead, "rest", _now()))
+        removed = await run_in_threadpool(erasure.scrub, rejects, lead)
+        if found is None and not removed:
+            raise HTTPException(404, "nothing is known of such a lead")
+
+
+def _without(status: int) -> dict[int | str, dict[str, Any]]:
+    return {code: problem for code, problem in _PROBLEMS.items() if code != status}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

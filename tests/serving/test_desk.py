@@ -1,0 +1,113 @@
+"""Leads looked up over REST: who comes back, one lead's story, erasure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from features.agreement import Agreement
+from features.files import open_table
+from features.home import Home
+from features.leads import Intake, Leads, read_nightly
+from features.store.database import Store, open_store
+from features.store.scores import Given, keep_scores
+from serving.api import Backing, build
+from serving.registry import LoadedModel, load_champion, load_version
+from tests.features.store.making import MONDAY
+from training.train import Training
+
+
+@pytest.fixture(scope="module")
+def model(trained: tuple[Home, Training]) -> LoadedModel:
+    return load_champion(trained[0])
+
+
+@pytest.fixture
+def client(
+    trained: tuple[Home, Training], model: LoadedModel, agreement: Agreement, store_url: str,
+    tmp_path: Path,
+) -> Iterator[TestClient]:  # fmt: skip
+    rejects = tmp_path / "rejects"
+    rejects.mkdir()
+    backing = Backing(
+        lambda: open_store(store_url), partial(load_version, trained[0]), rejects, agreement
+    )
+    with TestClient(build(lambda: model, backing)) as client:
+        yield client
+
+
+@pytest.fixture
+def night(crm: Path, agreement: Agreement) -> Leads:
+    (leads,) = read_nightly(open_table(crm / "nightly.csv", agreement.export), agreement, Intake())
+    return leads
+
+
+def _score(store: Store, leads: Leads, model: LoadedModel, day: int) -> None:
+    scorer = model.artefact.scorer
+    scores = scorer.score(leads, 0)
+    given = Given(model.version, [s.probability for s in scores], [s.grade for s in scores])
+    keep_scores(store, leads, given, scorer.agreement, MONDAY.replace(day=day))
+
+
+def _back(client: TestClient, id_: str) -> None:
+    client.post("/v1/handoffs", json={"id": id_, "at": "2026-03-02", "owner": "kim"})
+    said = {"id": id_, "code": "unreachable", "at": "2026-03-03", "reason": "three calls"}
+    assert client.post("/v1/feedback", json=said).json()["stored"] == 1
+
+
+def test_a_lead_that_comes_back_is_listed_with_history_and_score(
+    client: TestClient, store: Store, night: Leads, model: LoadedModel
+) -> None:
+    _score(store, night, model, 1)
+    _back(client, night.ids[0])
+    reply = client.get("/v1/recycled").json()
+    (lead,) = reply["leads"]
+    assert (reply["total"], lead["id"], lead["owner"]) == (1, night.ids[0], "kim")
+    assert lead["due"] == "2026-04-02"
+    assert 0 < lead["score"]["probability"] < 1
+    assert [event["what"] for event in lead["history"]] == ["handed over", "unreachable"]
+
+
+def test_a_leads_story_tells_what_moved_its_score(
+    client: TestClient, store: Store, night: Leads, model: LoadedModel
+) -> None:
+    lead = night.take([0])
+    _score(store, lead, model, 1)
+    changed = Leads(lead.ids, {**lead.columns, "form_type": ["Newsletter"]}, lead.created)
+    _score(store, changed, model, 5)
+    _back(client, lead.ids[0])
+    story = client.get(f"/v1/leads/{lead.ids[0]}/history").json()
+    assert [word["code"] for word in story["words"]] == ["unreachable"]
+    assert len(story["scores"]) == 2
+    (change,) = story["changes"]
+    assert [part["field"] for part in change["data"]] == ["form_type"]
+    assert change["data"][0]["log_odds"] == pytest.approx(change["log_odds"], abs=1e-9)
+
+
+def test_an_erased_lead_is_gone_from_every_answer(
+    client: TestClient, store: Store, night: Leads, model: LoadedModel
+) -> None:
+    _score(store, night, model, 1)
+    _back(client, night.ids[0])
+    assert client.delete(f"/v1/leads/{night.ids[0]}").status_code == 204
+    assert client.get(f"/v1/leads/{night.ids[0]}/history").status_code == 404
+    assert client.delete(f"/v1/leads/{night.ids[0]}").status_code == 404
+    assert night.ids[0] not in client.get("/v1/recycled").text
+
+
+def test_a_lead_that_nobody_knows_is_a_problem_that_does_not_repeat_its_id(
+    client: TestClient,
+) -> None:
+    reply = client.get("/v1/leads/mrs-smith/history")
+    assert reply.status_code == 404
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert "smith" not in reply.text
+
+
+def test_an_id_may_hold_slashes(client: TestClient) -> None:
+    _back(client, "crm/2026/7")
+    assert client.get("/v1/leads/crm/2026/7/history").json()["id"] == "crm/2026/7"
