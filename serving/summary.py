@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from features.files import Reject
 from features.leads import Intake
-from serving.batch import Summary
-from serving.registry import LoadedModel
-from serving.sums import CampaignSum
 
 if TYPE_CHECKING:
-    # The store is loaded by those commands alone that need it.
+    # Store and models are loaded by those commands alone that need them.
     from features.store.intake import Account
+    from serving.batch import Summary
+    from serving.registry import LoadedModel
+    from serving.sums import CampaignSum
 
 _MOST_REASONS = 3
 _MOST_CAMPAIGNS = 50
