@@ -1,10 +1,11 @@
 """The training set as of a moment: what was known of each lead, and what became of it.
 
 One row is one chance to win: a lead that was handed over is a row for each hand-off, as it was
-known at that moment; one that never was is a row as it was first known. What sales said between
-two hand-offs belongs to the first of them, so that a lead which came back as not ready and was won
-a year later is one `not_ready` and one `won`, not a contradiction. The first chance begins when
-the lead was created, each further one with its hand-off.
+known at that moment; one that never was is a row as it was first known. A hand-off that told no
+field is read with what was last known before it, or else first known after it. What sales said
+between two hand-offs belongs to the first of them, so that a lead which came back as not ready and
+was won a year later is one `not_ready` and one `won`, not a contradiction. The first chance begins
+when the lead was created, each further one with its hand-off.
 
     hand-off  2026-01-10   not_ready on 01-20           row 1: not_ready
     hand-off  2026-06-01   lost on 06-10, won on 06-12  row 2: won, its time begins on 06-01
@@ -23,11 +24,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, Select, func, select
+from sqlalchemy.orm import aliased
 
 from features.agreement import Agreement, Disposition
 from features.cells import Cell, number
 from features.coded import CodedCells, coded, each, joined
 from features.leads import PROPENSITY, History, Leads, admit
+from features.store.entries import NO_FIELDS
 from features.store.states import DECISIONS, PRECEDENCE
 from features.store.tables import Disposition as Word
 from features.store.tables import Handoff, Lead, Score, Snapshot
@@ -97,12 +100,13 @@ def _chances(connection: Connection, first: int, last: int, moment: datetime) ->
         Lead.key.between(first, last), Lead.erased.is_(None)
     )
     handed = _by_lead(connection, _handed(first, last, moment))
-    fresh = _by_lead(connection, _never_handed(first, last, moment))
+    fresh = _by_lead(connection, _known_beside(first, last, moment))
     words = _by_lead(connection, _words(first, last, moment))
     drawn = _by_lead(connection, _drawn(first, last, moment))
     for key, id_, created in connection.execute(known.order_by(Lead.key)).all():
         starts = handed.get(key) or fresh.get(key, [])[:1]
-        for i, (_, at, fields) in enumerate(starts):
+        for i, (_, at, told) in enumerate(starts):
+            fields = told if told != NO_FIELDS else _known_at(at, fresh.get(key, ()))
             end = starts[i + 1].at if i + 1 < len(starts) else moment
             said = [w for w in words.get(key, ()) if w.at < end and (not i or w.at >= at)]
             lanes = [score for score in drawn.get(key, ()) if score.at <= at or not i]
@@ -134,11 +138,26 @@ def _handed(first: int, last: int, moment: datetime) -> _Rows:
     )
 
 
-def _never_handed(first: int, last: int, moment: datetime) -> _Rows:
-    passed = select(Handoff.key).where(Handoff.lead == Snapshot.lead, Handoff.at < moment)
+def _known_at(at: datetime, snapshots: Sequence[Any]) -> str:
+    """Return what was last known before a moment, or else first known after it."""
+    before = [snapshot.fields for snapshot in snapshots if snapshot.at <= at]
+    if before:
+        return str(before[-1])
+    return str(snapshots[0].fields) if snapshots else NO_FIELDS
+
+
+def _known_beside(first: int, last: int, moment: datetime) -> _Rows:
+    """Select what is known of leads by other ways than a hand-off that told their fields."""
+    told = aliased(Snapshot)
+    passed = (
+        select(Handoff.key)
+        .join(told, told.key == Handoff.snapshot)
+        .where(Handoff.lead == Snapshot.lead, Handoff.at < moment, told.fields != NO_FIELDS)
+    )
     return (
         select(Snapshot.lead, Snapshot.at, Snapshot.fields)
         .where(Snapshot.lead.between(first, last), Snapshot.at < moment, ~passed.exists())
+        .where(Snapshot.fields != NO_FIELDS)
         .order_by(Snapshot.lead, Snapshot.at, Snapshot.key)
     )
 

@@ -25,6 +25,8 @@ _FACTS = ("created", "campaign", "source")
 _MOST = 20_000
 """Leads whose snapshots are held in memory at once."""
 _COMMA = ", "
+NO_FIELDS = "{}"
+"""The snapshot of a hand-off that told nothing of its lead."""
 
 
 class Entered(NamedTuple):
@@ -181,7 +183,7 @@ def _fields(leads: Leads, agreement: Agreement) -> list[str]:
         _pieces(name, leads.column(name)) for name in sorted(leads.columns) if name not in beside
     ]
     if not pieces:
-        return ["{}"] * len(leads)
+        return [NO_FIELDS] * len(leads)
     return ["{" + "".join(row)[: -len(_COMMA)] + "}" for row in zip(*pieces, strict=True)]
 
 

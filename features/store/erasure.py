@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection, String, cast, delete, func, insert, literal, select, update
 
 from features.store.database import Store
+from features.store.entries import NO_FIELDS
 from features.store.tables import (
     Audit,
     Disposition,
@@ -63,7 +64,7 @@ def _erase(connection: Connection, id_: str, who: str, now: datetime) -> Erased 
         update(Lead).where(Lead.key == key).values(id=f"erased-{secrets.token_hex(8)}", erased=now)
     )
     snapshots = connection.execute(
-        update(Snapshot).where(Snapshot.lead == key).values(fields="{}", digest="")
+        update(Snapshot).where(Snapshot.lead == key).values(fields=NO_FIELDS, digest="")
     ).rowcount
     # The digest is made of what was said and of whom.
     words = connection.execute(

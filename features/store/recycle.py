@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, func, select
 from features.agreement import Agreement
 from features.cells import Cell
 from features.sections import Recycle
-from features.store.entries import fields_of
+from features.store.entries import NO_FIELDS, fields_of
 from features.store.keys import CHUNK
 from features.store.states import RECYCLED, handed, steps, words
 from features.store.tables import Disposition, Handoff, Lead, Snapshot
@@ -117,12 +117,12 @@ def recycled(
 
 
 def latest_fields(connection: Connection, keys: Sequence[int]) -> dict[int, dict[str, Cell]]:
-    """Return what is known of leads by their newest snapshot."""
+    """Return what is known of leads by their newest snapshot that tells anything."""
     found: dict[int, dict[str, Cell]] = {}
     for start in range(0, len(keys), CHUNK):
         newest = (
             select(Snapshot.lead, func.max(Snapshot.key).label("key"))
-            .where(Snapshot.lead.in_(keys[start : start + CHUNK]))
+            .where(Snapshot.lead.in_(keys[start : start + CHUNK]), Snapshot.fields != NO_FIELDS)
             .group_by(Snapshot.lead)
             .subquery()
         )

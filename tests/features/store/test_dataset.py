@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from itertools import permutations
 from typing import Any
 
-from features.leads import PROPENSITY, History
+from features.leads import PROPENSITY, History, Leads
 from features.store.database import Store
 from features.store.dataset import training_set
 from features.store.erasure import erase
 from features.store.exports import keep_export
+from features.store.handoffs import Handover, hand_over
 from features.store.said import Said
 from features.store.scores import Given, keep_scores
 from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say, some_leads
@@ -48,6 +49,29 @@ def test_a_lead_is_known_as_it_was_when_it_was_handed_over(store: Store) -> None
     hand(store, "a", visits="2")
     keep_export(store, an_export(["open"], visits="9"), agreed(), NOW)
     assert list(read(store).leads.column("visits")) == ["2"]
+
+
+def test_a_hand_off_that_tells_nothing_is_read_with_what_was_known_before_it(
+    store: Store,
+) -> None:
+    for visits, days in (("1", 200), ("9", 0)):
+        given = an_export(["open"], visits=visits)
+        keep_export(store, given, agreed(), NOW - timedelta(days=days))
+    bare = Leads(["a"], {"id": ["a"]}, [None])
+    handovers = [Handover(MONDAY, "kim")]
+    store.write(lambda c: hand_over(c, bare, agreed(), handovers, NOW))
+    assert list(read(store).leads.column("visits")) == ["1"]
+
+
+def test_a_hand_off_that_came_before_anything_was_known_is_read_with_what_came_first(
+    store: Store,
+) -> None:
+    bare = Leads(["a"], {"id": ["a"]}, [None])
+    store.write(lambda c: hand_over(c, bare, agreed(), [Handover(MONDAY, "kim")], NOW))
+    keep_export(store, an_export(["lost"], visits="9"), agreed(), NOW)
+    back = read(store)
+    assert list(back.leads.column("visits")) == ["9"]
+    assert back.dispositions == ["lost"]
 
 
 def test_a_lead_that_was_never_handed_over_is_known_as_it_first_was(store: Store) -> None:
