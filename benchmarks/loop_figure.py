@@ -6,10 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.loop_results import Result
+from benchmarks.policies import POLICIES
 from benchmarks.sales import Floats
+
+_COLOURS = {name: f"C{place}" for place, name in enumerate(POLICIES)}
 
 
 def draw(results: dict[str, list[Result]], path: Path) -> None:
@@ -34,7 +38,7 @@ def draw(results: dict[str, list[Result]], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _lines(axes: object, results: dict[str, list[Result]], of: Callable[[Result], Floats]) -> None:
+def _lines(axes: Axes, results: dict[str, list[Result]], of: Callable[[Result], Floats]) -> None:
     for name, found in results.items():
         mean = np.mean([of(result) for result in found], axis=0)
-        axes.plot(np.arange(1, len(mean) + 1), mean, label=name)  # type: ignore[attr-defined]
+        axes.plot(np.arange(1, len(mean) + 1), mean, label=name, color=_COLOURS[name])

@@ -121,7 +121,11 @@ class Leadq:
     _champion: Scorer | None = field(default=None, repr=False)
 
     def learn(self, market: Market, day: int, known: Callable[[], Known]) -> Order:
-        """Retrain, and score with the champion."""
+        """Retrain, and score with the champion.
+
+        Each challenger takes over: here is the place for the gate (training/gate.py), whose window
+        would be the calls of the last months (docs/science.md says what it sees on so few).
+        """
         if self._champion is None or not self.once:
             self._champion = retrained(market, known())
         champion = self._champion

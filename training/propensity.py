@@ -5,7 +5,7 @@ which each lead was chosen is known, because a part of them was drawn by lot, a 
 over that chance (Horvitz & Thompson 1952, JASA 47), and the model learns about all leads that
 could have been chosen. Leads that had no chance at all are not made up for.
 
-A few leads of tiny chance would decide everything, so no lead counts more than `MOST`: a little
+A few leads of tiny chance would decide everything, so no lead counts more than a bound: a little
 bias for much less chance variation (Ionides 2008, J. Comp. Graph. Statistics 17).
 """
 
@@ -25,6 +25,9 @@ from training.censoring import effective_size
 
 MOST = 20.0
 """How many leads one lead may speak for: a chance below 5 % counts as 5 %."""
+MOST_OF_QUEUE = 2.0
+"""The same where leadq's own queue chose: by fields that the model reads, so that there is little
+to mend. In the closed loop of docs/science.md a bound of 20 cost 3 % of the wins."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,10 @@ class Propensity:
     """What the chance is called, in words."""
     weight: Vector
     """One over the chance, shape (leads,); 1 where the chance cannot be used."""
+    most: float
+    """How many leads one lead may speak for."""
     clipped: int
-    """Leads that would count more than `MOST`, and count `MOST`."""
+    """Leads that would count more than `most`, and count `most`."""
     unusable: Counter[str]
     """Leads whose chance cannot be used, by reason; they count 1."""
 
@@ -51,8 +56,8 @@ class Propensity:
         ]
         if self.clipped:
             told.append(
-                f"{self.clipped:,} leads with a chance below {1 / MOST:.0%} count {MOST:.0f}: "
-                "more would let a few leads decide."
+                f"{self.clipped:,} leads with a chance below {1 / self.most:.0%} count "
+                f"{self.most:.0f}: more would let a few leads decide."
             )
         if self.unusable:
             reasons = "; ".join(f"{count:,} {why}" for why, count in self.unusable.items())
@@ -68,14 +73,14 @@ def propensity_of(leads: Leads, agreement: Agreement) -> Propensity | None:
     column = agreement.columns.propensity
     if column is None and PROPENSITY not in leads.columns:
         return None
-    name = repr(column) if column else "stored propensity"
+    name, most = (repr(column), MOST) if column else ("stored propensity", MOST_OF_QUEUE)
     reading = missing_as_none(agreement.export.missing)
     decimal = agreement.export.decimal
     read = each(leads.column(column or PROPENSITY), lambda cell: _chance(reading(cell), decimal))
     chance = np.array([value for value, _ in read])
     unusable = Counter(why for _, why in read if why)
-    clipped = int((chance * MOST < 1).sum())
-    return Propensity(name, np.minimum(1 / chance, MOST), clipped, unusable)
+    clipped = int((chance * most < 1).sum())
+    return Propensity(name, np.minimum(1 / chance, most), most, clipped, unusable)
 
 
 def _chance(cell: Cell, decimal: str) -> tuple[float, str]:

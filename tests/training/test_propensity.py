@@ -13,7 +13,7 @@ from features.leads import PROPENSITY, Intake, Leads, read_history
 from tests.training.firms import Enquiry, agreed, clear, use, write_export
 from training.check import check
 from training.fit import Effort, fit
-from training.propensity import MOST, Propensity, propensity_of
+from training.propensity import MOST, MOST_OF_QUEUE, Propensity, propensity_of
 from training.propose import propose
 from training.render import render
 from training.roles import Told
@@ -198,3 +198,13 @@ def test_check_tells_what_is_wrong_with_chances(firm: tuple[Path, Agreement]) ->
     remarks = check(*firm).remarks
 
     assert any("not a number" in remark for remark in remarks)
+
+
+def test_a_lead_that_the_queue_drew_counts_no_more_than_its_smaller_bound() -> None:
+    leads = Leads(["1", "2", "3"], {PROPENSITY: [0.001, 0.8, 1.0]}, [None] * 3)
+    found = propensity_of(leads, agreed())
+
+    assert found is not None
+    assert found.weight.tolist() == [MOST_OF_QUEUE, 1.25, 1]
+    assert found.clipped == 1
+    assert "below 50% count 2" in found.sentences[1]
