@@ -27,6 +27,7 @@ from features.home import Settings
 ROOT = Path(leadq.__file__).parent.parent
 README = ROOT / "README.md"
 EDUCATION = ROOT / "docs" / "education-leads.md"
+FEEDBACK = ROOT / "docs" / "feedback.md"
 HOME = "/home/me"
 """The folder in which the transcripts are said to be run."""
 
@@ -134,6 +135,11 @@ def test_the_readme_is_a_transcript_that_holds(terminal: Terminal) -> None:
         assert_prints(terminal.run(command), said, command)
 
 
+def test_feedback_is_a_transcript_that_holds(terminal: Terminal) -> None:
+    for command, said in steps(FEEDBACK):
+        assert_prints(terminal.run(command), said, command)
+
+
 def test_the_education_leads_are_a_transcript_that_holds(
     terminal: Terminal, xeducation: Path
 ) -> None:
@@ -163,6 +169,16 @@ def test_the_reply_in_the_guide_has_the_fields_of_the_api() -> None:
     assert set(reply) == set(ScoreReply.model_fields)
     assert set(reply["results"][0]) == set(ResultReply.model_fields) - {"error"}
     assert set(reply["results"][0]["reasons"][0]) == set(ReasonReply.model_fields)
+
+
+def test_the_answer_to_feedback_in_the_guide_has_the_fields_of_the_api() -> None:
+    from serving.intake import IntakeReply, ItemReply
+
+    guide = (ROOT / "docs" / "api.md").read_text()
+    reply = json.loads(re.findall(r"```json\n(.*?)```", guide, re.S)[1])
+
+    assert set(reply) == set(IntakeReply.model_fields)
+    assert set(reply["results"][-1]) == set(ItemReply.model_fields)
 
 
 def test_links_between_documents_lead_somewhere() -> None:
