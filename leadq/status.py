@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,8 +23,11 @@ from leadq.common import (
 )
 
 if TYPE_CHECKING:
+    from features.agreement import Agreement
     from features.home import Home
+    from features.store.database import Store
     from training.evaluate import Evaluation
+    from training.standing import Standing
 
 commands = typer.Typer()
 
@@ -36,7 +39,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show the loop's health: what came back, promises kept, and what scores were worth."""
-    from features.store.health import given_scores, graded, lost_reasons, passed
+    from features.store.health import first_score, given_scores, graded, lost_reasons, passed
     from serving.health import health_lines, months, teams
     from training.prospective import (
         by_model,
@@ -45,6 +48,7 @@ def status(
         prospective_lines,
         truth_of,
     )
+    from training.standing import standing_json, standing_lines
 
     home, moment, agreed = open_home(), now(), read_agreement(agreement)
     since = moment - timedelta(days=days)
@@ -54,14 +58,17 @@ def status(
             reasons = lost_reasons(connection, since, moment)
             brought = graded(connection, ("A", "B"), moment)
             scores = given_scores(connection, moment)
+            first = first_score(connection)
         truth = truth_of(scores, agreed, moment)
         models = by_model(truth, agreed)
         lift = measured_lift(truth)
         promises = _kept_in_mlflow(home, models)
+        standing = _standing(home, store, agreed, moment)
     found = teams(handed, agreed.sla.sales, moment)
-    whole = months(brought, since, moment)
+    whole = months(brought, max(since, first), moment) if first else []
     say(f"the last {days} days:")
     say(*health_lines(found, reasons, whole, agreed.sla.sales, agreed.sla.marketing))
+    say("the model:", *standing_lines(standing, moment))
     say("scores and what became of the leads:")
     say(*prospective_lines(truth, models, promises))
     say(*lift_lines(lift))
@@ -70,12 +77,25 @@ def status(
             {
                 "teams": [asdict(team) for team in found],
                 "marketing": [asdict(month) for month in whole],
+                "model": standing_json(standing),
                 "models": {name: model.as_metrics() for name, model in models.items()},
                 "promises": promises,
                 "without_outcome": dict(truth.waiting),
                 "measured_lift": None if lift is None else asdict(lift),
             }
         )
+
+
+def _standing(home: Home, store: Store, agreed: Agreement, moment: datetime) -> Standing | None:
+    from features.errors import ModelError
+    from serving.registry import load_champion
+    from training.standing import standing_of
+
+    try:
+        return standing_of(store, load_champion(home), agreed, moment)
+    except ModelError as error:
+        err.print(f"warning: {error}", markup=False)
+        return None
 
 
 def _kept_in_mlflow(home: Home, models: dict[str, Evaluation]) -> dict[str, dict[str, Any]]:

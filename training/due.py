@@ -20,7 +20,7 @@ from features.store.promotions import champion_since
 from serving.registry import LoadedModel
 from serving.scorer import Scorer
 from training.intervals import rate_of
-from training.labels import label
+from training.labels import label, last_answer
 from training.moved import drift
 
 _MOST = 20_000
@@ -96,7 +96,7 @@ def _drifted(history: History, champion: LoadedModel, agreement: Agreement) -> t
 
 def _off(history: History, champion: LoadedModel, agreement: Agreement) -> tuple[bool, str]:
     """Tell whether leads whose outcome came since were won less or more often than predicted."""
-    labelled, since = label(history, agreement), trained_as_of(champion)
+    labelled, since = label(history, agreement, last_answer(history)), trained_as_of(champion)
     _, rows = _parts(labelled.history.leads, _back(since, agreement))
     if since is None or len(rows) < _FEWEST:
         return False, "too few outcomes since to speak of calibration"

@@ -105,9 +105,25 @@ def last_moment(history: History) -> datetime | None:
     return _last(moments(history.leads.created), moments(history.closed), history.dispositions)
 
 
+def last_answer(history: History) -> datetime | None:
+    """Return the latest time at which a lead of the store was decided: until then answers came.
+
+    New leads come into a store also while no answer does, so their creation says nothing of up to
+    when outcomes are known. None where no decision has a time.
+    """
+    return _latest(_closings(moments(history.closed), history.dispositions))
+
+
 def _last(start: Moments, closed: Moments, dispositions: Sequence[Disposition]) -> datetime | None:
+    return _latest(np.concatenate([start, _closings(closed, dispositions)]))
+
+
+def _closings(closed: Moments, dispositions: Sequence[Disposition]) -> Moments:
     decided = np.fromiter(map(DECIDED.__contains__, dispositions), np.bool_, len(dispositions))
-    known = np.concatenate([start, closed[decided]])
+    return closed[decided]
+
+
+def _latest(known: Moments) -> datetime | None:
     known = known[~np.isnat(known)]
     # One slip of the pen must not age every lead: the latest moment that is not alone counts.
     if len(known) > 100 * _ALONE:

@@ -215,7 +215,7 @@ def lift_lines(lift: MeasuredLift | None) -> Iterator[str]:
     if lift is None:
         yield (
             "  how much better than chance sales does by the model cannot be known: only leads "
-            "that the model liked were worked. Draw a few at random: [exploration] share = 0.05"
+            "that the model liked were worked. leadq queue draws a few by lot ([exploration] share)"
         )
         return
     yield (

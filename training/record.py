@@ -10,6 +10,7 @@ from training.figures import figures, tables
 from training.golden import golden_rows, reference
 from training.later import later_table, window
 from training.track import Record
+from training.work import THE_STORE
 
 if TYPE_CHECKING:
     from training.train import Training
@@ -26,6 +27,7 @@ def artefact_of(training: Training) -> Artefact:
         "scored_by": training.verdict.scorer,
         "verdict": training.verdict.sentence,
         "caution": training.caution,
+        "from_store": training.work.source == THE_STORE,
         "as_of": labelled.as_of.isoformat() if labelled.as_of else "",
         "doubted": {
             name: training.choice.findings[name].verdict for name in training.choice.on_your_word

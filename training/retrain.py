@@ -31,7 +31,7 @@ from training.splits import Rows, as_place
 from training.track import describe
 from training.train import Training, enrol, train_on
 from training.tune import PRESETS, Preset
-from training.work import Plan, Progress
+from training.work import THE_STORE, Plan, Progress
 
 KIND = "retrain"
 Outcome = Literal["not due", "first", "promoted", "refused"]
@@ -108,7 +108,7 @@ class Retraining:
             plan,
             self.progress,
             Intake(read=len(history)),
-            "the store",
+            THE_STORE,
         )
         if champion is None:
             return self._first(training, held)

@@ -26,7 +26,7 @@ from training.fit import Parameters, Recipe
 from training.further import Further, judge_further, with_further
 from training.growth import ORDER_IS_SHOWN, how_many_more
 from training.judged import days_of
-from training.labels import Labelled, label
+from training.labels import Labelled, label, last_answer
 from training.moved import Drift, drift
 from training.page import page
 from training.propensity import propensity_of
@@ -39,7 +39,7 @@ from training.spread import Held, fit_spread, held
 from training.track import Registered, register
 from training.tune import PRESETS, Preset, Tuned, tune
 from training.views import caution, judged_rows
-from training.work import Plan, Progress, Work
+from training.work import THE_STORE, Plan, Progress, Work
 
 _MOST_LOOKED_AT = 5_000
 
@@ -155,7 +155,8 @@ def train_on(
         UsageError: when no lead has a known outcome.
 
     """
-    labelled = label(history, agreement)
+    until = last_answer(history) if source == THE_STORE else None
+    labelled = label(history, agreement, until)
     if not len(labelled.labels):
         account = "; ".join(f"{n} {why}" for why, n in labelled.unlabelled.items())
         raise UsageError(
@@ -169,7 +170,17 @@ def train_on(
     effort = PRESETS[plan.preset]
     chosen = propensity_of(labelled.history.leads, agreement)
     work = Work(
-        labelled, history, agreement, parts, place, choice.fields, plan, effort, progress, chosen
+        labelled,
+        history,
+        agreement,
+        parts,
+        place,
+        choice.fields,
+        plan,
+        effort,
+        progress,
+        chosen,
+        source,
     )
     tuned = None
     if plan.preset == "best" and work.can_fit(parts.earlier):

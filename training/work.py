@@ -21,6 +21,7 @@ from training.tune import Preset
 
 _FEWEST_TO_FIT = 2
 """Won and not-won leads without which nothing can be held out."""
+THE_STORE = "the store"
 Progress = Callable[[str], None]
 
 
@@ -54,6 +55,8 @@ class Work:
     progress: Progress
     propensity: Propensity | None = None
     """Where the agreement names one: how much each labelled lead counts for it."""
+    source: str = ""
+    """Where the leads come from, for errors; `THE_STORE` for those of the store."""
 
     def leads(self, rows: Rows) -> Leads:
         """Return the leads of these rows."""

@@ -96,6 +96,21 @@ def graded(connection: Connection, grades: Sequence[str], as_of: datetime) -> li
     return list(connection.execute(rows).scalars())
 
 
+def first_score(connection: Connection) -> datetime | None:
+    """Return when the first score was given, or None."""
+    found: datetime | None = connection.execute(select(func.min(Score.at))).scalar_one()
+    return found
+
+
+def decided_by(connection: Connection, as_of: datetime) -> tuple[int, int]:
+    """Return how many leads were decided by a moment: by words of sales, and by exports."""
+    word = words(as_of)
+    rows = select(word.c.origin, func.count()).where(word.c.code.in_(DECISIONS))
+    counts: dict[str, int] = dict(connection.execute(rows.group_by(word.c.origin)).all())
+    by_exports = counts.pop("export", 0)
+    return sum(counts.values()), by_exports
+
+
 @dataclass(frozen=True)
 class GivenScore:
     """The first score that a model gave a lead, and what became of the lead."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.training.firms import IN_TIME, agreed, history
-from training.labels import label, last_moment
+from training.labels import label, last_answer, last_moment
 
 CREATED = datetime(2026, 1, 10)
 END = datetime(2026, 6, 30)
@@ -130,3 +130,11 @@ def test_the_agreement_may_count_leads_still_open_after_the_horizon_as_not_won()
     result = label(told, agreed(IN_TIME, learning={"open": "negative"}))
 
     assert result.labels.tolist() == [0]
+
+
+def test_answers_are_known_until_the_last_one_however_many_leads_came_later() -> None:
+    answered = CREATED + timedelta(days=5)
+    told = history(["lost", "open", "open"], [CREATED, END, END], [answered, None, END])
+
+    assert last_answer(told) == answered
+    assert last_answer(history(["open"], [END])) is None

@@ -1,0 +1,59 @@
+"""How the champion stands, as the store knows it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from features.store.database import Store
+from features.store.health import decided_by
+from features.store.said import Said
+from tests.features.store.making import MONDAY, NOW, hand, lost, say
+from training.due import Due
+from training.standing import Standing, standing_json, standing_lines
+
+
+def _standing(**more: object) -> Standing:
+    known = {
+        "version": "3",
+        "agreement": "1-abc",
+        "since": NOW,
+        "trained_as_of": NOW - timedelta(days=40),
+        "from_store": True,
+        "by_sales": 34,
+        "by_exports": 66,
+        "caution": "",
+        "due": Due((), ("no new outcome",)),
+    }
+    return Standing(**(known | more))  # type: ignore[arg-type]
+
+
+def test_age_and_share_of_feedback_are_told() -> None:
+    lines = list(standing_lines(_standing(), NOW))
+    assert "40 days ago" in lines[1]
+    assert lines[2].startswith("  trained on 34% feedback: sales told the outcome of 34 of 100")
+    assert lines[-1] == "  retraining is not due: no new outcome"
+
+
+def test_a_model_of_an_export_is_said_to_know_no_feedback() -> None:
+    lines = list(standing_lines(_standing(from_store=False), NOW))
+    assert any(line.startswith("  trained on 0% feedback") for line in lines)
+
+
+def test_a_caution_is_repeated_and_a_missing_champion_is_said() -> None:
+    assert "  caution: too high" in standing_lines(_standing(caution="too high"), NOW)
+    assert "no champion" in next(standing_lines(None, NOW))
+    assert standing_json(None) is None
+
+
+def test_the_machine_reads_the_same() -> None:
+    told = standing_json(_standing(due=Due(("drift",), ())))
+    assert told is not None
+    assert (told["version"], told["due"], told["since"]) == ("3", ["drift"], NOW.isoformat())
+
+
+def test_decisions_are_counted_by_who_told_them(store: Store) -> None:
+    hand(store, "a", "b", "c")
+    say(store, lost("a"), Said("b", "won", MONDAY), Said("c", "not_ready", MONDAY))
+    with store.reading() as connection:
+        assert decided_by(connection, NOW) == (2, 0)
+        assert decided_by(connection, datetime(2026, 3, 2, 12)) == (1, 0)

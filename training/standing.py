@@ -1,0 +1,89 @@
+"""How the champion stands: since when it scores, what it was trained on, whether it grew old."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from features.agreement import Agreement
+from features.store.database import Store
+from features.store.health import decided_by
+from features.store.promotions import champion_since
+from serving.registry import LoadedModel
+from training.due import Due, due, trained_as_of
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What `leadq status` says of the champion."""
+
+    version: str
+    agreement: str
+    since: datetime | None
+    """When it became champion, as far as the store knows."""
+    trained_as_of: datetime | None
+    """The moment up to which outcomes were known to it; None where leads have no times."""
+    from_store: bool
+    """Whether it was trained from the store, and so on feedback too."""
+    by_sales: int
+    """Leads that were decided by then by words of sales."""
+    by_exports: int
+    caution: str
+    due: Due
+
+
+def standing_of(
+    store: Store, champion: LoadedModel, agreement: Agreement, now: datetime
+) -> Standing:
+    """Look at the champion from the store."""
+    trained = trained_as_of(champion)
+    with store.reading() as connection:
+        since = champion_since(connection, champion.version)
+        by_sales, by_exports = decided_by(connection, trained or now)
+    facts = champion.artefact.facts
+    return Standing(
+        version=champion.version,
+        agreement=champion.artefact.scorer.agreement.label,
+        since=since,
+        trained_as_of=trained,
+        from_store=bool(facts.get("from_store")),
+        by_sales=by_sales,
+        by_exports=by_exports,
+        caution=facts.get("caution", ""),
+        due=due(store, agreement, champion, now),
+    )
+
+
+def standing_lines(standing: Standing | None, now: datetime) -> Iterator[str]:
+    """Tell how the champion stands, in plain words."""
+    if standing is None:
+        yield "  there is no champion; train one with: leadq train EXPORT"
+        return
+    since = f", champion since {standing.since:%Y-%m-%d}" if standing.since else ""
+    yield f"  version {standing.version} by agreement {standing.agreement}{since}"
+    if standing.trained_as_of:
+        age = (now - standing.trained_as_of).days
+        yield f"  it knows outcomes up to {standing.trained_as_of:%Y-%m-%d}, {age} days ago"
+    decided = standing.by_sales + standing.by_exports
+    if standing.from_store and decided:
+        yield (
+            f"  trained on {standing.by_sales / decided:.0%} feedback: sales told the outcome of "
+            f"{standing.by_sales:,} of {decided:,} decided leads, exports that of the others"
+        )
+    elif not standing.from_store:
+        yield "  trained on 0% feedback: on an export alone; leadq retrain learns from the store"
+    if standing.caution:
+        yield f"  caution: {standing.caution}"
+    yield f"  retraining is {standing.due.sentence}"
+
+
+def standing_json(standing: Standing | None) -> dict[str, Any] | None:
+    """Return the same for a machine."""
+    if standing is None:
+        return None
+    told = {name: value for name, value in vars(standing).items() if name != "due"}
+    for name in ("since", "trained_as_of"):
+        told[name] = told[name] and told[name].isoformat()
+    return told | {"due": list(standing.due.fired), "not_due": list(standing.due.quiet)}
