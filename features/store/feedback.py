@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, func, select
 
 from features.agreement import Agreement
 from features.leads import Fault
-from features.store.keys import CHUNK, insert_new, keys_of, stay_unknown
+from features.store.bulk import Columns, insert_columns
+from features.store.keys import CHUNK, keys_of, stay_unknown
 from features.store.said import Said, fault_before, fault_of
 from features.store.tables import Disposition, Handoff, Waiting
 
@@ -68,10 +69,10 @@ def _keep(
     if rows:
         # In one order for all writers, so that none waits for another that waits for it.
         rows.sort(key=lambda row: (row["lead"], row["digest"]))
-        connection.execute(insert(Disposition), rows)
+        insert_columns(connection, Disposition, _columns(rows))
     if asides:
         asides.sort(key=lambda row: (row["lead_id"], row["digest"]))
-        connection.execute(insert(Waiting), asides)
+        insert_columns(connection, Waiting, _columns(asides))
     return results
 
 
@@ -97,7 +98,7 @@ def apply_waiting(connection: Connection, ids: Sequence[str]) -> int:
                 | {"agreement": row.agreement, "origin": row.origin, "received": row.received}
                 for item, row in due
             ]
-            connection.execute(insert_new(connection, Disposition), added)
+            insert_columns(connection, Disposition, _columns(added), if_absent=True)
             connection.execute(delete(Waiting).where(Waiting.key.in_([r.key for _, r in due])))
         applied += len(due)
     return applied
@@ -106,6 +107,10 @@ def apply_waiting(connection: Connection, ids: Sequence[str]) -> int:
 def waiting_count(connection: Connection) -> int:
     """Return how much feedback waits for its lead."""
     return connection.execute(select(func.count()).select_from(Waiting)).scalar_one()
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> Columns:
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _row(said: Said, key: int, digest: str) -> dict[str, Any]:
