@@ -124,8 +124,6 @@ def compare(
 
     home = open_home()
     groups = run(home, versions or [], top)
-    if not groups:
-        raise UsageError(f"no run in {home.root} yet; start with: leadq train EXPORT")
     for group in groups:
         out.print(runs_table(group), markup=False)
         say(*pair_lines(group))

@@ -222,7 +222,7 @@ def test_preset_best_tries_as_often_as_it_is_told_and_says_so(work: Path) -> Non
     words = ("--preset", "best", "--trials", "1", "--recipe", "logistic")
     done = run("train", "few.csv", *words, cwd=work)
 
-    assert re.search(r"  tried +1 sets of parameters tried", done.stdout)
+    assert re.search(r"  tried +1 set of parameters tried; log loss .* with it: ", done.stdout)
 
 
 def test_compare_shows_runs_and_promote_changes_the_champion(work: Path) -> None:

@@ -104,13 +104,16 @@ def compare(
 
     Raises:
         ModelError: when there is no such version.
-        UsageError: when the versions were judged on different leads, or `top` exceeds them.
+        UsageError: when no run was judged, when the versions were judged on different leads, or
+            `top` exceeds them.
 
     """
     client = connect(home)
-    rows = _rows(client)
+    rows, unjudged = _rows(client)
+    if not rows:
+        raise UsageError(_nothing(home, unjudged))
     if versions:
-        rows = _named(rows, versions)
+        rows = _named(rows, versions, unjudged)
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.judged_on, []).append(row)
@@ -119,19 +122,38 @@ def compare(
     return [_group(client, group, top, seed) for group in groups.values()]
 
 
-def _rows(client: MlflowClient) -> list[Row]:
-    """Return the trainings, newest first; the trials within them carry no digest of leads."""
+def _rows(client: MlflowClient) -> tuple[list[Row], list[str]]:
+    """Return the judged trainings, newest first, and the versions of those not judged."""
     experiment = client.get_experiment_by_name(EXPERIMENT)
     if experiment is None:
-        return []
+        return [], []
     versions = {v.run_id: v.version for v in client.search_model_versions(f"name = '{MODEL}'")}
     champion = champion_version(client)
     runs = client.search_runs(
         [experiment.experiment_id],
-        "attributes.status = 'FINISHED' and tags.judged_on != ''",
+        # The trials within a training carry no digest of leads.
+        "attributes.status = 'FINISHED' and tags.data != ''",
         max_results=1000,
     )
-    return [_row(run, versions.get(run.info.run_id), champion) for run in runs]
+    judged = [run for run in runs if "judged_on" in run.data.tags]
+    unjudged = [str(versions.get(run.info.run_id, "-")) for run in runs if run not in judged]
+    return [_row(run, versions.get(run.info.run_id), champion) for run in judged], unjudged
+
+
+_WHY_UNJUDGED = (
+    "their later leads, those that were to judge them, were all won or none of them was; bring an "
+    "export whose newest leads hold both outcomes, and train anew"
+)
+
+
+def _nothing(home: Home, unjudged: list[str]) -> str:
+    if not unjudged:
+        return f"no run in {home.root} yet; start with: leadq train EXPORT"
+    runs = "the one run" if len(unjudged) == 1 else f"all {len(unjudged):,} runs"
+    return (
+        f"nothing can be compared: {runs} in {home.root} could not be judged (version "
+        f"{', '.join(sorted(unjudged))}): {_WHY_UNJUDGED}"
+    )
 
 
 def _row(run: Any, version: Any | None, champion: Any | None) -> Row:
@@ -150,9 +172,11 @@ def _row(run: Any, version: Any | None, champion: Any | None) -> Row:
     )
 
 
-def _named(rows: list[Row], versions: Sequence[str]) -> list[Row]:
+def _named(rows: list[Row], versions: Sequence[str], unjudged: list[str]) -> list[Row]:
     by_version = {row.version: row for row in rows if row.version is not None}
     for version in versions:
+        if version in unjudged:
+            raise UsageError(f"version {version} could not be judged: {_WHY_UNJUDGED}")
         if version not in by_version:
             known = ", ".join(sorted(by_version, key=int))
             raise ModelError(f"no version {version!r} of the model; there are: {known or 'none'}")

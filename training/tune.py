@@ -216,8 +216,10 @@ def _told(tried: list[FrozenTrial], search: _Search, joins: bool) -> str:
             f"the time was too short to try one set of parameters ({len(tried)} begun): the "
             "default members, each shape grown three times; give more seconds"
         )
-    count = f"{len(tried)} sets of parameters tried, {len(losses)} of them on all folds"
+    sets, best = ("1 set", "it") if len(tried) == 1 else (f"{len(tried)} sets", "the best of them")
+    whole = "" if len(losses) == len(tried) else f", {len(losses)} of them on all folds"
+    count = f"{sets} of parameters tried{whole}"
     ended = ", until nothing better came" if search.stale else ""
     verdict = "it joins the blend" if joins else "chance could have given that, so it stays out"
-    found = f"{search.without:.4f} without, {min(losses):.4f} with the best of them"
+    found = f"{search.without:.4f} without, {min(losses):.4f} with {best}"
     return f"{count}{ended}; log loss out of fold {found}: {verdict}"

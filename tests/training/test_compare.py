@@ -57,6 +57,13 @@ def record(name: str, said: Vector, judged_on: str = "a" * 32, keeps: bool = Tru
     )  # fmt: skip
 
 
+def unjudged() -> Record:
+    """A run whose later leads had one outcome."""
+    judged = record("unjudged", KNOWING, keeps=False)
+    tags = {name: tag for name, tag in judged.tags.items() if "judged" not in name}
+    return dataclasses.replace(judged, metrics={}, tags=tags)
+
+
 @pytest.fixture(scope="module")
 def artefact(three_runs: Home) -> Artefact:
     """A small model; what it would say is of no matter here."""
@@ -65,7 +72,7 @@ def artefact(three_runs: Home) -> Artefact:
 
 @pytest.fixture(scope="module")
 def home(artefact: Artefact, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Versions 1 to 5 on the same leads, the first champion; version 6 on other leads."""
+    """Versions 1 to 5 on the same leads, the first champion; 6 on other leads; 7 not judged."""
     home = home_at(tmp_path_factory.mktemp("compare"))
     for made in (
         record("blind", BLIND),
@@ -74,6 +81,7 @@ def home(artefact: Artefact, tmp_path_factory: pytest.TempPathFactory) -> Home:
         record("knowing", KNOWING),
         record("old", KNOWING, keeps=False),
         record("elsewhere", KNOWING, judged_on="b" * 32),
+        unjudged(),
     ):
         register(home, artefact, made, promote=False)
     return home
@@ -243,7 +251,23 @@ def test_what_a_run_said_can_be_loaded_where_it_was_kept(home: Home, group: Grou
 
 
 def test_a_home_without_runs_has_nothing_to_compare(tmp_path: Path) -> None:
-    assert compare(home_at(tmp_path)) == []
+    with pytest.raises(UsageError, match=f"no run in {tmp_path} yet; start with: leadq train"):
+        compare(home_at(tmp_path))
+
+
+def test_a_home_with_unjudged_runs_alone_says_that_and_why(
+    artefact: Artefact, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        register(home_at(tmp_path), artefact, unjudged(), promote=False)
+
+    with pytest.raises(UsageError, match=r"all 2 runs in .* could not be judged \(version 1, 2\)"):
+        compare(home_at(tmp_path))
+
+
+def test_a_version_that_was_not_judged_is_named_with_the_reason(home: Home) -> None:
+    with pytest.raises(UsageError, match=r"version 7 could not be judged: .* all won or none"):
+        compare(home, ["1", "7"])
 
 
 def test_homes_never_meet(home: Home, three_runs: Home) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from features.errors import UsageError
 from features.home import Home
 from serving.registry import connect
 from tests.conftest import home_at
@@ -108,4 +109,5 @@ def test_where_nothing_could_be_judged_the_page_says_that_alone(
 
 
 def test_such_a_run_is_compared_with_no_other(unjudged: tuple[Home, Training]) -> None:
-    assert compare(unjudged[0]) == []
+    with pytest.raises(UsageError, match=r"the one run in .* could not be judged \(version 1\)"):
+        compare(unjudged[0])
