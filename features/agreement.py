@@ -44,6 +44,7 @@ __all__ = [
     "LearningRules",
     "PointsRule",
     "Rule",
+    "faults",
     "from_dict",
     "load",
     "parse",
@@ -91,7 +92,7 @@ def from_dict(content: dict[str, object], file: str = "agreement.toml") -> Agree
     try:
         return Agreement.model_validate(content)
     except ValidationError as error:
-        raise AgreementError("\n".join(_faults(error, file))) from None
+        raise AgreementError("\n".join(faults(error, file))) from None
 
 
 def _check_format(content: dict[str, object], file: str) -> None:
@@ -102,7 +103,8 @@ def _check_format(content: dict[str, object], file: str) -> None:
         )
 
 
-def _faults(error: ValidationError, file: str) -> Iterator[str]:
+def faults(error: ValidationError, file: str) -> Iterator[str]:
+    """Name each fault by its key, with the cure and what was found."""
     for fault in error.errors(include_url=False):
         key = ".".join(str(part) for part in fault["loc"]) or "the agreement"
         shown = "" if isinstance(fault["input"], dict) else f" (found {fault['input']!r})"

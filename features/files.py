@@ -209,7 +209,8 @@ class _Csv:
         if not is_text(first[1]):
             raise FileError(
                 f"{path}: the header is not text in {self._encoding}: not a table, or one in "
-                "another encoding; then say export.encoding in the agreement"
+                "another encoding; then say it: export.encoding in the agreement, --encoding "
+                "to leadq init"
             )
         self.columns = _checked_header(path, first[1])
         self.files: tuple[str, ...] = (path.name,)
@@ -270,7 +271,9 @@ def _lines(file: TextIO, path: Path) -> Iterator[str]:
                 )
             yield _first_line(line) if number == 1 else line
     except UnicodeError as error:
-        raise FileError(f"{path}: near line {number + 1}: {error}; mend export.encoding") from error
+        raise FileError(
+            f"{path}: near line {number + 1}: {error}; mend export.encoding, or --encoding"
+        ) from error
 
 
 def _first_line(line: str) -> str:
@@ -336,6 +339,7 @@ def _checked_header(path: Path, names: list[str]) -> tuple[str, ...]:
     if len(columns) < 2:
         raise FileError(
             f"{path}: only one column found ({''.join(columns)[:60]!r}); "
-            "is it a table? if so, say export.delimiter in the agreement"
+            "is it a table? if so, say what delimits its fields: export.delimiter in the "
+            "agreement, --delimiter to leadq init"
         )
     return columns

@@ -45,6 +45,12 @@ def init(
     closed: Annotated[str | None, typer.Option(help="When the outcome became known.")] = None,
     won: Annotated[list[str] | None, typer.Option(help="An outcome that means won.")] = None,
     lost: Annotated[list[str] | None, typer.Option(help="An outcome that means lost.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="What stands between fields, if it is not found out.")
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="How the file's text is encoded, such as cp1252.")
+    ] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Never use this field.")] = None,
     include: Annotated[list[str] | None, typer.Option(help="This field is honest: use it.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an agreement.")] = False,
@@ -60,7 +66,11 @@ def init(
 
     if output.exists() and not force:
         raise UsageError(f"{output} exists; overwrite it with --force, or write elsewhere with -o")
-    told = Told(id_, created, outcome, closed, won or (), lost or (), exclude or (), include or ())
+    told = Told(
+        id_, created, outcome, closed, won or (), lost or (), exclude or (), include or (),
+        # A shell gives a tab that is written \t as two characters.
+        delimiter="\t" if delimiter == r"\t" else delimiter, encoding=encoding,
+    )  # fmt: skip
     with working("reading the export"):
         proposal = propose(export, told)
     if sys.stdin.isatty() and not yes:

@@ -155,6 +155,26 @@ def test_init_takes_what_it_is_told(work: Path) -> None:
     assert "call_minutes" not in last_json(done)["undecided"]
 
 
+def test_init_writes_what_it_was_told_of_the_file_into_the_agreement(
+    work: Path, tmp_path: Path
+) -> None:
+    export = (work / "crm" / "export.csv").read_text().replace(",", "\t")
+    (tmp_path / "tabs.csv").write_text(export, encoding="cp1252", errors="replace")
+
+    words = ("--yes", "--delimiter", r"\t", "--encoding", "cp1252")
+    run("init", "tabs.csv", *words, cwd=tmp_path)
+
+    text = (tmp_path / "agreement.toml").read_text()
+    assert 'delimiter = "\\t"\nencoding = "cp1252"\n' in text
+
+
+def test_an_encoding_that_is_none_is_refused_with_the_cure(work: Path) -> None:
+    words = ("-o", "none.toml", "--yes", "--encoding", "klingon")
+    refused = run("init", "crm/export.csv", *words, cwd=work, code=2)
+
+    assert "encoding: is no text encoding; say one such as utf-8" in refused.stderr
+
+
 def test_a_question_is_asked_only_at_a_terminal(work: Path) -> None:
     done = run("init", "crm/export.csv", "-o", "asked.toml", cwd=work)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from features.agreement import Agreement, Export, FieldUse, Grades, from_dict
-from features.cells import Cell, key_of, missing_as_none
+from features.cells import Cell, key_of, missing_as_none, moment
 from features.errors import AgreementError
-from features.files import Reject, open_table
+from features.files import Reject, Table, open_table
 from features.leads import History, Intake, read_history
 from features.profile import Profile, find_day_first, find_decimal, profile
 from training.labels import Labelled, label, last_moment
@@ -61,13 +62,14 @@ def propose(path: Path, told: Told) -> Proposal:
         AgreementError: when a named column is not there, or id or outcome cannot be found.
 
     """
-    table = open_table(path)
+    written = told.export()
+    table = open_table(path, written)
     unknown = [name for name in told.named_columns() if name not in table.columns]
     if unknown:
         raise AgreementError(
             f"{path}: no column {', '.join(unknown)}; it has: {', '.join(table.columns)}"
         )
-    raw = _read_cells(path)
+    raw = _read_cells(path, table)
     missing = _placeholders(raw)
     reading = missing_as_none(missing)
     cells = {name: [reading(cell) for cell in column] for name, column in raw.items()}
@@ -75,13 +77,15 @@ def propose(path: Path, told: Told) -> Proposal:
     day_first, day_note = _day_first(cells)
     profiles = {n: profile(n, column, decimal, day_first) for n, column in cells.items()}
     roles = find_roles(profiles, cells, told)
-    export = Export(decimal=decimal, day_first=day_first, missing=missing)  # type: ignore[arg-type]
+    export = written.model_copy(
+        update={"decimal": decimal, "day_first": day_first, "missing": missing}
+    )
     draft = _draft(path, roles, export, _uses(profiles, roles, told))
-    return _completed(path, draft, roles, told, day_note)
+    one_day = _one_day(cells, roles.columns.created, day_first)
+    return _completed(path, draft, roles, told, {"day_first": day_note, "created": one_day})
 
 
-def _read_cells(path: Path) -> dict[str, list[Cell]]:
-    table = open_table(path)
+def _read_cells(path: Path, table: Table) -> dict[str, list[Cell]]:
     rejects: list[Reject] = []
     columns: dict[str, list[Cell]] = {name: [] for name in table.columns}
     for chunk in table.chunks(rejects.append):
@@ -108,6 +112,23 @@ def _day_first(columns: dict[str, list[Cell]]) -> tuple[bool, str]:
     if True in answers:
         return True, "dates are written day first"
     return False, "dates are written month first" if answers else ""
+
+
+def _one_day(columns: dict[str, list[Cell]], created: str | None, day_first: bool) -> str:
+    """Say so where all leads carry one creation day; empty otherwise."""
+    days = set()
+    for cell in dict.fromkeys(columns.get(created or "", [])):
+        with suppress(ValueError):
+            days |= {moment(cell, day_first).date()} if cell is not None else set()
+        if len(days) > 1:
+            return ""
+    if not days:
+        return ""
+    return (
+        f"all leads carry one creation day, {days.pop()} ({created!r}): no order in time can be "
+        "learned from it. If they were only copied into the CRM on that day, name the true "
+        f"creation time with --created, or leave this one out with --exclude {created!r}"
+    )
 
 
 def _uses(profiles: dict[str, Profile], roles: Roles, told: Told) -> dict[str, FieldUse]:
@@ -163,18 +184,21 @@ def _draft(path: Path, roles: Roles, export: Export, uses: dict[str, FieldUse]) 
     )
 
 
-def _completed(path: Path, draft: Agreement, roles: Roles, told: Told, day_note: str) -> Proposal:
+def _completed(
+    path: Path, draft: Agreement, roles: Roles, told: Told, notes: dict[str, str]
+) -> Proposal:
     intake = Intake()
-    history = read_history(open_table(path), draft, intake)
+    history = read_history(open_table(path, draft.export), draft, intake)
     horizon, horizon_note = _horizon(history, draft)
     draft = draft.model_copy(update={"horizon_days": horizon})
     labelled = label(history, draft)
     wins = int(labelled.labels.sum())
     if wins < 2 or wins > len(labelled.labels) - 2:
+        one_day = f"{notes['created']}; else " if notes["created"] else ""
         raise AgreementError(
             f"{path}: {len(labelled.labels)} leads have a known outcome and {wins} of them are "
-            f"won, read by {draft.columns.outcome!r}; name the outcome with --outcome, its values "
-            "with --won and --lost"
+            f"won, read by {draft.columns.outcome!r}; {one_day}name the outcome with --outcome, "
+            "its values with --won and --lost"
         )
     judged = {
         name: use
@@ -188,8 +212,9 @@ def _completed(path: Path, draft: Agreement, roles: Roles, told: Told, day_note:
     agreement = draft.model_copy(update={"fields": fields, "grades": grades, "bar": bar})
     points = propose_points(labelled, agreement)
     agreement = agreement.model_copy(update={"points": points})
-    notes = {"horizon_days": horizon_note, "day_first": day_note}
-    return Proposal(agreement, roles, findings, intake, labelled, notes)
+    return Proposal(
+        agreement, roles, findings, intake, labelled, {**notes, "horizon_days": horizon_note}
+    )
 
 
 def _horizon(history: History, draft: Agreement) -> tuple[int, str]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from textwrap import wrap
 
 from features.agreement import Agreement
 from features.leads import ROW_NUMBER
 from training.outcome_words import RESTRICTED_NAMES, spoken
 from training.propose import Proposal
 from training.roles import Roles
+
+_WIDE = 90
+"""Characters of a line of comment at most."""
 
 
 def render(proposal: Proposal) -> str:
@@ -29,7 +33,7 @@ def _lines(proposal: Proposal) -> Iterator[str]:
     yield "# A lead counts as won when it is won within so many days;"
     yield f"# {proposal.notes['horizon_days']}."
     yield f"horizon_days = {a.horizon_days}"
-    yield from _column_lines(a)
+    yield from _column_lines(a, proposal.notes["created"])
     yield from _export_lines(a, proposal.notes["day_first"])
     yield from _outcome_lines(a, proposal.roles)
     yield from _rule_lines(a, float(proposal.labelled.labels.mean()))
@@ -37,7 +41,7 @@ def _lines(proposal: Proposal) -> Iterator[str]:
     yield from _points_lines(a)
 
 
-def _column_lines(a: Agreement) -> Iterator[str]:
+def _column_lines(a: Agreement, one_day: str) -> Iterator[str]:
     yield "\n[columns]"
     for name, value in a.columns.model_dump().items():
         if value is not None:
@@ -45,6 +49,8 @@ def _column_lines(a: Agreement) -> Iterator[str]:
     if a.columns.id == ROW_NUMBER:
         yield "# DECIDE: no column has a value of its own for each lead: the row number stands in;"
         yield "# scores can then be joined to leads by position only. Add an id to the export."
+    if one_day:
+        yield from wrap(f"DECIDE: {one_day}.", _WIDE, initial_indent="# ", subsequent_indent="# ")
     if a.columns.serial:
         yield "# No creation time was found; this serial stands in for it: later leads have more."
     if a.order_column is None:
@@ -58,6 +64,9 @@ def _column_lines(a: Agreement) -> Iterator[str]:
 def _export_lines(a: Agreement, day_note: str) -> Iterator[str]:
     yield "\n[export]"
     yield "# Delimiter and encoding are found out for each file, unless said here."
+    for name in ("delimiter", "encoding"):
+        if (said := getattr(a.export, name)) is not None:
+            yield f"{name} = {_text(said)}"
     yield f"decimal = {_text(a.export.decimal)}"
     yield f"day_first = {str(a.export.day_first).lower()}" + (f"  # {day_note}" if day_note else "")
     yield "# Values that mean: nothing was chosen."

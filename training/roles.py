@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from features.agreement import DISPOSITIONS, Columns, Disposition
+from pydantic import ValidationError
+
+from features.agreement import DISPOSITIONS, Columns, Disposition, Export, faults
 from features.cells import Cell, key_of, moment, text_of
 from features.errors import AgreementError
 from features.leads import ROW_NUMBER
@@ -47,6 +49,21 @@ class Told:
     include: Sequence[str] = ()
     meanings: Mapping[str, Disposition] = field(default_factory=dict)
     """Further outcome values with their dispositions."""
+    delimiter: str | None = None
+    """What stands between the fields of the file; None: found out."""
+    encoding: str | None = None
+
+    def export(self) -> Export:
+        """How the file is written, as far as the user said.
+
+        Raises:
+            AgreementError: when it cannot be written so.
+
+        """
+        try:
+            return Export(delimiter=self.delimiter, encoding=self.encoding)
+        except ValidationError as error:
+            raise AgreementError("\n".join(faults(error, "what was said of the file"))) from None
 
     def outcome_meanings(self) -> dict[str, Disposition]:
         """Every outcome value the user gave a meaning."""

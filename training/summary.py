@@ -31,6 +31,8 @@ def proposal_lines(proposal: Proposal) -> Iterator[str]:
     for role, name in proposal.agreement.columns.model_dump().items():
         if name:
             yield f"  {role:<9} {name}"
+    if proposal.notes["created"]:
+        yield f"WARNING: {proposal.notes['created']}"
     won, total = int(proposal.labelled.labels.sum()), len(proposal.labelled.labels)
     yield f"  {total:,} leads have a known outcome, {won:,} of them won ({won / total:.1%})"
     for name, finding in proposal.findings.items():

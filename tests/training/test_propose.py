@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from features.errors import AgreementError, FileError
-from tests.training.firms import Enquiry, write_export
+from tests.training.firms import Enquiry, with_times, write_export
 from training.propose import Proposal, decide, propose
+from training.render import render
 from training.roles import Told
+from training.summary import proposal_lines
 
 LEAKS = {"Tags", "Lead Quality", "Lead Profile", "Last Activity", "Last Notable Activity"}
 SCORES = {
@@ -200,6 +202,55 @@ def test_an_export_without_a_win_says_how_to_name_one(tmp_path: Path) -> None:
 
     with pytest.raises(AgreementError, match="0 of them are won, read by 'status'; name the"):
         propose(path, Told(outcome="status", won=["Sold"]))
+
+
+def on_one_day(e: Enquiry) -> dict[str, object]:
+    """Leads that were copied from another CRM in one day, and closed days later."""
+    return with_times(e) | {
+        "created": f"2024-01-01 {e.number % 24:02}:00",
+        "closed": f"2024-01-{3 + 4 * (e.number % 7):02}" if e.closed else "",
+    }
+
+
+def test_leads_of_one_creation_day_are_said_to_tell_no_order(tmp_path: Path) -> None:
+    proposal = propose(write_export(tmp_path, on_one_day), Told())
+
+    told = "all leads carry one creation day, 2024-01-01 ('created'): no order in time"
+    assert any(line.startswith(f"WARNING: {told}") for line in proposal_lines(proposal))
+    assert f"# DECIDE: {told}" in render(proposal)
+
+
+def test_leads_of_two_days_are_not(tmp_path: Path) -> None:
+    def on_two_days(e: Enquiry) -> dict[str, object]:
+        return on_one_day(e) | {"created": f"2024-01-0{1 + e.number % 2}"}
+
+    proposal = propose(write_export(tmp_path, on_two_days), Told())
+
+    assert not any("one creation day" in line for line in proposal_lines(proposal))
+
+
+def test_one_creation_day_that_leaves_nothing_known_is_told_as_the_cause(tmp_path: Path) -> None:
+    def copied_now(e: Enquiry) -> dict[str, object]:
+        return on_one_day(e) | {"created": "2024-07-01"}
+
+    path = write_export(tmp_path, copied_now)
+
+    with pytest.raises(AgreementError, match="all leads carry one creation day, 2024-07-01"):
+        propose(path, Told())
+    assert propose(path, Told(exclude=["created"])).agreement.order_column is None
+
+
+def test_how_the_file_is_written_may_be_said_and_is_agreed(tmp_path: Path) -> None:
+    path = write_export(tmp_path, firm, delimiter="^", encoding="cp1250")
+
+    export = propose(path, Told(delimiter="^", encoding="cp1250")).agreement.export
+
+    assert (export.delimiter, export.encoding) == ("^", "cp1250")
+
+
+def test_a_file_cannot_be_delimited_by_more_than_one_character(tmp_path: Path) -> None:
+    with pytest.raises(AgreementError, match=r"delimiter: .* at most 1 character \(found ';;'\)"):
+        propose(write_export(tmp_path, firm), Told(delimiter=";;"))
 
 
 def test_a_file_with_a_header_only_is_no_export(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.agreement import FieldUse, PointsRule, parse
-from tests.training.firms import Enquiry, agreed, history, write_export
+from tests.training.firms import Enquiry, agreed, history, with_times, write_export
 from training.labels import label
 from training.propose import Proposal, propose
 from training.render import render
 from training.roles import Roles, Told
 
-NOTES = {"horizon_days": "the usual", "day_first": ""}
+NOTES = {"horizon_days": "the usual", "day_first": "", "created": ""}
 TOLD = history(["won", "lost"])
 ODD = [
     'say "hello"', "it's", "two\nlines", "tab\there", "a.b.c", "# no comment", "ключ", "日本語 🎉",
@@ -42,7 +42,8 @@ def proposal(name: str, value: str, undecided: str = "") -> Proposal:
     ]
     roles = Roles(agreement.columns, {}, {undecided: 12} if undecided else {})
     agreement = agreement.model_copy(update={"fields": fields, "points": points})
-    return Proposal(agreement, roles, {}, intake=None, labelled=label(TOLD, agreed()), notes=NOTES)  # type: ignore[arg-type]
+    notes = {**NOTES, "created": f"all leads carry one creation day ({name!r})"}
+    return Proposal(agreement, roles, {}, intake=None, labelled=label(TOLD, agreed()), notes=notes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("odd", ODD)
@@ -94,6 +95,13 @@ def test_an_outcome_that_nobody_could_map_is_marked() -> None:
     assert '#     "tbd"  (12 leads)' in text
 
 
+def test_what_was_said_of_the_file_reads_back_the_same(tmp_path: Path) -> None:
+    path = write_export(tmp_path, with_times, delimiter="\t", encoding="cp1250")
+    proposed = propose(path, Told(delimiter="\t", encoding="cp1250"))
+
+    assert parse(render(proposed)) == proposed.agreement
+
+
 def test_a_missing_id_is_marked(tmp_path: Path) -> None:
     def row(e: Enquiry) -> dict[str, object]:
         return {"source": e.source, "bought": "Y" if e.state == "won" else "N", "size": e.size}
@@ -115,7 +123,7 @@ def test_a_missing_closing_time_is_said(tmp_path: Path) -> None:
 
 def test_the_day_note_stands_beside_the_order_of_dates() -> None:
     noted = dataclasses.replace(
-        proposal("a", "b"), notes={"horizon_days": "the usual", "day_first": "written month first"}
+        proposal("a", "b"), notes={**NOTES, "day_first": "written month first"}
     )
 
     assert "day_first = false  # written month first" in render(noted)
