@@ -120,7 +120,7 @@ def open_store(url: str) -> Store:
         StoreError: when it cannot be reached, or was written by a newer leadq.
 
     """
-    engine = _engine(url)
+    engine = engine_of(url)
     with _told(engine):
         # Here, because Alembic is slow to import and needed once.
         from features.store.schema import upgrade
@@ -133,7 +133,13 @@ def open_store(url: str) -> Store:
     return Store(engine)
 
 
-def _engine(url: str) -> Engine:
+def engine_of(url: str) -> Engine:
+    """Return what connects to the database at an address; its schema is taken as it is.
+
+    Raises:
+        StoreError: when the address is none of SQLite or PostgreSQL.
+
+    """
     try:
         address = make_url(url)
     except ArgumentError:

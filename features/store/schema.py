@@ -37,7 +37,7 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
         with connection.begin():
             _locked(connection)
             current = _current(connection)
-            if current and current not in _known():
+            if current and current not in revisions():
                 raise StoreError(
                     f"the store has schema {current}, which this leadq does not know: a newer "
                     "one wrote it; install that, or set LEADQ_STORE__URL to another store"
@@ -56,8 +56,9 @@ def _current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _known() -> set[str]:
-    return {script.revision for script in _scripts().walk_revisions()}
+def revisions() -> list[str]:
+    """Return the names of all schemas there have been, the oldest first."""
+    return [script.revision for script in _scripts().walk_revisions()][::-1]
 
 
 def _scripts() -> ScriptDirectory:
