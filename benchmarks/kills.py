@@ -1,6 +1,7 @@
 """Kill leadq at random moments, and count what is left: nothing that was told may be lost.
 
     python -m benchmarks.kills --times 200 --what feedback
+    python -m benchmarks.kills --times 200 --what retrain
 
 Each time a file of feedback is given to `leadq feedback`, which is killed (SIGKILL) at a random
 moment. What it had told to be done must be there, in whole chunks; the same file given again must
@@ -27,6 +28,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
+from benchmarks.kill_retrain import Left, kill_retrain
 from features.agreement import Agreement, parse
 from features.files import open_table
 from features.leads import admit
@@ -150,7 +152,11 @@ def _again(store: Store, file: Path, agreed: Agreement) -> int:
     return take_feedback(store, table, agreed, NOW, lambda _: None).stored
 
 
-KILLING: dict[str, Callable[[str, Path, int, int, int], Kills]] = {"feedback": kill_feedback}
+KILLING: dict[str, Callable[[str, Path, int, int, int], Kills | Left]] = {
+    "feedback": kill_feedback,
+    "retrain": kill_retrain,
+}
+_ROWS = {"feedback": 4 * CHUNK, "retrain": 1200}
 
 
 @contextmanager
@@ -169,14 +175,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--what", choices=sorted(KILLING), default="feedback")
-    parser.add_argument("--rows", type=int, default=4 * CHUNK)
+    parser.add_argument("--rows", type=int)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
-    faults = 0
+    rows, faults = asked.rows or _ROWS[asked.what], 0
     for kind in ("sqlite", "postgresql"):
         with tempfile.TemporaryDirectory() as folder, stores(kind, Path(folder)) as url:
             kill = KILLING[asked.what]
-            found = kill(url, Path(folder), asked.times, asked.rows, asked.seed)
+            found = kill(url, Path(folder), asked.times, rows, asked.seed)
         print(json.dumps({"store": kind, "what": asked.what, "times": asked.times, **vars(found)}))
         faults += found.faults
     sys.exit(faults > 0)

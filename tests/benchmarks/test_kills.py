@@ -1,11 +1,15 @@
-"""Killed at any moment, `leadq feedback` loses nothing that it told to be done."""
+"""Killed at any moment, leadq loses nothing that it told, and leaves no half of a champion."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from benchmarks.kills import kill_feedback
 from features.store.keys import CHUNK
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_word_is_there_once_after_kills_and_a_second_run(
@@ -15,3 +19,20 @@ def test_every_word_is_there_once_after_kills_and_a_second_run(
 
     assert found.killed >= 1
     assert found.faults == 0
+
+
+_KILL = """
+import sys
+from pathlib import Path
+from benchmarks.kill_retrain import kill_retrain
+folder = Path(sys.argv[1])
+print(kill_retrain(f"sqlite:///{folder / 'store.db'}", folder, times=1, leads=500, seed=1).faults)
+"""
+
+
+def test_a_killed_retraining_leaves_a_whole_champion_and_a_lease_that_ends(tmp_path: Path) -> None:
+    # In a process that has trained nothing: one that runs LightGBM's threads cannot be forked.
+    command = [sys.executable, "-c", _KILL, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+    assert done.stdout == "0\n", done.stderr
