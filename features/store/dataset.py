@@ -31,7 +31,7 @@ from features.cells import Cell, number
 from features.coded import CodedCells, coded, each, joined
 from features.leads import PROPENSITY, History, Leads, admit
 from features.store.entries import NO_FIELDS
-from features.store.states import DECISIONS, PRECEDENCE
+from features.store.states import DECISIONS, PRECEDENCE, answers
 from features.store.tables import Disposition as Word
 from features.store.tables import Handoff, Lead, Score, Snapshot
 
@@ -107,9 +107,15 @@ def _chances(connection: Connection, first: int, last: int, moment: datetime) ->
         starts = handed.get(key) or fresh.get(key, [])[:1]
         for i, (_, at, told) in enumerate(starts):
             fields = told if told != NO_FIELDS else _known_at(at, fresh.get(key, ()))
-            end = starts[i + 1].at if i + 1 < len(starts) else moment
-            said = [w for w in words.get(key, ()) if w.at < end and (not i or w.at >= at)]
-            lanes = [score for score in drawn.get(key, ()) if score.at <= at or not i]
+            later = [start.at for start in starts[i + 1 : i + 2]]
+            said = [
+                word
+                for word in words.get(key, ())
+                if (not i or answers(word.at, at)) and not any(answers(word.at, n) for n in later)
+            ]
+            before = starts[i - 1].at if i else datetime.min
+            until = at if i or handed.get(key) else moment
+            lanes = [score for score in drawn.get(key, ()) if before < score.at <= until]
             yield _Chance(
                 id_,
                 at if i else created or at,

@@ -8,7 +8,7 @@ from datetime import datetime
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, select, update
 
 from features.agreement import Agreement
 from features.cells import Cell, text_of
@@ -160,16 +160,21 @@ def _snapshots(
 
 
 def _last_snapshots(connection: Connection, keys: list[int]) -> dict[int, tuple[int, str]]:
-    newest = (
-        select(Snapshot.lead, func.max(Snapshot.key).label("key"))
-        .where(among(connection, Snapshot.lead, keys))
-        .group_by(Snapshot.lead)
-        .subquery()
-    )
-    rows = select(Snapshot.lead, Snapshot.key, Snapshot.digest).join(
-        newest, Snapshot.key == newest.c.key
-    )
+    newest = newest_snapshots(among(connection, Snapshot.lead, keys))
+    rows = select(Snapshot.lead, Snapshot.key, Snapshot.digest).where(Snapshot.key.in_(newest))
     return {lead: (key, digest) for lead, key, digest in connection.execute(rows).all()}
+
+
+def newest_snapshots(*which: ColumnElement[bool]) -> Select[tuple[int]]:
+    """Select the key of each lead's newest snapshot, among those for which all conditions hold.
+
+    The newest is the one that tells of the latest moment: a hand-off may be told late.
+    """
+    newest = func.row_number().over(
+        partition_by=Snapshot.lead, order_by=(Snapshot.at.desc(), Snapshot.key.desc())
+    )
+    ranked = select(Snapshot.key, newest.label("place")).where(*which).subquery()
+    return select(ranked.c.key).where(ranked.c.place == 1)
 
 
 def _fields(leads: Leads, agreement: Agreement) -> list[str]:

@@ -5,17 +5,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
 from features.sections import STEPS
-from features.store.states import DECISIONS, words
+from features.store.said import GRACE
+from features.store.states import DECISIONS, answers, words
 from features.store.tables import Disposition, Handoff, Lead, Score
-
-_GRACE = timedelta(days=1)
-"""A word whose date has no hour may lie up to a day before the hand-off it answers."""
 
 
 class Passed(NamedTuple):
@@ -58,10 +56,15 @@ def _passed(
     said: Sequence[tuple[datetime, str]],
 ) -> Passed:
     place = bisect_left(handoffs, at) + 1
-    until = handoffs[place] - _GRACE if place < len(handoffs) else datetime.max
-    own = [(max(when, at), code) for when, code in said if at - _GRACE <= when < until]
-    answers = [when for when, code in own if code not in STEPS and code != "open"]
-    return Passed(at, team, own[0][0] if own else None, answers[0] if answers else None)
+    later = handoffs[place : place + 1]
+    own = [
+        (max(when, at), code)
+        for when, code in said
+        if (answers(when, at) or (place == 1 and when >= at - GRACE))
+        and not any(answers(when, following) for following in later)
+    ]
+    ends = [when for when, code in own if code not in STEPS and code != "open"]
+    return Passed(at, team, own[0][0] if own else None, ends[0] if ends else None)
 
 
 def lost_reasons(

@@ -12,9 +12,10 @@ from sqlalchemy import Connection, and_, func, select
 from features.agreement import Agreement
 from features.cells import Cell
 from features.sections import Recycle
-from features.store.entries import NO_FIELDS, fields_of
+from features.store.bulk import among
+from features.store.entries import NO_FIELDS, fields_of, newest_snapshots
 from features.store.keys import CHUNK
-from features.store.states import RECYCLED, handed, steps, words
+from features.store.states import RECYCLED, answers, handed, steps, words
 from features.store.tables import Disposition, Handoff, Lead, Snapshot
 
 
@@ -80,19 +81,20 @@ def recycled(
     word, step, hand = words(as_of), steps(as_of), handed(as_of)
     rows = connection.execute(
         select(Lead.key, Lead.id, Lead.campaign, word.c.code, word.c.at, word.c.reason)
-        .add_columns(word.c.return_on)
+        .add_columns(word.c.return_on, hand.c.last)
         .join(word, word.c.lead == Lead.key)
         .outerjoin(step, step.c.lead == Lead.key)
         .outerjoin(hand, hand.c.lead == Lead.key)
         .where(
+            Lead.erased.is_(None),
             word.c.code.in_(RECYCLED),
             func.coalesce(step.c.at <= word.c.at, True),
-            func.coalesce(hand.c.last <= word.c.at, True),
         )
     ).all()
     found = [
         (due, row)
         for row in rows
+        if row.last is None or answers(row.at, row.last)
         if (due := due_on(row.code, row.at.date(), row.return_on, agreement.recycle)) <= until
     ]
     found.sort(key=lambda pair: (pair[0], pair[1].id))
@@ -120,13 +122,9 @@ def latest_fields(connection: Connection, keys: Sequence[int]) -> dict[int, dict
     """Return what is known of leads by their newest snapshot that tells anything."""
     found: dict[int, dict[str, Cell]] = {}
     for start in range(0, len(keys), CHUNK):
-        newest = (
-            select(Snapshot.lead, func.max(Snapshot.key).label("key"))
-            .where(Snapshot.lead.in_(keys[start : start + CHUNK]), Snapshot.fields != NO_FIELDS)
-            .group_by(Snapshot.lead)
-            .subquery()
-        )
-        rows = select(Snapshot.lead, Snapshot.fields).join(newest, Snapshot.key == newest.c.key)
+        told = among(connection, Snapshot.lead, keys[start : start + CHUNK])
+        newest = newest_snapshots(told, Snapshot.fields != NO_FIELDS)
+        rows = select(Snapshot.lead, Snapshot.fields).where(Snapshot.key.in_(newest))
         found |= {lead: fields_of(text) for lead, text in connection.execute(rows)}
     return found
 

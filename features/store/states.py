@@ -7,7 +7,7 @@ never undo a decision: a call after the sale does not make a customer a lead aga
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, time
 
 from sqlalchemy import Subquery, case, func, select
 
@@ -23,6 +23,15 @@ PRECEDENCE = {
     )
 }
 """Every disposition; of two of the same moment the one with the greater number counts."""
+
+
+def answers(word: datetime, handoff: datetime) -> bool:
+    """Whether a word was said of a lead after it was handed over.
+
+    A word at midnight is one of which only the day was told; it answers the hand-offs of its day.
+    """
+    told_by_day = word.time() == time.min and word.date() == handoff.date()
+    return word >= handoff or told_by_day
 
 
 def words(as_of: datetime) -> Subquery:

@@ -143,6 +143,24 @@ def test_the_chance_of_the_queue_stands_beside_the_lead(store: Store) -> None:
     assert list(read(store).leads.column(PROPENSITY)) == [0.05, 1.0]
 
 
+def test_each_hand_off_has_the_chance_by_which_the_queue_drew_it(store: Store) -> None:
+    for days, lane, chance in ((0, "model", 1.0), (90, "exploration", 0.05)):
+        at = MONDAY + timedelta(days=days)
+        given = Given("1", [0.1], ["D"], lane=[lane], propensity=[chance])
+        keep_scores(store, some_leads("a"), given, agreed(), at)
+        hand(store, "a", at=at)
+    hand(store, "a", at=MONDAY + timedelta(days=100))
+    assert list(read(store).leads.column(PROPENSITY)) == [1.0, 0.05, 1.0]
+
+
+def test_a_day_without_its_hour_belongs_to_the_hand_off_of_that_day(store: Store) -> None:
+    again = MONDAY + timedelta(days=90)
+    hand(store, "a")
+    hand(store, "a", at=again)
+    say(store, Said("a", "lost", again.replace(hour=0)))
+    assert read(store).dispositions == ["open", "lost"]
+
+
 def test_leads_of_other_columns_are_read_together(store: Store, monkeypatch: Any) -> None:
     monkeypatch.setattr("features.store.dataset._CHUNK", 1)
     keep_export(store, an_export(["open"], old="x"), agreed(), NOW)

@@ -56,6 +56,13 @@ def test_a_date_without_its_hour_counts_from_the_hand_off(store: Store) -> None:
     assert _passed(store)[0].answered == MONDAY
 
 
+def test_a_word_with_its_hour_is_of_the_hand_off_before_it(store: Store) -> None:
+    hand(store, "a")
+    hand(store, "a", at=MONDAY + DAY)
+    say(store, Said("a", "unreachable", MONDAY + HOUR))
+    assert [row.answered for row in _passed(store)] == [MONDAY + HOUR, None]
+
+
 def test_reasons_are_counted_by_code_as_they_now_stand(store: Store) -> None:
     hand(store, "a", "b", "c", "d")
     say(store, lost("a", reason="Too small"), lost("b", reason=" too small "), lost("c"))

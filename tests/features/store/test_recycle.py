@@ -8,6 +8,7 @@ import pytest
 
 from features.sections import Recycle
 from features.store.database import Store
+from features.store.erasure import erase
 from features.store.recycle import Recycled, due_on, recycled
 from features.store.said import Said
 from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say
@@ -76,3 +77,28 @@ def test_the_order_in_which_words_arrive_changes_nothing(store: Store) -> None:
     say(store, Said("a", "not_ready", MONDAY), Said("a", "in_contract", MONDAY))
     say(store, Said("b", "in_contract", MONDAY), Said("b", "not_ready", MONDAY))
     assert [lead.code for lead in _listed(store, NOW.date())] == ["in_contract", "in_contract"]
+
+
+def test_an_erased_lead_does_not_come_back(store: Store) -> None:
+    hand(store, "a", "b")
+    say(store, Said("a", "unreachable", MONDAY), Said("b", "unreachable", MONDAY))
+    erase(store, "a", "dpo", NOW)
+    assert [lead.id for lead in _listed(store, NOW.date())] == ["b"]
+
+
+def test_a_word_of_which_only_the_day_is_told_answers_the_hand_off_of_that_day(
+    store: Store,
+) -> None:
+    hand(store, "day", "hour")
+    say(store, Said("day", "unreachable", MONDAY.replace(hour=0)))
+    say(store, Said("hour", "unreachable", MONDAY.replace(hour=8)))
+    assert [lead.id for lead in _listed(store, NOW.date())] == ["day"]
+
+
+def test_what_is_known_of_a_lead_is_of_the_latest_moment_whatever_was_told_last(
+    store: Store,
+) -> None:
+    hand(store, "a", at=MONDAY + 5 * DAY, visits="9")
+    hand(store, "a", at=MONDAY, visits="1")
+    say(store, Said("a", "unreachable", MONDAY + 6 * DAY))
+    assert [lead.fields["visits"] for lead in _listed(store, NOW.date())] == ["9"]
