@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.errors import UsageError
-from features.spreadsheet import csv_text
 from leadq.common import (
     DEFAULT_AGREEMENT,
     AgreementFile,
@@ -44,6 +43,7 @@ def queue(
     as_json: AsJson = False,
 ) -> None:
     """Choose today's calls: the leads that bring most, and a few by lot to learn from."""
+    from features.spreadsheet import csv_text
     from features.store.queue import called_on, waiting
     from serving import today
     from serving.registry import load_champion
@@ -77,6 +77,7 @@ def recycle(
 ) -> None:
     """List the leads whose time has come again, each with a fresh score."""
     from features.errors import ModelError
+    from features.spreadsheet import csv_text
     from features.store.recycle import recycled
     from serving.recycled import COLUMNS, recycled_lines, rows, with_scores
     from serving.registry import load_champion

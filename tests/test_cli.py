@@ -87,12 +87,14 @@ def test_the_installed_command_is_the_same_program() -> None:
     assert installed.load() is leadq.main
 
 
-def test_no_library_of_a_command_is_loaded_before_the_command_runs() -> None:
-    names = "import leadq, sys; print(*{name.partition('.')[0] for name in sys.modules})"
-
+def test_no_room_and_no_library_of_a_command_is_loaded_before_it_runs() -> None:
+    names = "import leadq, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", names], capture_output=True, text=True, check=True)
 
-    assert not {"numpy", "pydantic", "mlflow", "serving", "training"} & set(done.stdout.split())
+    loaded = done.stdout.split()
+    assert not {"numpy", "pydantic", "mlflow", "sqlalchemy", "dateutil"} & set(loaded)
+    of_the_rooms = [n for n in loaded if n.startswith(("features.", "serving", "training"))]
+    assert of_the_rooms == ["features.errors"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
