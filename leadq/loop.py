@@ -144,12 +144,11 @@ def erase(
     home, moment = open_home(), now()
     with working("erasing") as progress, open_the_store(home) as store:
         ids = [lead] if lead is not None else _expired(store, read_agreement(agreement), moment)
-        done = 0
-        for id_ in ids:
-            found = erasure.erase(store, id_, who, moment)
-            scrubbed = erasure.scrub(home.folder("rejects"), id_)
-            done += found is not None or bool(scrubbed)
-            progress(f"erased {done:,} of {len(ids):,} leads")
+        # First, because what is erased from the store is not found among the expired any more.
+        scrubbed = erasure.scrub(home.folder("rejects"), ids)
+        step = f"of {len(ids):,} leads"
+        erased = erasure.erase(store, ids, who, moment, lambda n: progress(f"{n:,} {step}"))
+    done = len(erased) or min(scrubbed, 1)
     if lead is not None and not done:
         raise UsageError(f"{lead}: nothing is known of such a lead")
     say(f"erased the data of {done:,} lead{'' if done == 1 else 's'}; the counts stay")

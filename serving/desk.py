@@ -101,9 +101,9 @@ def add_desk(
     )
     async def erase_lead(lead: str) -> None:
         """Erase a lead's data from everything that is kept; the counts stay."""
-        found = await store.use(lambda opened: erasure.erase(opened, lead, "rest", _now()))
-        removed = await run_in_threadpool(erasure.scrub, rejects, lead)
-        if found is None and not removed:
+        removed = await run_in_threadpool(erasure.scrub, rejects, [lead])
+        erased = await store.use(lambda opened: erasure.erase(opened, [lead], "rest", _now()))
+        if not erased and not removed:
             raise HTTPException(404, "nothing is known of such a lead")
 
 

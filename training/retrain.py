@@ -17,10 +17,11 @@ from typing import Any, Literal
 from features.agreement import Agreement
 from features.home import Home
 from features.leads import History, Intake
+from features.store.audit import audit
 from features.store.database import Store
 from features.store.dataset import training_set
 from features.store.jobs import Clock, Lease, lease
-from features.store.promotions import Champion, audit
+from features.store.promotions import Champion
 from serving.registry import LoadedModel, load_champion
 from serving.scorer import Scorer
 from training.due import Due, due, trained_as_of

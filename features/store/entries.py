@@ -16,7 +16,7 @@ from features.coded import coded, each
 from features.leads import Leads
 from features.store.bulk import Columns, among, insert_columns, new_keys
 from features.store.feedback import apply_waiting
-from features.store.keys import arrive, keys_of
+from features.store.keys import arrive, keys_of, stay_named
 from features.store.tables import Lead, Snapshot
 from features.store.texts import MAX_NAME, digest_of, storable
 
@@ -57,6 +57,7 @@ def enter(
         now: when this is written down.
 
     """
+    stay_named(connection)
     keys: list[int] = []
     snapshots: list[int] = []
     for start, part in _parts(leads):

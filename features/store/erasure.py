@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
+import re
 import secrets
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, String, cast, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, String, cast, delete, func, literal, select, union_all, update
 
+from features.files import Reject
+from features.store.audit import audit
 from features.store.database import Store
 from features.store.entries import NO_FIELDS
+from features.store.keys import forget
 from features.store.tables import (
-    Audit,
     Disposition,
     Handoff,
     Lead,
@@ -38,19 +43,36 @@ class Erased:
     waiting: int
 
 
-def erase(store: Store, id_: str, who: str, now: datetime) -> Erased | None:
-    """Erase a lead's data and return how much that was, or None where nothing is known of it.
+def erase(
+    store: Store,
+    ids: Sequence[str],
+    who: str,
+    now: datetime,
+    progress: Callable[[int], None] = lambda _: None,
+) -> dict[str, Erased]:
+    """Erase leads' data; return how much that was of each of which anything was known.
 
-    The lead keeps its campaign, its moments, scores and dispositions under a name that leads
+    A lead keeps its campaign, its moments, scores and dispositions under a name that leads
     nowhere; its fields, its id, reasons and authors are gone. It teaches no model any more.
+
+    Raises:
+        StoreError: when the store cannot be reached, or the disk still holds what was deleted;
+            the same call again clears it.
+
     """
-    done = store.write(lambda connection: _erase(connection, id_, who, now))
-    if done is not None:
-        store.forget_deleted(tuple(table.__tablename__ for table in _TOUCHED))
-    return done
+    erased: dict[str, Erased] = {}
+    for n, id_ in enumerate(ids, 1):
+        done = store.write(functools.partial(_erase, id_=id_, who=who, now=now))
+        if done is not None:
+            erased[id_] = done
+        progress(n)
+    # Also where nothing was found: the call before may have been stopped between the two.
+    store.forget_deleted(tuple(table.__tablename__ for table in _TOUCHED))
+    return erased
 
 
 def _erase(connection: Connection, id_: str, who: str, now: datetime) -> Erased | None:
+    forget(connection)
     waiting = connection.execute(delete(Waiting).where(Waiting.lead_id == id_)).rowcount
     # Replies kept for a replay repeat ids; JSON escapes them as it did when they were written.
     connection.execute(delete(Reply).where(Reply.reply.contains(json.dumps(id_), autoescape=True)))
@@ -58,7 +80,7 @@ def _erase(connection: Connection, id_: str, who: str, now: datetime) -> Erased 
     if key is None:
         if not waiting:
             return None
-        _note(connection, who, now)
+        audit(connection, "erase", "one lead", who, now)
         return Erased(0, 0, waiting)
     connection.execute(
         update(Lead).where(Lead.key == key).values(id=f"erased-{secrets.token_hex(8)}", erased=now)
@@ -74,17 +96,15 @@ def _erase(connection: Connection, id_: str, who: str, now: datetime) -> Erased 
             reason=None, by=None, digest=literal("erased-").concat(cast(Disposition.key, String))
         )
     ).rowcount
-    _note(connection, who, now)
+    audit(connection, "erase", "one lead", who, now)
     return Erased(snapshots, words, waiting)
 
 
-def _note(connection: Connection, who: str, now: datetime) -> None:
-    row = {"at": now, "who": who, "act": "erase", "what": "one lead"}
-    connection.execute(insert(Audit), [row])
-
-
 def expired(connection: Connection, days: int, now: datetime) -> list[str]:
-    """Return the ids of leads about which nothing has happened for longer than `days`."""
+    """Return the ids of leads about which nothing has happened for longer than `days`.
+
+    Also those that never arrived and whose feedback has waited for longer.
+    """
     last = [
         select(func.max(moment)).where(lead == Lead.key).scalar_subquery()
         for lead, moment in (
@@ -96,17 +116,27 @@ def expired(connection: Connection, days: int, now: datetime) -> list[str]:
     ]
     before = now - timedelta(days=days)
     quiet = [func.coalesce(moment < before, True) for moment in last]
-    rows = select(Lead.id).where(Lead.erased.is_(None), Lead.added < before, *quiet)
-    return list(connection.execute(rows.order_by(Lead.id)).scalars())
+    leads = select(Lead.id).where(Lead.erased.is_(None), Lead.added < before, *quiet)
+    unknown = (
+        select(Waiting.lead_id)
+        .where(Waiting.lead_id.not_in(select(Lead.id)))
+        .group_by(Waiting.lead_id)
+        .having(func.max(Waiting.received) < before)
+    )
+    return sorted(connection.execute(union_all(leads, unknown)).scalars())
 
 
-def scrub(folder: Path, id_: str) -> int:
-    """Remove the rows that name a lead from the CSV files in a folder; return how many."""
+def scrub(folder: Path, ids: Collection[str]) -> int:
+    """Remove the rows that name one of the leads from the CSV files in a folder; return how many.
+
+    A line that could not be split into fields stands there whole, and is taken to pieces.
+    """
+    named = {*ids, *(f"'{id_}" for id_ in ids)}
     removed = 0
     for path in sorted(folder.glob("*.csv")):
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
-        kept = [row for row in rows if id_ not in row and f"'{id_}" not in row]
+        kept = [row for row in rows if named.isdisjoint(row) and named.isdisjoint(_pieces(row))]
         if len(kept) == len(rows):
             continue
         work = path.with_name(f".{path.name}.new")
@@ -115,3 +145,8 @@ def scrub(folder: Path, id_: str) -> int:
         work.replace(path)
         removed += len(rows) - len(kept)
     return removed
+
+
+def _pieces(reject: Sequence[str]) -> list[str]:
+    cells = dict(zip(Reject._fields, reject, strict=False))
+    return [] if cells.get("field") else re.split(r"[\s\"',;|]+", cells.get("value", ""))

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, delete, func, select
 
 from features.agreement import Agreement
 from features.leads import Fault
-from features.store.bulk import Columns, insert_columns
-from features.store.keys import CHUNK, keys_of, stay_unknown
+from features.store.bulk import Columns, among, insert_columns
+from features.store.keys import CHUNK, keys_of, stay_named, stay_unknown
 from features.store.said import Said, fault_before, fault_of
 from features.store.tables import Disposition, Handoff, Waiting
 
@@ -33,6 +33,7 @@ def keep(
     is `waiting` until the lead arrives (`apply_waiting`). What cannot be is a fault, and not kept.
     """
     told = {"agreement": agreement.label, "origin": origin, "received": now}
+    stay_named(connection)
     stay_unknown(connection)
     results: list[Kept | Fault] = []
     for start in range(0, len(said), CHUNK):
@@ -84,7 +85,7 @@ def apply_waiting(connection: Connection, ids: Sequence[str]) -> int:
     """
     applied = 0
     for start in range(0, len(ids), CHUNK):
-        some = select(Waiting).where(Waiting.lead_id.in_(ids[start : start + CHUNK]))
+        some = select(Waiting).where(among(connection, Waiting.lead_id, ids[start : start + CHUNK]))
         rows = connection.execute(some).all()
         if not rows:
             continue
@@ -99,7 +100,8 @@ def apply_waiting(connection: Connection, ids: Sequence[str]) -> int:
                 for item, row in due
             ]
             insert_columns(connection, Disposition, _columns(added), if_absent=True)
-            connection.execute(delete(Waiting).where(Waiting.key.in_([r.key for _, r in due])))
+            done = among(connection, Waiting.key, [row.key for _, row in due])
+            connection.execute(delete(Waiting).where(done))
         applied += len(due)
     return applied
 

@@ -15,6 +15,8 @@ CHUNK = 5000
 """Leads in one statement; SQLite takes 32,766 parameters and PostgreSQL 65,535."""
 _ARRIVALS = 7_310_552
 """The number under which arriving leads and waiting feedback wait for one another."""
+_ERASURES = 7_310_553
+"""The number under which erasure and whoever writes of leads wait for one another."""
 
 
 def keys_of(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
@@ -43,6 +45,21 @@ def arrive(connection: Connection) -> None:
     """Wait until nobody looks for leads that are unknown, and keep them waiting; see above."""
     if _is_postgresql(connection):
         connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _ARRIVALS})
+
+
+def stay_named(connection: Connection) -> None:
+    """See to it that no lead is erased until this transaction ends.
+
+    Else what is written of a lead under its key could come after its erasure, and stay.
+    """
+    if _is_postgresql(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:n)"), {"n": _ERASURES})
+
+
+def forget(connection: Connection) -> None:
+    """Wait until nobody writes of leads, and keep them waiting; see above."""
+    if _is_postgresql(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _ERASURES})
 
 
 def _is_postgresql(connection: Connection) -> bool:

@@ -13,7 +13,8 @@ from typing import Literal
 
 from sqlalchemy import Connection, insert, select
 
-from features.store.tables import Audit, Promotion
+from features.store.audit import audit
+from features.store.tables import Promotion
 
 Act = Literal["train", "retrain", "promote", "rollback", "found"]
 
@@ -68,8 +69,3 @@ def champion_since(connection: Connection, version: str) -> datetime | None:
         times.order_by(Promotion.key.desc()).limit(1)
     ).scalar_one_or_none()
     return found
-
-
-def audit(connection: Connection, act: str, what: str, who: str, now: datetime) -> None:
-    """Write down who did what."""
-    connection.execute(insert(Audit).values(at=now, who=who, act=act, what=what))

@@ -126,7 +126,7 @@ def test_what_happens_at_the_moment_or_later_is_not_seen(store: Store) -> None:
 
 def test_an_erased_lead_teaches_nothing(store: Store) -> None:
     hand(store, "a", "b")
-    erase(store, "a", "kim", NOW)
+    erase(store, ["a"], "kim", NOW)
     assert read(store).leads.ids == ["b"]
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import pytest
 from sqlalchemy import func, insert, select
 
+from features.errors import StoreError
+from features.store import feedback
 from features.store.database import Store, open_store
 from features.store.erasure import Erased, erase, expired, scrub
 from features.store.said import Said
@@ -43,7 +48,9 @@ def test_no_byte_of_the_person_is_left_in_any_file_of_the_home(tmp_path: Path) -
     store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
     _fill(store)
     assert _found_in(tmp_path) == list(SECRETS)
-    assert erase(store, "zaphod-42", "dpo", NOW) == Erased(snapshots=2, words=1, waiting=0)
+    assert erase(store, ["zaphod-42"], "dpo", NOW) == {
+        "zaphod-42": Erased(snapshots=2, words=1, waiting=0)
+    }
     assert _found_in(tmp_path) == []
     store.close()
     assert _found_in(tmp_path) == []
@@ -52,7 +59,7 @@ def test_no_byte_of_the_person_is_left_in_any_file_of_the_home(tmp_path: Path) -
 def test_the_counts_stay_and_the_others_too(store: Store) -> None:
     _fill(store)
     before = [_count(store, table) for table in (Lead, Handoff, Snapshot, Disposition)]
-    erase(store, "zaphod-42", "dpo", NOW)
+    erase(store, ["zaphod-42"], "dpo", NOW)
     assert [_count(store, table) for table in (Lead, Handoff, Snapshot, Disposition)] == before
     assert _count(store, Reply) == 0
     with store.reading() as connection:
@@ -68,14 +75,14 @@ def test_the_counts_stay_and_the_others_too(store: Store) -> None:
 
 def test_words_that_wait_for_an_unknown_lead_are_erased_too(store: Store) -> None:
     say(store, lost("zaphod-42", reason=SECRETS[3]))
-    assert erase(store, "zaphod-42", "dpo", NOW) == Erased(0, 0, waiting=1)
+    assert erase(store, ["zaphod-42"], "dpo", NOW) == {"zaphod-42": Erased(0, 0, waiting=1)}
     assert _count(store, Waiting) == 0
 
 
 def test_an_erased_lead_that_comes_again_is_a_new_lead(store: Store) -> None:
     _fill(store)
-    erase(store, "zaphod-42", "dpo", NOW)
-    assert erase(store, "zaphod-42", "dpo", NOW) is None
+    erase(store, ["zaphod-42"], "dpo", NOW)
+    assert erase(store, ["zaphod-42"], "dpo", NOW) == {}
     hand(store, "zaphod-42")
     assert say(store, Said("zaphod-42", "contacted", MONDAY)) == ["stored"]
 
@@ -92,6 +99,57 @@ def test_only_what_has_long_been_quiet_expires(store: Store) -> None:
 def test_rows_that_name_the_lead_leave_the_rejects(tmp_path: Path) -> None:
     path = tmp_path / "leads.rejects.csv"
     path.write_text('file,line,field,value,reason\nx.csv,2,id,"a,b",twice\nx.csv,3,id,c,twice\n')
-    assert scrub(tmp_path, "a,b") == 1
+    assert scrub(tmp_path, ["a,b"]) == 1
     assert path.read_text().splitlines()[1:] == ["x.csv,3,id,c,twice"]
-    assert scrub(tmp_path, "a,b") == 0
+    assert scrub(tmp_path, ["a,b"]) == 0
+
+
+def test_a_line_that_could_not_be_split_leaves_the_rejects_with_its_lead(tmp_path: Path) -> None:
+    path = tmp_path / "leads.rejects.csv"
+    lines = ["file,line,field,value,reason", 'x,2,,"z-4;Zaphod;;",wide', 'x,3,,"z-42;Ford;;",wide']
+    path.write_text("\n".join(lines) + "\n")
+    assert scrub(tmp_path, ["z-4"]) == 1
+    assert "Zaphod" not in path.read_text()
+    assert "Ford" in path.read_text()
+
+
+def test_feedback_that_waits_for_a_lead_that_never_comes_expires(store: Store) -> None:
+    hand(store, "known", at=NOW + timedelta(days=150))
+    say(store, lost("known", -20), lost("nobody"))
+    with store.reading() as connection:
+        assert expired(connection, 100, NOW + timedelta(days=99)) == []
+        assert expired(connection, 100, NOW + timedelta(days=101)) == ["nobody"]
+
+
+def test_what_is_written_while_a_lead_is_erased_does_not_stay(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand(store, "zaphod-42")
+    looked_up = feedback._first_handoffs
+    with ThreadPoolExecutor() as pool:
+
+        def slowly(*about: Any) -> Any:
+            erasing = pool.submit(erase, store, ["zaphod-42"], "dpo", NOW)
+            wait([erasing], timeout=0.3)
+            return looked_up(*about)
+
+        monkeypatch.setattr(feedback, "_first_handoffs", slowly)
+        say(store, lost("zaphod-42", reason=SECRETS[3]))
+    with store.reading() as connection:
+        assert connection.execute(select(Disposition.reason)).scalars().all() == [None]
+
+
+def test_erasing_again_empties_the_journal_that_a_reader_held_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("features.store.database._BUSY_SECONDS", 0.1)
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    _fill(store)
+    with store.reading() as reader:
+        reader.execute(select(func.count()).select_from(Lead))
+        with pytest.raises(StoreError, match="say it again"):
+            erase(store, ["zaphod-42"], "dpo", NOW)
+        assert _found_in(tmp_path) == list(SECRETS)
+    assert erase(store, ["zaphod-42"], "dpo", NOW) == {}
+    assert _found_in(tmp_path) == []
+    store.close()

@@ -82,7 +82,7 @@ def test_the_order_in_which_words_arrive_changes_nothing(store: Store) -> None:
 def test_an_erased_lead_does_not_come_back(store: Store) -> None:
     hand(store, "a", "b")
     say(store, Said("a", "unreachable", MONDAY), Said("b", "unreachable", MONDAY))
-    erase(store, "a", "dpo", NOW)
+    erase(store, ["a"], "dpo", NOW)
     assert [lead.id for lead in _listed(store, NOW.date())] == ["b"]
 
 
