@@ -79,16 +79,18 @@ def kill_feedback(url: str, folder: Path, times: int, rows: int, seed: int) -> K
     ids = [f"L-{i}" for i in range(CHUNK)]
     leads = admit({"id": ids}, agreed, {}, need_created=False)
     store.write(lambda c: hand_over(c, leads, agreed, [Handover(MONDAY)] * len(ids), NOW))
-    seconds = _whole_run(url, _file(folder, "whole", ids, rows))
+    chunks = max(1, rows // CHUNK)
+    seconds = _whole_run(url, _file(folder, "whole", ids, rows)) / chunks
     for n in range(times):
         file = _file(folder, f"run {n}", ids, rows)
-        told, was_killed = _killed_run(url, file, rng.uniform(0, seconds))
+        told, was_killed = _killed_run(url, file, rng.randrange(chunks), rng.uniform(0, seconds))
         left = _words(store, f"run {n}")
         found.killed += was_killed
         found.midway += 0 < left < rows
         found.faults += left < told or (left % CHUNK != 0 and left != rows)
         found.faults += _again(store, file, agreed) != rows - left
         found.faults += _words(store, f"run {n}") != rows
+        print(f"... {n + 1} of {times}: {vars(found)}", file=sys.stderr, flush=True)
     store.close()
     return found
 
@@ -128,15 +130,20 @@ def _whole_run(url: str, file: Path) -> float:
     return time.perf_counter() - began
 
 
-def _killed_run(url: str, file: Path, after: float) -> tuple[int, bool]:
-    """Return how many rows a run told to be done before it was killed, and whether it was."""
+def _killed_run(url: str, file: Path, chunks: int, after: float) -> tuple[int, bool]:
+    """Kill a run some seconds after it told of so many chunks.
+
+    Returns:
+        How many rows it told to be done, and whether it was killed before its end.
+
+    """
     process = _start(url, file)
     assert process.stderr is not None
-    process.stderr.readline()
+    lines = [process.stderr.readline() for _ in range(1 + chunks)]
     time.sleep(after)
     process.kill()
-    _, errors = process.communicate()
-    told = [int(number.replace(",", "")) for number in _DONE.findall(errors)]
+    _, rest = process.communicate()
+    told = [int(number.replace(",", "")) for number in _DONE.findall("".join([*lines, rest]))]
     return max(told, default=0), process.returncode != 0
 
 
@@ -183,7 +190,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, stores(kind, Path(folder)) as url:
             kill = KILLING[asked.what]
             found = kill(url, Path(folder), asked.times, rows, asked.seed)
-        print(json.dumps({"store": kind, "what": asked.what, "times": asked.times, **vars(found)}))
+        line = {"store": kind, "what": asked.what, "times": asked.times, **vars(found)}
+        print(json.dumps(line), flush=True)
         faults += found.faults
     sys.exit(faults > 0)
 
