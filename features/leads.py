@@ -37,6 +37,11 @@ class Fault(NamedTuple):
     value: Cell
     reason: str
 
+    @property
+    def plain_reason(self) -> str:
+        """The reason without the value, which may tell of a person."""
+        return self.reason.replace(f"{text_of(self.value)!r} ", "")
+
 
 Faults = dict[int, Fault]
 """Faults by position in the batch; the first one found for a row counts."""

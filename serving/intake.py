@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from features.agreement import Agreement
-from features.cells import text_of
+from features.cells import cell, text_of
 from features.errors import ReusedKeyError
 from features.leads import Fault
 from features.store.database import Store
@@ -192,12 +192,13 @@ def _reply(
 def _error(result: object) -> dict[str, Any]:
     if not isinstance(result, Fault):
         return {}
-    # The reason is our own sentence; the value itself stays out of the reply.
-    reason = result.reason.replace(f"{text_of(result.value)!r} ", "")
-    found = problem(422, reason, result.field or None)
+    found = problem(422, result.plain_reason, result.field or None)
     return {"error": found.model_dump(exclude_none=True)}
 
 
 def _id(item: Any) -> str | None:
+    """Return the id as the store would know it, so that erasure finds the reply."""
     found = item.get("id") if isinstance(item, dict) else None
-    return storable(str(found))[:MAX_NAME] if isinstance(found, str | int) else None
+    if not isinstance(found, str | int | float):
+        return None
+    return text_of(cell(storable(found) if isinstance(found, str) else found))[:MAX_NAME] or None

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 
 from features.agreement import Agreement
-from features.cells import Cell, cell, text_of
+from features.cells import Cell, cell, missing_as_none, text_of
 from features.errors import UsageError
 from features.leads import Fault, Faults, Leads, admit
 from features.rules import route_of
@@ -99,7 +99,11 @@ def _cells(values: Mapping[str, object], place: int, faults: Faults) -> dict[str
 
 
 def read_handovers(
-    told: Told, agreement: Agreement, faults: Faults, now: datetime
+    told: Told,
+    agreement: Agreement,
+    faults: Faults,
+    now: datetime,
+    both_orders: bool = False,
 ) -> tuple[Leads, list[Handover]]:
     """Read what is told of hand-offs as leads and their hand-offs.
 
@@ -108,21 +112,23 @@ def read_handovers(
         agreement: what the fields mean, and who gets a lead whose owner is not named.
         faults: filled with the rows that cannot be handed over; their hand-offs are of no use.
         now: when a lead was handed over of which no time is told.
+        both_orders: whether the dates of a file are written in both orders.
 
     """
     columns = {**told.fields, agreement.columns.id: told.own["id"]}
     leads = admit(columns, agreement, faults, need_created=False)
-    own = told.own
+    clean = missing_as_none(agreement.export.missing)
+    own = {name: list(map(clean, cells)) for name, cells in told.own.items()}
+    day_first = agreement.export.day_first
     handovers = []
     for i, id_ in enumerate(leads.ids):
         if reason := fault_of_id(id_):
             faults.setdefault(i, Fault("id", leads.ids[i][:MAX_NAME], reason))
         at, owner, team = (own[n][i] if n in own else None for n in ("at", "owner", "team"))
         try:
-            when = now if at is None else saved_moment(at, agreement.export.day_first)
+            when = now if at is None else saved_moment(at, day_first, both_orders)
         except ValueError as error:
-            reason = str(error).removeprefix(f"{text_of(at)!r} ")
-            faults.setdefault(i, Fault("at", at, reason))
+            faults.setdefault(i, Fault("at", at, str(error)))
             when = now
         handover = Handover(when, _name(owner), _name(team))
         if fault := _fault_of(handover, leads.created[i], now):

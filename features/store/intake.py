@@ -7,7 +7,7 @@ again, it repeats what is there and adds the rest.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -97,10 +97,9 @@ class _Aside:
         """Set aside a row of a chunk."""
         name = self._columns.get(fault.field, fault.field)
         self._account.add("refused")
-        self._account.reasons[f"{name}: {fault.reason.split(' (')[0]}"] += 1
-        self._reject(
-            Reject(chunk.file, chunk.lines[place], name, text_of(fault.value), fault.reason)
-        )
+        reason = fault.plain_reason
+        self._account.reasons[f"{name}: {reason.split(' (')[0]}"] += 1
+        self._reject(Reject(chunk.file, chunk.lines[place], name, text_of(fault.value), reason))
 
 
 def take_feedback(
@@ -157,7 +156,7 @@ def _parts(rows: int) -> Iterator[slice]:
         yield slice(start, min(start + CHUNK, rows))
 
 
-def _both_orders(table: Table, columns: dict[str, str], agreement: Agreement) -> bool:
+def _both_orders(table: Table, columns: Mapping[str, str], agreement: Agreement) -> bool:
     """Whether some dates of a file can be read in the order alone that is not agreed.
 
     Somebody's spreadsheet has then turned day and month round where it could: of the dates that
@@ -183,6 +182,7 @@ def take_handoffs(
 ) -> Account:
     """Hand over the leads of a file; see `take_feedback` and `read_handovers`."""
     own = own_columns(table.columns, agreement)
+    both_orders = _both_orders(table, own, agreement)
     account = Account()
     aside = _Aside(account, reject, own)
     for chunk in table.chunks(aside.row):
@@ -191,7 +191,7 @@ def take_handoffs(
             {name: chunk.columns[column] for name, column in own.items()},
             {name: cells for name, cells in chunk.columns.items() if name not in own.values()},
         )
-        leads, handovers = read_handovers(told, agreement, faults, now)
+        leads, handovers = read_handovers(told, agreement, faults, now, both_orders)
         for part in _parts(len(leads)):
             some = [i for i in range(len(leads))[part] if i not in faults]
             batch, passed = leads.take(some), [handovers[i] for i in some]

@@ -18,7 +18,7 @@ from features.cells import Cell, Memo, cell, key_of, missing_as_none, number, te
 from features.errors import UsageError
 from features.leads import Fault
 from features.sections import DISPOSITIONS, STEPS
-from features.spreadsheet import ROUNDED_NUMBER, saved_day, saved_moment
+from features.spreadsheet import saved_day, saved_moment
 from features.store.texts import MAX_NAME, digest_of, fault_of_id, storable
 
 T = TypeVar("T")
@@ -135,9 +135,9 @@ class Reader:
                 _id(clean.get("id")),
                 self._codes[clean.get("code")],
                 self._at(clean.get("at")),
-                text_of(clean.get("by")) or None,
+                storable(text_of(clean.get("by"))) or None,
                 self._value(clean.get("value")),
-                text_of(clean.get("reason")) or None,
+                storable(text_of(clean.get("reason"))) or None,
                 self._return_on(clean.get("return_on")),
             )
         except _UnreadableError as error:
@@ -165,18 +165,13 @@ def _read(field: str, value: Cell, read: Callable[[Cell], T]) -> T:
     try:
         return read(value)
     except ValueError as error:
-        # The value stands beside the reason; a reply must not repeat it.
-        raise _UnreadableError(
-            field, value, str(error).removeprefix(f"{text_of(value)!r} ")
-        ) from None
+        plain = Fault(field, value, str(error)).plain_reason
+        raise _UnreadableError(field, value, plain) from None
 
 
 def _id(value: Cell) -> str:
     text = text_of(value)
     if reason := fault_of_id(text):
-        raise _UnreadableError("id", value, reason)
-    if ROUNDED_NUMBER.fullmatch(text):
-        reason = "is a number that a spreadsheet has rounded; format the column as text there"
         raise _UnreadableError("id", value, reason)
     return text
 
@@ -259,7 +254,8 @@ def fault_of(said: Said, now: datetime) -> Fault | None:
             return Fault("return_on", said.return_on.isoformat(), reason)
     for name, text, most in (("by", said.by, MAX_NAME), ("reason", said.reason, MAX_REASON)):
         if text and len(text) > most:
-            return Fault(name, f"{text[:40]}...", f"is over {most:,} characters")
+            # Without the text: it may tell of a person, and erasure could not find it again.
+            return Fault(name, None, f"is over {most:,} characters ({len(text):,})")
     return None
 
 

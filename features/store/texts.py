@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+from features.spreadsheet import ROUNDED_NUMBER
+
 MAX_NAME = 200
 """Characters of an id, a person or a campaign; databases cannot index texts of any length."""
 
@@ -28,4 +30,6 @@ def fault_of_id(text: str) -> str | None:
         return "the id is missing"
     if len(text) > MAX_NAME:
         return f"an id has at most {MAX_NAME} characters"
+    if ROUNDED_NUMBER.fullmatch(text):
+        return "is a number that a spreadsheet has rounded; format the column as text there"
     return "an id holds a NUL" if "\x00" in text else None

@@ -112,6 +112,24 @@ def test_the_same_key_and_body_get_the_same_reply(client: TestClient, store: Sto
     assert rows_of(store, Disposition) == rows_of(store, Reply) == 1
 
 
+def test_a_kept_reply_names_a_lead_as_the_store_does_and_goes_with_it(
+    client: TestClient, store: Store
+) -> None:
+    reply = say(client, {**LOST, "id": " 4711.0 "}, key="k1").json()
+    assert reply["results"] == [{"id": "4711", "result": "waiting"}]
+    client.delete("/v1/leads/4711")
+    assert rows_of(store, Reply) == 0
+
+
+def test_a_text_that_no_database_takes_is_taken_without_it(
+    client: TestClient, store: Store
+) -> None:
+    hand(client, "a")
+    assert say(client, {**LOST, "reason": ["no\x00", "budget"]}).json()["stored"] == 1
+    with store.reading() as connection:
+        assert connection.execute(select(Disposition.reason)).scalar_one() == "no\ufffd;budget"
+
+
 def test_the_same_key_with_another_body_is_a_conflict_and_adds_nothing(
     client: TestClient, store: Store
 ) -> None:

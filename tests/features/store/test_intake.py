@@ -162,3 +162,42 @@ def test_what_was_not_known_of_a_lead_is_filled_in_and_what_was_known_stays(stor
 
     with store.reading() as connection:
         assert connection.execute(select(Lead.campaign)).scalar_one() == "Fair"
+
+
+def test_dates_of_hand_offs_in_both_orders_are_told_as_those_of_feedback_are(
+    store: Store, tmp_path: Path
+) -> None:
+    lines = "id,at\na,03/13/2026\nb,04/05/2026\nc,2026-03-02\n"
+    account, rejects = take(
+        store, a_file(tmp_path, lines), take_handoffs, export={"day_first": True}
+    )
+    assert (account.stored, account.refused) == (1, 2)
+    assert [(r.line, r.field) for r in rejects] == [(2, "at"), (3, "at")]
+
+
+def test_a_rounded_id_is_no_lead_to_hand_over_and_a_placeholder_no_owner(
+    store: Store, tmp_path: Path
+) -> None:
+    lines = "id,at,owner\n4.71E+12,2026-03-02,kim\nb,2026-03-02,N/A\n"
+    account, (reject,) = take(
+        store, a_file(tmp_path, lines), take_handoffs, export={"missing": ["N/A"]}
+    )
+    assert account.stored == 1
+    assert "rounded" in reject.reason
+    with store.reading() as connection:
+        assert connection.execute(select(Handoff.owner)).scalars().all() == [None]
+
+
+def test_reasons_are_counted_without_the_values(store: Store, tmp_path: Path) -> None:
+    lines = "id,at,created\n" + "".join(f"l{i},2026-03-02,Ann {i}\n" for i in range(5))
+    account, _ = take(store, a_file(tmp_path, lines), take_handoffs)
+    assert account.reasons == {"created: is not a time": 5}
+
+
+def test_a_text_that_is_too_long_is_not_set_aside_with_the_row(
+    store: Store, tmp_path: Path
+) -> None:
+    hand(store, "a")
+    lines = f"id,at,code,reason\na,2026-03-05,lost,{'Zaphod ' * 400}\n"
+    _, (reject,) = take(store, a_file(tmp_path, lines))
+    assert (reject.field, reject.value) == ("reason", "")
