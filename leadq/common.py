@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -72,6 +73,11 @@ def standing_of(home: Home, agreement: Agreement) -> str | None:
 def now() -> datetime:
     """Give this moment in UTC without a zone mark, as leadq keeps all times."""
     return datetime.now(UTC).replace(tzinfo=None)
+
+
+def this_process() -> str:
+    """Name this process as others shall read it."""
+    return f"{socket.gethostname()}, process {os.getpid()}"
 
 
 def read_agreement(path: Path) -> Agreement:

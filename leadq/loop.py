@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from leadq.common import (
     print_json,
     read_agreement,
     say,
+    this_process,
     working,
     write_text,
 )
@@ -44,19 +46,22 @@ def queue(
 ) -> None:
     """Choose today's calls: the leads that bring most, and a few by lot to learn from."""
     from features.spreadsheet import csv_text
+    from features.store.jobs import lease
     from features.store.queue import called_on, waiting
     from serving import today
     from serving.registry import load_champion
 
-    home, moment = open_home(), now()
-    agreed = read_agreement(agreement)
+    home, agreed = open_home(), read_agreement(agreement)
     with working("choosing today's calls"), open_the_store(home) as store:
         model = load_champion(home)
-        with store.reading() as connection:
-            leads = waiting(connection, agreed, moment, days)
-            left = max(0, agreed.capacity.leads_per_day - called_on(connection, moment))
-        calls = today.todays_calls(model, agreed, leads, left, moment)
-        handed = today.hand_over_calls(store, model, agreed, calls, moment) if hand else 0
+        # Two at once would hand the same leads over twice.
+        with lease(store, "queue", this_process(), now) if hand else nullcontext():
+            moment = now()
+            with store.reading() as connection:
+                leads = waiting(connection, agreed, moment, days)
+                left = max(0, agreed.capacity.leads_per_day - called_on(connection, moment))
+            calls = today.todays_calls(model, agreed, leads, left, moment)
+            handed = today.hand_over_calls(store, model, agreed, calls, moment) if hand else 0
     say(*today.call_lines(calls, len(leads), most=20))
     if hand:
         say(f"handed {handed:,} leads to sales")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -28,6 +27,7 @@ from leadq.common import (
     read_agreement,
     say,
     standing_of,
+    this_process,
     working,
     write_text,
 )
@@ -208,11 +208,10 @@ def retrain(
     from training.retrain_words import held_json, retrained_json, retrained_lines
 
     home, agreed = open_home(), read_agreement(agreement)
-    worker = f"{socket.gethostname()}, process {os.getpid()}"
     with working("starting") as progress, open_the_store(home) as store:
         retraining = Retraining(home, store, agreed, now, who, progress)
         try:
-            result = retraining.run(recipe, preset, if_due, worker)
+            result = retraining.run(recipe, preset, if_due, this_process())
         except HeldError as held:
             say(f"Nothing done: {held}")
             if as_json:

@@ -23,6 +23,11 @@ import leadq
 import serving
 import training
 from features.errors import StoreError
+from features.home import Home
+from features.store.database import open_store
+from features.store.jobs import HeldError, lease
+from leadq.common import now
+from training.train import Training
 
 ROOT = Path(leadq.__file__).parent.parent
 COMMANDS = (
@@ -355,3 +360,20 @@ def test_a_store_that_cannot_be_reached_is_told_before_anything_else(
     monkeypatch.setenv("LEADQ_STORE__URL", f"postgresql:///none?host={tmp_path}")
     with pytest.raises(StoreError, match="look at LEADQ_STORE__URL"):
         CliRunner().invoke(leadq.app, [*command, "-a", str(agreement_file)], catch_exceptions=False)
+
+
+def test_calls_are_handed_over_by_one_process_at_a_time(
+    trained: tuple[Home, Training],
+    agreement_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    monkeypatch.setenv("LEADQ_HOME", str(trained[0].root))
+    monkeypatch.setenv("LEADQ_STORE__URL", url)
+    command = ["queue", "-a", str(agreement_file)]
+    store = open_store(url)
+    with lease(store, "queue", "somebody else", now), pytest.raises(HeldError, match="somebody"):
+        CliRunner().invoke(leadq.app, [*command, "--hand-over"], catch_exceptions=False)
+    store.close()
+    assert CliRunner().invoke(leadq.app, [*command, "--hand-over"]).exit_code == 0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from features.cells import key_of
 from features.sections import STEPS
 from features.store.said import GRACE
 from features.store.states import DECISIONS, answers, words
@@ -69,21 +71,21 @@ def _passed(
 
 def lost_reasons(
     connection: Connection, since: datetime, as_of: datetime
-) -> dict[str, dict[str, int]]:
+) -> Mapping[str, Mapping[str, int]]:
     """Return how often each reason was given, by code, for what was not won.
 
-    Reasons are counted without regard to case and spaces at the ends; none is an empty text.
+    Reasons are counted without regard to case and spacing; none is an empty text.
     """
     word = words(as_of)
-    text = func.lower(func.trim(func.coalesce(word.c.reason, "")))
     rows = (
-        select(word.c.code, text, func.count())
+        select(word.c.code, word.c.reason, func.count())
         .where(word.c.at >= since, word.c.code.not_in(("won", "open")))
-        .group_by(word.c.code, text)
+        .group_by(word.c.code, word.c.reason)
     )
-    found: dict[str, dict[str, int]] = {}
+    found: dict[str, Counter[str]] = {}
     for code, reason, count in connection.execute(rows):
-        found.setdefault(code, {})[reason] = count
+        # Here and not in the database: SQLite knows the small letters of English alone.
+        found.setdefault(code, Counter())[key_of(reason)] += count
     return found
 
 

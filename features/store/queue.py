@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, or_, select
 from features.agreement import Agreement
 from features.cells import Cell
 from features.store.recycle import latest_fields, recycled
-from features.store.states import handed, words
+from features.store.states import handed, steps, words
 from features.store.tables import Lead, Score
 
 
@@ -28,19 +28,21 @@ def waiting(
 ) -> list[Waiting]:
     """Return the leads that could be called, in the order of their ids.
 
-    They were scored within the last `days` and never handed over, and nothing is decided about
+    They were scored within the last `days` and never handed over, and sales has said nothing of
     them; or they were recycled and are due.
     """
-    word, hand = words(as_of), handed(as_of)
+    word, step, hand = words(as_of), steps(as_of), handed(as_of)
     scored = select(Score.lead).where(Score.at >= as_of - timedelta(days=days), Score.at < as_of)
     rows = connection.execute(
         select(Lead.key, Lead.id)
         .outerjoin(word, word.c.lead == Lead.key)
+        .outerjoin(step, step.c.lead == Lead.key)
         .outerjoin(hand, hand.c.lead == Lead.key)
         .where(
             Lead.erased.is_(None),
             Lead.key.in_(scored),
             hand.c.lead.is_(None),
+            step.c.lead.is_(None),
             or_(word.c.code.is_(None), word.c.code == "open"),
         )
     ).all()

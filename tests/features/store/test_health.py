@@ -65,10 +65,17 @@ def test_a_word_with_its_hour_is_of_the_hand_off_before_it(store: Store) -> None
 
 def test_reasons_are_counted_by_code_as_they_now_stand(store: Store) -> None:
     hand(store, "a", "b", "c", "d")
-    say(store, lost("a", reason="Too small"), lost("b", reason=" too small "), lost("c"))
+    say(store, lost("a", reason="Too small"), lost("b", reason=" too  small "), lost("c"))
     say(store, Said("d", "unqualified", MONDAY, reason="student"), Said("d", "won", MONDAY + DAY))
     with store.reading() as connection:
         assert lost_reasons(connection, MONDAY, NOW) == {"lost": {"too small": 2, "": 1}}
+
+
+def test_reasons_in_capitals_of_any_language_are_one(store: Store) -> None:
+    hand(store, "a", "b")
+    say(store, lost("a", reason="ÜBERLASTET"), lost("b", reason="überlastet"))
+    with store.reading() as connection:
+        assert lost_reasons(connection, MONDAY, NOW) == {"lost": {"überlastet": 2}}
 
 
 def test_a_lead_counts_as_good_once_from_its_first_good_grade(store: Store) -> None:

@@ -33,6 +33,12 @@ def test_leads_scored_lately_that_nobody_has_wait(store: Store) -> None:
     assert _waiting(store) == [("a", False), ("b", False)]
 
 
+def test_a_lead_that_sales_works_without_a_hand_off_does_not_wait(store: Store) -> None:
+    _score(store, "a", "called")
+    say(store, Said("called", "contacted", MONDAY))
+    assert _waiting(store) == [("a", False)]
+
+
 def test_a_recycled_lead_waits_again_when_it_is_due(store: Store) -> None:
     _score(store, "back", "not yet")
     hand(store, "back", "not yet")
