@@ -95,8 +95,8 @@ def coded(cells: Iterable[Cell]) -> CodedCells:
     """Return cells as a column."""
     if isinstance(cells, CodedCells):
         return cells
-    index: dict[Cell, int] = {}
-    codes = [index.setdefault(cell, len(index)) for cell in cells]
+    index: Memo[Cell, int] = Memo(lambda _: len(index))
+    codes = list(map(index.__getitem__, cells))
     return CodedCells(list(index), np.array(codes, dtype=np.intp))
 
 

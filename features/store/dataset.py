@@ -19,7 +19,8 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
+from operator import methodcaller
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -216,8 +217,8 @@ def _history(chances: Sequence[_Chance], agreement: Agreement) -> History:
 
 def _cells(chances: Sequence[_Chance]) -> dict[str, CodedCells]:
     known: list[Mapping[str, Cell]] = [json.loads(chance.fields) for chance in chances]
-    names = dict.fromkeys(name for fields in known for name in fields)
-    return {name: coded(fields.get(name) for fields in known) for name in names}
+    names = dict.fromkeys(chain.from_iterable(known))
+    return {name: coded(map(methodcaller("get", name), known)) for name in names}
 
 
 def _values(chances: Sequence[_Chance], told: CodedCells | None) -> CodedCells:

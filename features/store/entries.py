@@ -196,10 +196,8 @@ def _fields(leads: Leads, agreement: Agreement) -> list[str]:
 def _pieces(name: str, cells: Sequence[Cell]) -> list[str]:
     column, head = coded(cells), json.dumps(name) + ": "
     texts = [
-        ""
-        if cell is None
-        else head + (_quoted(cell) if isinstance(cell, str) else json.dumps(cell)) + _COMMA
-        for cell in column.values
+        "" if c is None else f"{head}{_quoted(c) if type(c) is str else json.dumps(c)}{_COMMA}"
+        for c in column.values
     ]
     return [texts[code] for code in column.codes.tolist()]
 
