@@ -17,6 +17,7 @@ from features.store import erasure
 from features.store.database import Store
 from features.store.history import LeadHistory, history_of
 from features.store.recycle import Recycled, recycled
+from features.store.texts import storable
 from serving.problems import MEDIA_TYPE, Problem
 from serving.recycled import RecycledReply, with_scores
 from serving.registry import LoadedModel
@@ -88,7 +89,7 @@ def add_desk(
 
         def read(opened: Store) -> LeadHistory | None:
             with opened.reading() as connection:
-                return history_of(connection, lead)
+                return history_of(connection, storable(lead))
 
         history = await store.use(read)
         if history is None:
@@ -101,8 +102,9 @@ def add_desk(
     )
     async def erase_lead(lead: str) -> None:
         """Erase a lead's data from everything that is kept; the counts stay."""
-        removed = await run_in_threadpool(erasure.scrub, rejects, [lead])
-        erased = await store.use(lambda opened: erasure.erase(opened, [lead], "rest", _now()))
+        ids = [storable(lead)]
+        removed = await run_in_threadpool(erasure.scrub, rejects, ids)
+        erased = await store.use(lambda opened: erasure.erase(opened, ids, "rest", _now()))
         if not erased and not removed:
             raise HTTPException(404, "nothing is known of such a lead")
 

@@ -139,17 +139,20 @@ class GivenScore:
 def given_scores(connection: Connection, as_of: datetime) -> list[GivenScore]:
     """Return the first score of each lead by each model, with the word that counts.
 
-    The lane is the one in which the lead was called, on that day or later. A score given after a
-    decision was known predicts nothing and is left out.
+    The lane is the one in which the lead was first called, on that day or later. A score given
+    after a decision was known predicts nothing and is left out.
     """
     first = func.row_number().over(
         partition_by=(Score.lead, Score.model), order_by=(Score.at, Score.key)
     )
-    each = (Score.lead, Score.model)
+    by_call = (Score.lane.is_(None), Score.at, Score.key)
+    lane, propensity = (
+        func.first_value(column).over(partition_by=(Score.lead, Score.model), order_by=by_call)
+        for column in (Score.lane, Score.propensity)
+    )
     ranked = (
         select(Score.lead, Score.model, Score.at, Score.probability, Score.grade)
-        .add_columns(func.max(Score.lane).over(partition_by=each).label("lane"))
-        .add_columns(func.max(Score.propensity).over(partition_by=each).label("propensity"))
+        .add_columns(lane.label("lane"), propensity.label("propensity"))
         .add_columns(first.label("place"))
         .where(Score.at < as_of)
         .subquery()

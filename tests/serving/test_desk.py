@@ -99,6 +99,11 @@ def test_an_erased_lead_is_gone_from_every_answer(
     assert night.ids[0] not in client.get("/v1/recycled").text
 
 
+def test_an_id_that_no_database_takes_is_one_that_nobody_knows(client: TestClient) -> None:
+    assert client.get("/v1/leads/a%00b/history").status_code == 404
+    assert client.delete("/v1/leads/a%00b").status_code == 404
+
+
 def test_a_lead_that_nobody_knows_is_a_problem_that_does_not_repeat_its_id(
     client: TestClient,
 ) -> None:

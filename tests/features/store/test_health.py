@@ -9,8 +9,9 @@ from sqlalchemy import insert, select
 from features.store.database import Store
 from features.store.feedback import Said
 from features.store.health import Passed, given_scores, graded, lost_reasons, passed
+from features.store.scores import Given, keep_scores
 from features.store.tables import Lead, Score
-from tests.features.store.making import MONDAY, NOW, hand, lost, say
+from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say, some_leads
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LATER = MONDAY + 90 * DAY
@@ -100,3 +101,13 @@ def test_the_first_score_of_each_model_is_judged_and_none_given_after_the_end(st
         ("1", MONDAY + DAY, None),
         ("2", MONDAY + 2 * DAY, "lost"),
     ]
+
+
+def test_the_lane_of_a_score_is_that_of_the_first_call(store: Store) -> None:
+    lanes = ((0, None, None), (1, "exploration", 0.05), (60, "model", 1.0))
+    for days, lane, chance in lanes:
+        given = Given("1", [0.1], ["D"], [lane], [chance])
+        keep_scores(store, some_leads("a"), given, agreed(), MONDAY + days * DAY)
+    with store.reading() as connection:
+        (found,) = given_scores(connection, NOW)
+    assert (found.at, found.lane, found.propensity) == (MONDAY, "exploration", 0.05)
