@@ -41,6 +41,9 @@ def queue(
         bool, typer.Option("--hand-over", help="Hand the calls to sales; else only show them.")
     ] = False,
     days: Annotated[int, typer.Option(min=1, help="Leads scored within so many days wait.")] = 14,
+    fields: Annotated[
+        bool, typer.Option("--with-fields", help="Write all that is known of the leads as well.")
+    ] = False,
     agreement: AgreementFile = DEFAULT_AGREEMENT,
     as_json: AsJson = False,
 ) -> None:
@@ -66,7 +69,8 @@ def queue(
     if hand:
         say(f"handed {handed:,} leads to sales")
     if output:
-        write_text(output, csv_text(today.COLUMNS, today.rows(calls)))
+        names = today.fields_of(calls) if fields else []
+        write_text(output, csv_text((*today.COLUMNS, *names), today.rows(calls, names)))
         say(f"wrote {output}: {len(calls):,} leads")
     if as_json:
         table = [dict(zip(today.COLUMNS, row, strict=True)) for row in today.rows(calls)]

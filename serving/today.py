@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +23,8 @@ from serving.scorer import Score
 
 _REASONS = 3
 COLUMNS = (
-    *("id", "owner", "team", "probability", "grade", "expected_value", "is_back", "reasons"),
+    *("id", "owner", "team", "campaign", "probability", "grade", "expected_value", "is_back"),
+    "reasons",
 )
 
 
@@ -53,6 +54,7 @@ def todays_calls(
     Args:
         model: scores the leads as they are known now.
         agreement: as it is now; its routes say who gets a lead, its exploration how many are drawn.
+            Where no route does, a lead that is back goes to whoever had it.
         leads: those that wait; one that cannot be scored is passed over.
         capacity: calls left for the day.
         now: the moment of the hand-off.
@@ -91,7 +93,11 @@ def _handed(
         name: [lead.fields.get(name) for lead in leads] for name in names
     }
     told = Told({"id": [lead.id for lead in leads]}, columns)
-    return read_handovers(told, agreement, {}, now)
+    read, handovers = read_handovers(told, agreement, {}, now)
+    return read, [
+        replace(handover, owner=lead.owner, team=lead.team) if handover.owner is None else handover
+        for lead, handover in zip(leads, handovers, strict=True)
+    ]
 
 
 def hand_over_calls(
@@ -121,16 +127,21 @@ def hand_over_calls(
     return store.write(write)
 
 
-def rows(calls: Sequence[Call]) -> Iterator[list[str]]:
-    """Give the cells of each call by `COLUMNS`."""
+def rows(calls: Sequence[Call], fields: Sequence[str] = ()) -> Iterator[list[str]]:
+    """Give the cells of each call by `COLUMNS`, and those of further fields of the lead."""
     for call in calls:
         score, handover = call.score, call.handover
-        worth = "" if score.expected_value is None else f"{score.expected_value:.2f}"
-        reasons = "; ".join(reason.text for reason in score.reasons)
-        owner, team = handover.owner or "", handover.team or ""
-        back = "yes" if call.lead.is_back else ""
-        chance = repr(score.probability)
-        yield [call.lead.id, owner, team, chance, score.grade, worth, back, reasons]
+        cells: list[object] = [call.lead.id, handover.owner, handover.team, call.lead.campaign]
+        worth = None if score.expected_value is None else f"{score.expected_value:.2f}"
+        cells += [score.probability, score.grade, worth, "yes" if call.lead.is_back else None]
+        cells.append("; ".join(reason.text for reason in score.reasons))
+        cells += [call.lead.fields.get(name) for name in fields]
+        yield ["" if cell is None else str(cell) for cell in cells]
+
+
+def fields_of(calls: Sequence[Call]) -> list[str]:
+    """Return the names of all that is known of the leads to be called."""
+    return sorted({name for call in calls for name in call.lead.fields} - {*COLUMNS})
 
 
 def call_lines(calls: Sequence[Call], waiting: int, most: int) -> Iterator[str]:
@@ -138,12 +149,25 @@ def call_lines(calls: Sequence[Call], waiting: int, most: int) -> Iterator[str]:
     if not calls:
         yield f"nobody to call: {waiting:,} leads wait, and the calls of the day are made"
         return
-    yield f"{len(calls):,} of {waiting:,} leads that wait are to be called, the best first:"
+    by = "expected value" if calls[0].score.expected_value is not None else "probability"
+    yield f"{len(calls):,} of {waiting:,} leads that wait are to be called, by {by}:"
     width = min(max(len(call.lead.id) for call in calls[:most]), 40)
     for call in calls[:most]:
         score = call.score
+        worth = "" if score.expected_value is None else f"{score.expected_value:>12,.0f}"
         whom = f"  {call.handover.owner}" if call.handover.owner else ""
-        why = score.reasons[0].text if score.reasons else ""
-        yield f"  {call.lead.id:{width}}  {score.probability:6.1%} {score.grade}{whom}  {why}"
+        id_ = f"{call.lead.id:{width}}"
+        yield f"  {id_}{worth}  {score.probability:6.1%} {score.grade}{whom}  {_why(score)}"
     if len(calls) > most:
         yield f"  and {len(calls) - most:,} more; write them all with -o FILE.csv"
+    if nobody := sum(call.handover.owner is None for call in calls):
+        yield (
+            f"{nobody:,} of them go to nobody in particular: say who gets which leads by "
+            "[[routes]] in the agreement"
+        )
+
+
+def _why(score: Score) -> str:
+    """Return what speaks most for a call; where nothing does, what speaks most against it."""
+    upwards = [reason for reason in score.reasons if reason.direction == "up"]
+    return next((reason.text for reason in [*upwards, *score.reasons]), "")

@@ -19,8 +19,12 @@ class Waiting(NamedTuple):
 
     id: str
     fields: dict[str, Cell]
-    is_back: bool
+    campaign: str | None = None
+    is_back: bool = False
     """Whether it was recycled and its time has come again."""
+    owner: str | None = None
+    """Who had it last, where it is back."""
+    team: str | None = None
 
 
 def waiting(
@@ -34,7 +38,7 @@ def waiting(
     word, step, hand = words(as_of), steps(as_of), handed(as_of)
     scored = select(Score.lead).where(Score.at >= as_of - timedelta(days=days), Score.at < as_of)
     rows = connection.execute(
-        select(Lead.key, Lead.id)
+        select(Lead.key, Lead.id, Lead.campaign)
         .outerjoin(word, word.c.lead == Lead.key)
         .outerjoin(step, step.c.lead == Lead.key)
         .outerjoin(hand, hand.c.lead == Lead.key)
@@ -47,10 +51,12 @@ def waiting(
         )
     ).all()
     fields = latest_fields(connection, [row.key for row in rows])
-    found = [Waiting(row.id, fields.get(row.key, {}), is_back=False) for row in rows]
+    found = [Waiting(row.id, fields.get(row.key, {}), row.campaign) for row in rows]
     due = recycled(connection, agreement, as_of, as_of.date())
-    found += [Waiting(lead.id, lead.fields, is_back=True) for lead in due]
-    return sorted(found)
+    found += [
+        Waiting(lead.id, lead.fields, lead.campaign, True, lead.owner, lead.team) for lead in due
+    ]
+    return sorted(found, key=lambda lead: lead.id)
 
 
 def called_on(connection: Connection, day: datetime) -> int:

@@ -45,6 +45,8 @@ class Recycled:
     history: tuple[Event, ...]
     fields: dict[str, Cell]
     """As last known."""
+    team: str | None = None
+    """Of the owner."""
 
 
 def due_on(code: str, said: date, return_on: date | None, rules: Recycle) -> date:
@@ -101,6 +103,7 @@ def recycled(
     keys = [row.key for _, row in found]
     owners, events = owners_of(connection, keys), _events(connection, keys)
     fields = latest_fields(connection, keys)
+    nobody = (None, None)
     return [
         Recycled(
             row.id,
@@ -110,9 +113,10 @@ def recycled(
             row.reason,
             due,
             row.return_on,
-            owners.get(row.key),
+            owners.get(row.key, nobody)[0],
             tuple(events.get(row.key, ())),
             fields.get(row.key, {}),
+            owners.get(row.key, nobody)[1],
         )
         for due, row in found
     ]
@@ -129,9 +133,11 @@ def latest_fields(connection: Connection, keys: Sequence[int]) -> dict[int, dict
     return found
 
 
-def owners_of(connection: Connection, keys: Sequence[int]) -> dict[int, str | None]:
-    """Return who had each lead last."""
-    found: dict[int, str | None] = {}
+def owners_of(
+    connection: Connection, keys: Sequence[int]
+) -> dict[int, tuple[str | None, str | None]]:
+    """Return who had each lead last, and of which team."""
+    found: dict[int, tuple[str | None, str | None]] = {}
     for start in range(0, len(keys), CHUNK):
         some = Handoff.lead.in_(keys[start : start + CHUNK])
         last = (
@@ -141,8 +147,8 @@ def owners_of(connection: Connection, keys: Sequence[int]) -> dict[int, str | No
             .subquery()
         )
         of_last = and_(Handoff.lead == last.c.lead, Handoff.at == last.c.at)
-        rows = select(Handoff.lead, Handoff.owner).join(last, of_last)
-        found |= dict(connection.execute(rows).all())
+        rows = select(Handoff.lead, Handoff.owner, Handoff.team).join(last, of_last)
+        found |= {lead: (owner, team) for lead, owner, team in connection.execute(rows)}
     return found
 
 

@@ -18,7 +18,15 @@ from features.store.queue import Waiting, waiting
 from features.store.scores import Given, keep_scores
 from features.store.tables import Handoff, Score
 from serving.registry import LoadedModel, load_champion
-from serving.today import COLUMNS, Call, hand_over_calls, rows, todays_calls
+from serving.today import (
+    COLUMNS,
+    Call,
+    call_lines,
+    fields_of,
+    hand_over_calls,
+    rows,
+    todays_calls,
+)
 from training.train import Training
 
 NOW = datetime(2026, 11, 2, 8)
@@ -29,11 +37,15 @@ def model(trained: tuple[Home, Training]) -> LoadedModel:
     return load_champion(trained[0])
 
 
-@pytest.fixture
-def agreed(agreement: Agreement) -> Agreement:
+def _routed(agreement: Agreement) -> Agreement:
     content: dict[str, Any] = agreement.as_dict()
     routes = [{"owner": "kim", "team": "north", "all": []}]
     return from_dict(content | {"routes": routes, "exploration": {"share": 0.25}})
+
+
+@pytest.fixture
+def agreed(agreement: Agreement) -> Agreement:
+    return _routed(agreement)
 
 
 @pytest.fixture
@@ -108,3 +120,36 @@ def test_no_capacity_means_no_call(
 ) -> None:
     assert todays_calls(model, agreed, scored, 0, NOW) == []
     assert hand_over_calls(store, model, agreed, [], NOW) == 0
+
+
+def test_a_lead_that_is_back_goes_to_whoever_had_it_where_no_route_says_more(
+    scored: list[Waiting], model: LoadedModel, agreement: Agreement
+) -> None:
+    back = [lead._replace(is_back=True, owner="eve", team="south") for lead in scored[:1]]
+    (call,) = todays_calls(model, agreement, back, 5, NOW)
+    assert (call.handover.owner, call.handover.team) == ("eve", "south")
+    (routed,) = todays_calls(model, _routed(agreement), back, 5, NOW)
+    assert routed.handover.owner == "kim"
+
+
+def test_calls_that_go_to_nobody_are_said_and_the_reason_shown_speaks_for_the_call(
+    scored: list[Waiting], model: LoadedModel, agreement: Agreement
+) -> None:
+    calls = todays_calls(model, agreement, scored, 8, NOW)
+    lines = list(call_lines(calls, len(scored), most=20))
+    assert lines[0].endswith("are to be called, by expected value:")
+    assert lines[-1].startswith("8 of them go to nobody in particular")
+    for call, line in zip(calls, lines[1:], strict=False):
+        if any(reason.direction == "up" for reason in call.score.reasons):
+            assert "lowers" not in line
+
+
+def test_all_that_is_known_can_be_written_beside_a_call(
+    scored: list[Waiting], model: LoadedModel, agreement: Agreement
+) -> None:
+    calls = todays_calls(model, agreement, scored, 2, NOW)
+    names = fields_of(calls)
+    assert "form_type" in names
+    for call, row in zip(calls, rows(calls, names), strict=True):
+        told = dict(zip((*COLUMNS, *names), row, strict=True))
+        assert told["form_type"] == (call.lead.fields.get("form_type") or "")
