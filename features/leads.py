@@ -30,6 +30,11 @@ PROPENSITY = "#propensity"
 """The column in which leads from the store carry the chance with which they were chosen."""
 
 
+def has_ids(agreement: Agreement) -> bool:
+    """Whether leads can be told apart from file to file, and so be kept in a store."""
+    return agreement.columns.id != ROW_NUMBER
+
+
 class Fault(NamedTuple):
     """Why a row is no lead: the field, the value found, the reason with the cure."""
 

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, func, select
 from features.agreement import Agreement
 from features.cells import Cell, number
 from features.coded import each
-from features.leads import History
+from features.leads import History, has_ids
 from features.store.bulk import among, insert_columns
 from features.store.database import Store
 from features.store.entries import enter
@@ -39,7 +39,7 @@ class _Word(NamedTuple):
 
 
 def keep_export(store: Store, history: History, agreement: Agreement, now: datetime) -> None:
-    """Write a chunk of an export down, all of it or nothing.
+    """Write a chunk of an export down, all of it or nothing; without ids, nothing is kept.
 
     Args:
         store: where to.
@@ -51,7 +51,8 @@ def keep_export(store: Store, history: History, agreement: Agreement, now: datet
         StoreError: when the store cannot be reached.
 
     """
-    store.write(lambda connection: _keep(connection, history, agreement, now))
+    if has_ids(agreement):
+        store.write(lambda connection: _keep(connection, history, agreement, now))
 
 
 def _keep(connection: Connection, history: History, agreement: Agreement, now: datetime) -> None:

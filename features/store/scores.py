@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from features.agreement import Agreement
-from features.leads import Leads
+from features.leads import Leads, has_ids
 from features.store.bulk import Columns, insert_columns
 from features.store.database import Store
 from features.store.entries import enter
@@ -33,7 +33,7 @@ class Given:
 def keep_scores(
     store: Store, leads: Leads, given: Given, agreement: Agreement, now: datetime
 ) -> None:
-    """Write leads with their scores down, all of them or none.
+    """Write leads with their scores down, all of them or none; without ids, nothing is kept.
 
     The same scores of the same moment again add nothing.
 
@@ -48,7 +48,8 @@ def keep_scores(
         StoreError: when the store cannot be reached.
 
     """
-    store.write(lambda connection: add_scores(connection, leads, given, agreement, now))
+    if has_ids(agreement):
+        store.write(lambda connection: add_scores(connection, leads, given, agreement, now))
 
 
 def add_scores(

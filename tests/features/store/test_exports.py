@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from features.leads import History
+from features.leads import ROW_NUMBER, History
 from features.store.database import Store
 from features.store.exports import keep_export
 from features.store.scores import Given, keep_scores
@@ -94,3 +94,11 @@ def test_scores_stand_beside_their_leads_and_snapshots(store: Store) -> None:
         ).all()
     assert rows == [("7", 0.25, "C", "explore", 0.05), ("7", 0.5, "A", None, None)]
     assert count(store, Snapshot) == 2
+
+
+def test_leads_without_an_id_of_their_own_are_not_kept(store: Store) -> None:
+    numbered = agreed(columns={"id": ROW_NUMBER, "outcome": "status", "created": "created"})
+    export = an_export(["won", "lost"])
+    keep_export(store, export, numbered, NOW)
+    keep_scores(store, export.leads, Given("1", [0.5, 0.1], ["A", "D"]), numbered, NOW)
+    assert (count(store, Lead), count(store, Score)) == (0, 0)
