@@ -62,7 +62,8 @@ def server(folder: Path) -> Iterator[Server]:
     settings = [part for setting in _FAST for part in ("-c", setting)]
     run = [*prefix, binary("postgres"), "-D", str(data), "-k", str(folder), *settings]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(run, stdout=log, stderr=log)
+        # Apart from the signals of a terminal, which are meant for the tests.
+        process = subprocess.Popen(run, stdout=log, stderr=log, start_new_session=True)
     try:
         _wait_for(Server(folder), process)
         yield Server(folder)
