@@ -17,7 +17,7 @@ from features.spreadsheet import saved_moment
 from features.store.entries import enter
 from features.store.feedback import apply_waiting
 from features.store.keys import CHUNK
-from features.store.said import GRACE
+from features.store.said import GRACE, is_of_feedback
 from features.store.tables import Handoff, Lead
 from features.store.texts import MAX_NAME, fault_of_id, storable
 
@@ -48,7 +48,8 @@ def own_columns(columns: Sequence[str], agreement: Agreement) -> dict[str, str]:
     """Return the columns of a file that tell of the hand-off itself, by what they tell.
 
     Raises:
-        UsageError: when no column tells the id.
+        UsageError: when no column tells the id, or the file is none of hand-offs: what is taken
+            for one stays in the store.
 
     """
     found = {name.casefold(): name for name in reversed(columns) if name.casefold() in OWN}
@@ -59,7 +60,30 @@ def own_columns(columns: Sequence[str], agreement: Agreement) -> dict[str, str]:
             f"no column for the id among {', '.join(columns)}; hand-offs have the columns "
             f"{', '.join(OWN)}, and the lead's fields"
         )
+    _need_fields([name for name in columns if name not in found.values()], agreement)
     return found
+
+
+def _need_fields(others: Sequence[str], agreement: Agreement) -> None:
+    """Refuse columns beside `OWN` that are those of feedback, or none of which is agreed."""
+    roles = agreement.columns
+    known = {*agreement.fields, *roles.model_dump().values()}
+    known |= {rule.field for route in agreement.routes for rule in route.all}
+    cure = "take what sales says of leads with leadq feedback"
+    for name in others:
+        if is_of_feedback(name) and name not in known:
+            raise UsageError(
+                f"the column {name!r} is one of feedback, not of hand-offs; {cure}, or name the "
+                "column under [fields] of the agreement where it is the lead's own"
+            )
+    # Of a lead that is handed over, nobody knows yet how it ends.
+    told = known - {roles.outcome, roles.closed, roles.value}
+    if others and agreement.fields and told.isdisjoint(others):
+        raise UsageError(
+            f"none of the columns {', '.join(others)} is a field of the agreement "
+            f"{agreement.name!r}; hand-offs have the columns {', '.join(OWN)}, and the lead's "
+            f"fields; {cure}"
+        )
 
 
 def told_by_items(items: Sequence[object], faults: Faults) -> Told:

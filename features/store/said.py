@@ -229,6 +229,11 @@ def columns_of(names: Iterable[str], agreement: Agreement) -> dict[str, str]:
     return found
 
 
+def is_of_feedback(name: str) -> bool:
+    """Whether a column of this name tells what became of a lead, whatever the agreement says."""
+    return _plain(name) in ("code", "disposition")
+
+
 def _plain(heading: str) -> str:
     return re.sub(r"[\W_]+", "", heading).casefold()
 

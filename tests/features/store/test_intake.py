@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from features.agreement import Agreement
+from features.errors import UsageError
 from features.files import Reject, open_table
 from features.store import intake
 from features.store.database import Store
@@ -201,3 +202,33 @@ def test_a_text_that_is_too_long_is_not_set_aside_with_the_row(
     lines = f"id,at,code,reason\na,2026-03-05,lost,{'Zaphod ' * 400}\n"
     _, (reject,) = take(store, a_file(tmp_path, lines))
     assert (reject.field, reject.value) == ("reason", "")
+
+
+FIELDS = {"visits": {"use": "yes", "kind": "number"}}
+
+
+@pytest.mark.parametrize("heading", ["id,at,code,by", "id,at,Disposition,visits"])
+def test_a_file_of_feedback_is_not_taken_for_hand_offs(
+    store: Store, tmp_path: Path, heading: str
+) -> None:
+    with pytest.raises(UsageError, match=r"is one of feedback.*leadq feedback"):
+        take(store, a_file(tmp_path, f"{heading}\na,2026-03-02,lost,3\n"), take_handoffs)
+    assert rows_of(store, Handoff) == 0
+
+
+@pytest.mark.parametrize("heading", ["id,at,status,by", "id,at,colour,shape"])
+def test_a_file_that_tells_nothing_agreed_of_its_leads_is_no_file_of_hand_offs(
+    store: Store, tmp_path: Path, heading: str
+) -> None:
+    file = a_file(tmp_path, f"{heading}\na,2026-03-02,Won,kim\n")
+    with pytest.raises(UsageError, match=r"is a field of the agreement.*leadq feedback"):
+        take(store, file, take_handoffs, fields=FIELDS)
+    assert rows_of(store, Handoff) == 0
+
+
+@pytest.mark.parametrize("heading", ["id,at,owner,team", "id,visits,status,colour"])
+def test_hand_offs_may_tell_nothing_of_their_leads_or_more_than_is_agreed(
+    store: Store, tmp_path: Path, heading: str
+) -> None:
+    account, _ = take(store, a_file(tmp_path, f"{heading}\na,,,\n"), take_handoffs, fields=FIELDS)
+    assert account.stored == 1
