@@ -2,6 +2,7 @@
 
 Everything counts from the last training that came to its end, so that a challenger that was refused
 is not made again every night. Without a new outcome nothing fires: there is nothing new to learn.
+An outcome is new where that training cannot have known it, not where it came to the store later.
 """
 
 from __future__ import annotations
@@ -58,9 +59,12 @@ def due(store: Store, agreement: Agreement, champion: LoadedModel | None, now: d
         return Due(("there is no champion yet",), ())
     rules = agreement.retrain
     with store.reading() as connection:
-        times = (last_done(connection, "retrain"), champion_since(connection, champion.version))
+        retrained = last_done(connection, "retrain")
+        times = (retrained, champion_since(connection, champion.version))
         since = max((moment for moment in times if moment), default=None)
-        fresh = new_outcomes(connection, since)
+        from_export = since != retrained and not champion.artefact.facts.get("from_store")
+        learned_until = (trained_as_of(champion) or since) if from_export else None
+        fresh = new_outcomes(connection, since, learned_until)
     told = f"{fresh:,} new outcomes" + (f" since {since:%Y-%m-%d}" if since else "")
     if not fresh:
         return Due((), (told,))

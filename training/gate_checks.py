@@ -199,6 +199,8 @@ def _calibration(name: str, ratio: Both, case: Case) -> Check:
         told += f"; {case.name} is no nearer with {theirs.value:.2f}, so this does not stop it"
     elif outside:
         told = f"its probabilities are shown to be off: {told}; {case.name}: {theirs.value:.2f}"
+    elif not low <= mine.value <= high:
+        told += ": not shown to be outside what is agreed"
     return _check(name, mine, f"{low:g} to {high:g}", not outside or near, told)
 
 

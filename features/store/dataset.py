@@ -80,11 +80,30 @@ def training_set(connection: Connection, agreement: Agreement, moment: datetime)
     )
 
 
-def new_outcomes(connection: Connection, since: datetime | None) -> int:
-    """Count the leads on which a decision was received after a moment; None: ever."""
+def new_outcomes(
+    connection: Connection, since: datetime | None, learned_until: datetime | None = None
+) -> int:
+    """Count the leads on which there is a decision that the last training cannot have known.
+
+    Such a decision was received after the training, and not alike before it. A training on an
+    export read what the export held and not the store: there a decision of before the export's end
+    is taken for known, however late it was received.
+
+    Args:
+        connection: of a reading.
+        since: the moment of the training; None: everything is new.
+        learned_until: the end of the export that was learned from; None: the store was.
+
+    """
     told = select(func.count(Word.lead.distinct())).where(Word.code.in_(DECISIONS))
     if since is not None:
-        told = told.where(Word.received > since)
+        known = aliased(Word)
+        alike = select(known.key).where(
+            known.lead == Word.lead, known.code == Word.code, known.received <= since
+        )
+        told = told.where(Word.received > since, ~alike.exists())
+    if learned_until is not None:
+        told = told.where(Word.at > learned_until)
     return int(connection.execute(told).scalar_one())
 
 

@@ -130,7 +130,7 @@ class GivenScore:
     lane: str | None
     propensity: float | None
     code: str | None
-    """The word that counts; None where sales has said nothing."""
+    """The word that counts; None where sales has said nothing since the score."""
     closed: datetime | None
     value: float | None
     origin: str | None
@@ -158,15 +158,17 @@ def given_scores(connection: Connection, as_of: datetime) -> list[GivenScore]:
         .subquery()
     )
     word = words(as_of)
+    decided = word.c.code.in_(DECISIONS)
     rows = (
         select(Lead.key, Lead.created, Lead.campaign)
         .add_columns(ranked.c.model, ranked.c.at, ranked.c.probability, ranked.c.grade)
         .add_columns(ranked.c.lane, ranked.c.propensity)
         .add_columns(word.c.code, word.c.at, word.c.value, word.c.origin)
         .join(ranked, ranked.c.lead == Lead.key)
-        .outerjoin(word, word.c.lead == Lead.key)
+        # A word from before the score, as on a lead that comes back, is not what became of it.
+        .outerjoin(word, (word.c.lead == Lead.key) & ((word.c.at > ranked.c.at) | decided))
         .where(ranked.c.place == 1)
-        .where(func.coalesce(ranked.c.at < word.c.at, True) | word.c.code.not_in(DECISIONS))
+        .where(func.coalesce(ranked.c.at < word.c.at, True))
         .order_by(ranked.c.at, Lead.key)
     )
     return [GivenScore(*row) for row in connection.execute(rows)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from features.leads import PROPENSITY, History, Leads
 from features.store.database import Store
-from features.store.dataset import training_set
+from features.store.dataset import new_outcomes, training_set
 from features.store.erasure import erase
 from features.store.exports import keep_export
 from features.store.handoffs import Handover, hand_over
@@ -167,3 +167,25 @@ def test_leads_of_other_columns_are_read_together(store: Store, monkeypatch: Any
     hand(store, "b", new="y")
     back = read(store).leads
     assert (list(back.column("old")), list(back.column("new"))) == (["x", None], [None, "y"])
+
+
+def _new(store: Store, since: datetime, learned_until: datetime | None = None) -> int:
+    with store.reading() as connection:
+        return new_outcomes(connection, since, learned_until)
+
+
+def test_what_an_export_had_already_told_is_not_new_when_sales_says_it_later(store: Store) -> None:
+    hand(store, "a", "b")
+    say(store, lost("a", 3), lost("b", 30))
+    before = NOW - timedelta(days=1)
+    assert _new(store, before) == 2
+    assert _new(store, before, MONDAY + timedelta(days=10)) == 1
+    assert _new(store, before, MONDAY + timedelta(days=30)) == 0
+
+
+def test_an_outcome_is_not_new_where_the_store_had_told_it_alike_and_new_where_it_changed(
+    store: Store,
+) -> None:
+    keep_export(store, an_export(["lost", "lost"]), agreed(), NOW - timedelta(days=2))
+    say(store, lost("a", 3), Said("b", "won", MONDAY))
+    assert _new(store, NOW - timedelta(days=1)) == 1

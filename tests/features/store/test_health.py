@@ -111,3 +111,12 @@ def test_the_lane_of_a_score_is_that_of_the_first_call(store: Store) -> None:
     with store.reading() as connection:
         (found,) = given_scores(connection, NOW)
     assert (found.at, found.lane, found.propensity) == (MONDAY, "exploration", 0.05)
+
+
+def test_a_word_from_before_a_score_is_not_what_became_of_the_lead(store: Store) -> None:
+    hand(store, "a", "b")
+    say(store, Said("a", "unreachable", MONDAY + DAY), Said("b", "unreachable", MONDAY + 3 * DAY))
+    for lead in "ab":
+        _score(store, lead, MONDAY + 2 * DAY)
+    with store.reading() as connection:
+        assert [score.code for score in given_scores(connection, NOW)] == [None, "unreachable"]
