@@ -173,7 +173,11 @@ def test_few_wins_show_no_ratio_to_be_out_of_bounds() -> None:
     window, facts = market(120, seed=5)
     said = expit(-1.7 + facts @ [1.0, 0.8] + 0.35)
 
-    assert "calibration" not in failed(judge(expit(-1.7 + facts[:, 0]), said, window))
+    verdict = judge(expit(-1.7 + facts[:, 0]), said, window)
+
+    assert "calibration" not in failed(verdict)
+    (check,) = [check for check in verdict.checks if check.name == "calibration"]
+    assert check.sentence.endswith(": not shown to be outside what is agreed")
 
 
 def test_a_large_campaign_that_is_off_is_named_and_a_small_one_is_not() -> None:
