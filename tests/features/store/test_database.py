@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, insert, select, text
 from features.errors import StoreError
 from features.store.database import Store, open_store
 from features.store.tables import Audit, Row
+from tests import postgres
 from tests.features.store.making import NOW
 
 
@@ -116,3 +117,18 @@ def test_an_address_that_does_not_answer_is_told_without_its_password(tmp_path: 
         open_store(f"postgresql://kim:secret@/leads?host={tmp_path}")
     assert "LEADQ_STORE__URL" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+def test_after_many_writes_postgresql_knows_its_tables(
+    postgresql: postgres.Server, postgresql_store: str
+) -> None:
+    url = postgresql.fresh(template=postgresql_store)
+    store = open_store(url)
+    for _ in range(5):
+        store.write(_note)
+    store.close()
+    again = open_store(url)
+    with again.reading() as connection:
+        rows = text("SELECT reltuples FROM pg_class WHERE relname = 'audit'")
+        assert connection.execute(rows).scalar_one() == 5
+    again.close()
