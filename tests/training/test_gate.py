@@ -171,7 +171,7 @@ def test_a_challenger_is_not_refused_for_what_the_champion_has_in_common_with_it
 
 def test_few_wins_show_no_ratio_to_be_out_of_bounds() -> None:
     window, facts = market(120, seed=5)
-    said = expit(-1.7 + facts @ [1.0, 0.8] + 0.35)
+    said = expit(-1.7 + facts @ [1.0, 0.8] + 0.45)
 
     verdict = judge(expit(-1.7 + facts[:, 0]), said, window)
 
