@@ -30,6 +30,7 @@ from leadq.common import (
 
 if TYPE_CHECKING:
     from features.agreement import Agreement
+    from features.home import Home
     from features.leads import Leads
     from serving.scorer import Score
 
@@ -54,7 +55,7 @@ def score(
     with working("loading the champion") as progress, open_the_store(home) as store:
         model = load_champion(home)
         agreed = model.artefact.scorer.agreement
-        _warn_of_other_agreement(agreement, agreed)
+        _warn_of_other_agreement(home, agreement, agreed)
 
         def keep(leads: Leads, scores: Sequence[Score]) -> None:
             given = Given(model.version, [s.probability for s in scores], [s.grade for s in scores])
@@ -70,14 +71,15 @@ def score(
         print_json(scoring_json(summary, model, output, standing))
 
 
-def _warn_of_other_agreement(path: Path, trained_with: Agreement) -> None:
+def _warn_of_other_agreement(home: Home, path: Path, trained_with: Agreement) -> None:
     if not path.exists():
         return
     agreed = read_agreement(path)
     if agreed.label != trained_with.label:
+        signed = standing_of(home, agreed) or f"agreement {agreed.label} is an unsigned draft"
         err.print(
             f"warning: {path} is now {agreed.label}; the champion was trained with, and scores "
-            f"by, {trained_with.label}. Retrain to use the new text.",
+            f"by, {trained_with.label}. Retrain to use the new text; {signed}",
             markup=False,
         )
 
@@ -101,7 +103,7 @@ def serve(
     configure()
     with working("loading the champion"):
         model = load_champion(home)
-    _warn_of_other_agreement(agreement, model.artefact.scorer.agreement)
+    _warn_of_other_agreement(home, agreement, model.artefact.scorer.agreement)
     err.print(
         f"scoring at http://{host}:{port}/v1/score, documentation at http://{host}:{port}/docs"
     )

@@ -39,7 +39,15 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show the loop's health: what came back, promises kept, and what scores were worth."""
-    from features.store.health import first_score, given_scores, graded, lost_reasons, passed
+    from features.store import agreements
+    from features.store.health import (
+        first_score,
+        given_scores,
+        graded,
+        lost_reasons,
+        passed,
+        won_leads,
+    )
     from serving.health import health_lines, months, teams
     from training.prospective import (
         by_model,
@@ -55,6 +63,8 @@ def status(
     with working("reading the store"), open_the_store(home) as store:
         with store.reading() as connection:
             handed = passed(connection, since, moment)
+            signed = agreements.standing(connection, agreed).sentence
+            won = won_leads(connection, since, moment)
             reasons = lost_reasons(connection, since, moment)
             brought = graded(connection, ("A", "B"), moment)
             scores = given_scores(connection, moment)
@@ -66,15 +76,19 @@ def status(
         standing = _standing(home, store, agreed, moment)
     found = teams(handed, agreed.sla.sales, moment)
     whole = months(brought, max(since, first), moment) if first else []
+    say(signed)
     say(f"the last {days} days:")
-    say(*health_lines(found, reasons, whole, agreed.sla.sales, agreed.sla.marketing))
+    say(*health_lines(found, won, reasons, whole, agreed.sla.sales, agreed.sla.marketing))
     say("the model:", *standing_lines(standing, moment))
     say("scores and what became of the leads:")
     say(*prospective_lines(truth, models, promises))
-    say(*lift_lines(lift))
+    if scores and standing is not None:
+        say(*lift_lines(lift))
     if as_json:
         print_json(
             {
+                "agreement": signed,
+                "won": won._asdict(),
                 "teams": [asdict(team) for team in found],
                 "marketing": [asdict(month) for month in whole],
                 "model": standing_json(standing),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from features.sections import MarketingPromise, SalesPromise
-from features.store.health import Passed
+from features.store.health import Passed, Won
 
 _FEWEST_OF_A_REASON = 3
 """Rarer reasons are counted together: what one person wrote of one lead is not for a table."""
@@ -109,6 +109,7 @@ def months(graded: Sequence[datetime], since: datetime, now: datetime) -> list[M
 
 def health_lines(
     found: Sequence[Team],
+    won: Won,
     reasons: Mapping[str, Mapping[str, int]],
     brought: Sequence[Month],
     sales: SalesPromise,
@@ -132,7 +133,11 @@ def health_lines(
     for month in brought:
         kept = "kept" if month.leads >= promised else "broken"
         yield f"  marketing, {month.name}: {month.leads:,} A and B leads of {promised:,}: {kept}"
-    yield from _reason_lines(reasons)
+    if won.leads or reasons:
+        yield "  what sales last said in this time, also of leads handed over earlier:"
+        worth = f", worth {won.value:,.0f} together" if won.value else ""
+        yield f"    won {won.leads:,}{worth}"
+        yield from (f"  {line}" for line in _reason_lines(reasons))
 
 
 def _share(team: Team) -> str:

@@ -89,6 +89,22 @@ def lost_reasons(
     return found
 
 
+class Won(NamedTuple):
+    """The leads of which sales last said that they were won."""
+
+    leads: int
+    value: float
+    """What those are worth together of which a value was told."""
+
+
+def won_leads(connection: Connection, since: datetime, as_of: datetime) -> Won:
+    """Return what was won in a stretch of time, `since` inclusive, `as_of` exclusive."""
+    word = words(as_of)
+    told = select(func.count(), func.coalesce(func.sum(word.c.value), 0.0))
+    told = told.where(word.c.at >= since, word.c.code == "won")
+    return Won(*connection.execute(told).one())
+
+
 def graded(connection: Connection, grades: Sequence[str], as_of: datetime) -> list[datetime]:
     """Return when each lead first got one of the grades."""
     first = func.min(Score.at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from features.sections import MarketingPromise, SalesPromise
-from features.store.health import Passed
+from features.store.health import Passed, Won
 from serving.health import Month, Promise, health_lines, months, teams
 
 MONDAY = datetime(2026, 3, 2, 9)
@@ -54,13 +54,15 @@ def test_what_a_single_person_wrote_is_not_shown() -> None:
     lines = list(
         health_lines(
             teams([_row(2, 1)], SALES, NOW),
+            Won(3, 12_500.0),
             reasons,
             [Month("2026-05", 90)],
             SALES,
             MarketingPromise(leads_graded_a_or_b_per_month=100),
         )
     )
-    assert "  lost 10: too expensive 7, other reasons 1, no reason 2" in lines
+    assert "    won 3, worth 12,500 together" in lines
+    assert "    lost 10: too expensive 7, other reasons 1, no reason 2" in lines
     assert "  marketing, 2026-05: 90 A and B leads of 100: broken" in lines
     assert any("first touch after 2.0 h (median); within 24 h: 100% of 1 due" in x for x in lines)
     assert not any("smith" in line for line in lines)

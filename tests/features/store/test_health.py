@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 
 from features.store.database import Store
 from features.store.feedback import Said
-from features.store.health import Passed, given_scores, graded, lost_reasons, passed
+from features.store.health import Passed, given_scores, graded, lost_reasons, passed, won_leads
 from features.store.scores import Given, keep_scores
 from features.store.tables import Lead, Score
 from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say, some_leads
@@ -120,3 +120,12 @@ def test_a_word_from_before_a_score_is_not_what_became_of_the_lead(store: Store)
         _score(store, lead, MONDAY + 2 * DAY)
     with store.reading() as connection:
         assert [score.code for score in given_scores(connection, NOW)] == [None, "unreachable"]
+
+
+def test_won_leads_are_counted_with_their_value_as_they_now_stand(store: Store) -> None:
+    hand(store, "a", "b", "c")
+    say(store, Said("a", "won", MONDAY, value=900.0), Said("b", "won", MONDAY + DAY))
+    say(store, Said("c", "won", MONDAY, value=500.0), lost("c", 3))
+    with store.reading() as connection:
+        assert won_leads(connection, MONDAY, NOW) == (2, 900.0)
+        assert won_leads(connection, MONDAY + 2 * DAY, NOW) == (0, 0.0)
