@@ -42,13 +42,17 @@ _PACKED = {
 
 
 class Reject(NamedTuple):
-    """A row that was set aside: where it stands, which field, what it held, and why."""
+    """A row that was set aside: where it stands, which field, what it held, why, and whose it is.
+
+    The id is empty where it is not known: the row could not be split into fields.
+    """
 
     file: str
     line: int
     field: str
     value: str
     reason: str
+    id: str = ""
 
 
 @dataclass(frozen=True)

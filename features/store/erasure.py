@@ -127,16 +127,17 @@ def expired(connection: Connection, days: int, now: datetime) -> list[str]:
 
 
 def scrub(folder: Path, ids: Collection[str]) -> int:
-    """Remove the rows that name one of the leads from the CSV files in a folder; return how many.
+    """Remove the rows of the leads from the rejects in a folder; return how many.
 
-    A line that could not be split into fields stands there whole, and is taken to pieces.
+    A row is a lead's by its id, or by the value that was refused. A line that could not be split
+    into fields stands there whole, and is taken to pieces.
     """
     named = {*ids, *(f"'{id_}" for id_ in ids)}
     removed = 0
     for path in sorted(folder.glob("*.csv")):
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
-        kept = [row for row in rows if named.isdisjoint(row) and named.isdisjoint(_pieces(row))]
+        kept = [row for row in rows if named.isdisjoint(_names(row))]
         if len(kept) == len(rows):
             continue
         work = path.with_name(f".{path.name}.new")
@@ -147,6 +148,9 @@ def scrub(folder: Path, ids: Collection[str]) -> int:
     return removed
 
 
-def _pieces(reject: Sequence[str]) -> list[str]:
+def _names(reject: Sequence[str]) -> list[str]:
+    """Return what may be an id in a row; its line is a number as some ids are."""
     cells = dict(zip(Reject._fields, reject, strict=False))
-    return [] if cells.get("field") else re.split(r"[\s\"',;|]+", cells.get("value", ""))
+    value = cells.get("value", "")
+    pieces = [] if cells.get("field") else re.split(r"[\s\"',;|]+", value)
+    return [value, cells.get("id", ""), *pieces]

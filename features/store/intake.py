@@ -31,6 +31,7 @@ from features.store.handoffs import (
 )
 from features.store.keys import CHUNK
 from features.store.said import Reader, Said, columns_of
+from features.store.texts import MAX_NAME
 
 Rejecting = Callable[[Reject], None]
 
@@ -99,7 +100,9 @@ class _Aside:
         self._account.add("refused")
         reason = fault.plain_reason
         self._account.reasons[f"{name}: {reason.split(' (')[0]}"] += 1
-        self._reject(Reject(chunk.file, chunk.lines[place], name, text_of(fault.value), reason))
+        lead = text_of(chunk.columns[self._columns["id"]][place])[:MAX_NAME]
+        value = text_of(fault.value)
+        self._reject(Reject(chunk.file, chunk.lines[place], name, value, reason, lead))
 
 
 def take_feedback(

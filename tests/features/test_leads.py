@@ -25,7 +25,7 @@ def rejected(folder: Path, row: str, **sections: Any) -> tuple[str, str, str]:
     assert history.leads.ids[0] == "1"
     (reject,) = intake.rejects
     assert reject[:2] == ("leads.csv", 3)
-    return reject[2:]
+    return reject[2:5]
 
 
 class TestHistory:
@@ -183,7 +183,7 @@ class TestNightly:
     def test_a_missing_time_is_no_fault_but_an_unreadable_one_is(self, tmp_path: Path) -> None:
         path = a_file(tmp_path, "id,created\n1,\n2,soon\n")
         ((leads,), intake) = nightly_of(path, an_agreement())
-        assert (leads.ids, [r.value for r in intake.rejects]) == (["1"], ["soon"])
+        assert (leads.ids, [(r.value, r.id) for r in intake.rejects]) == (["1"], [("soon", "2")])
 
     def test_without_the_id_it_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(AgreementError, match="does not have: id; it has: lead, size"):

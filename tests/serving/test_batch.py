@@ -83,7 +83,7 @@ def test_bad_rows_are_set_aside_and_the_counts_add_up(model, tmp_path: Path) -> 
     assert summary.intake.read == summary.scored + len(summary.intake.rejects)
     assert len(rows(tmp_path / "scored.rejects.csv")) == len(summary.intake.rejects) >= 9
     assert set(rows(tmp_path / "scored.rejects.csv")[0]) == {
-        "file", "line", "field", "value", "reason",
+        "file", "line", "field", "value", "reason", "id",
     }  # fmt: skip
 
 

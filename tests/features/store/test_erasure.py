@@ -12,12 +12,16 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from features.errors import StoreError
+from features.files import Reject, open_table
 from features.store import feedback
 from features.store.database import Store, open_store
 from features.store.erasure import Erased, erase, expired, scrub
+from features.store.intake import take_feedback
 from features.store.said import Said
 from features.store.tables import Audit, Disposition, Handoff, Lead, Reply, Snapshot, Waiting
-from tests.features.store.making import MONDAY, NOW, hand, lost, say
+from serving.written import write_rejects
+from tests.features.making import a_file
+from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say
 
 SECRETS = ("zaphod-42", "Zaphod Beeblebrox", "zaphod@galaxy.example", "moved to Magrathea", "trill")
 
@@ -101,7 +105,7 @@ def test_rows_that_name_the_lead_leave_the_rejects(tmp_path: Path) -> None:
     path.write_text('file,line,field,value,reason\nx.csv,2,id,"a,b",twice\nx.csv,3,id,c,twice\n')
     assert scrub(tmp_path, ["a,b"]) == 1
     assert path.read_text().splitlines()[1:] == ["x.csv,3,id,c,twice"]
-    assert scrub(tmp_path, ["a,b"]) == 0
+    assert scrub(tmp_path, ["a,b", "3", "x.csv"]) == 0
 
 
 def test_a_line_that_could_not_be_split_leaves_the_rejects_with_its_lead(tmp_path: Path) -> None:
@@ -111,6 +115,23 @@ def test_a_line_that_could_not_be_split_leaves_the_rejects_with_its_lead(tmp_pat
     assert scrub(tmp_path, ["z-4"]) == 1
     assert "Zaphod" not in path.read_text()
     assert "Ford" in path.read_text()
+
+
+def test_the_refused_value_of_an_erased_person_leaves_the_rejects(
+    store: Store, tmp_path: Path
+) -> None:
+    words = "id,at,code,value\n-z,2026-03-05,lost,Zaphod\n3,2026-03-05,lost,Ford\n"
+    table = open_table(a_file(tmp_path, words, "said.csv"))
+    refused: list[Reject] = []
+    take_feedback(store, table, agreed(), NOW, refused.append)
+    rejects = write_rejects(refused, tmp_path / "rejects" / "said.rejects.csv")
+    assert rejects is not None
+
+    assert scrub(rejects.parent, ["-z", "2"]) == 1
+
+    assert "Zaphod" not in rejects.read_text()
+    assert "Ford" in rejects.read_text()  # it stands in line 3, and is the lead 3
+    assert scrub(rejects.parent, ["3"]) == 1
 
 
 def test_feedback_that_waits_for_a_lead_that_never_comes_expires(store: Store) -> None:

@@ -232,3 +232,11 @@ def test_hand_offs_may_tell_nothing_of_their_leads_or_more_than_is_agreed(
 ) -> None:
     account, _ = take(store, a_file(tmp_path, f"{heading}\na,,,\n"), take_handoffs, fields=FIELDS)
     assert account.stored == 1
+
+
+def test_a_row_that_is_refused_names_its_lead(store: Store, tmp_path: Path) -> None:
+    hand(store, "a", "b")
+    words = "id,at,code,value\na,2026-03-05,lost,12\nb,soon,lost,\nb,2026-03-05,lost\n"
+    _, said = take(store, a_file(tmp_path, words))
+    _, handed = take(store, a_file(tmp_path, "id,at,visits\nc,soon,3\n"), take_handoffs)
+    assert [(r.line, r.id) for r in [*said, *handed]] == [(4, ""), (2, "a"), (3, "b"), (2, "c")]
