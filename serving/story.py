@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
+from itertools import groupby
+from operator import attrgetter, itemgetter
 
 from pydantic import BaseModel, Field
 
@@ -112,23 +114,37 @@ def history_lines(history: LeadHistory, changes: Sequence[Change]) -> Iterator[s
     """Tell a lead's story in the order of time, then why its score changed."""
     since = f", created {history.created:%Y-%m-%d}" if history.created else ""
     yield f"{history.id}{since}{f', campaign {history.campaign}' if history.campaign else ''}"
-    for at, line in sorted(_events(history), key=lambda event: event[0]):
+    events = sorted(_events(history), key=itemgetter(0))
+    for _, group in groupby(events, key=itemgetter(2)):
+        (at, line, _), *again = group
         yield f"  {at:%Y-%m-%d %H:%M}  {line}"
+        if again:
+            yield f"  {again[-1][0]:%Y-%m-%d %H:%M}  {_further(len(again))}"
     if changes:
         yield "why the score changed:"
-    for change in changes:
-        yield from (f"  {line}" for line in change_lines(change))
+    for unchanged, same in groupby(changes, key=attrgetter("is_none")):
+        if unchanged:
+            yield f"  {_further(len(list(same)))}"
+        else:
+            yield from (f"  {line}" for change in same for line in change_lines(change))
 
 
-def _events(history: LeadHistory) -> Iterator[tuple[datetime, str]]:
+def _further(count: int) -> str:
+    return f"{count} further score{'' if count == 1 else 's'}, unchanged"
+
+
+def _events(history: LeadHistory) -> Iterator[tuple[datetime, str, object]]:
+    """Yield when, what, and what makes two that follow each other the same."""
     for handoff in history.handoffs:
         whom = f" to {handoff.owner}" if handoff.owner else ""
-        yield handoff.at, f"handed over{whom}{f' ({handoff.team})' if handoff.team else ''}"
+        team = f" ({handoff.team})" if handoff.team else ""
+        yield handoff.at, f"handed over{whom}{team}", handoff
     for word in history.words:
         details = [f"by {word.by}"] if word.by else []
         details += [f"value {word.value:,.0f}"] if word.value is not None else []
         details += [f"back on {word.return_on}"] if word.return_on else []
         details += [word.reason] if word.reason else []
-        yield word.at, f"{word.code}{': ' if details else ''}{', '.join(details)}"
+        yield word.at, f"{word.code}{': ' if details else ''}{', '.join(details)}", word
     for score in history.scores:
-        yield score.at, f"scored {score.probability:.1%} {score.grade} by version {score.model}"
+        line = f"scored {score.probability:.1%} {score.grade} by version {score.model}"
+        yield score.at, line, (score.model, score.probability, score.grade)

@@ -61,6 +61,12 @@ class Change:
     unexplained: str
     """Why the difference could not be split; empty where it was."""
 
+    @property
+    def is_none(self) -> bool:
+        """Whether nothing has changed: neither the score nor what it is made from."""
+        moved = self.data or self.model or self.agreement or self.unexplained
+        return not moved and self.log_odds == 0 and self.earlier.model == self.later.model
+
 
 def changes(scores: Sequence[PastScore], load: Load) -> list[Change]:
     """Explain each score of a lead against the one before it, in their order."""

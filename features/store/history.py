@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -65,6 +67,7 @@ def history_of(connection: Connection, id_: str) -> LeadHistory | None:
         return None
     handoffs = select(Handoff.at, Handoff.owner, Handoff.team).where(Handoff.lead == lead.key)
     said = select(
+        Disposition.origin,
         Disposition.at,
         Disposition.code,
         Disposition.by,
@@ -83,10 +86,7 @@ def history_of(connection: Connection, id_: str) -> LeadHistory | None:
         lead.created,
         lead.campaign,
         [PastHandoff(*row) for row in connection.execute(handoffs.order_by(Handoff.at))],
-        [
-            PastWord(*row)
-            for row in connection.execute(said.order_by(Disposition.at, Disposition.key))
-        ],
+        _words(connection.execute(said.order_by(Disposition.at, Disposition.key)).all()),
         [
             PastScore(
                 row.at,
@@ -99,3 +99,13 @@ def history_of(connection: Connection, id_: str) -> LeadHistory | None:
             for row in connection.execute(scores.order_by(Score.at, Score.key))
         ],
     )
+
+
+def _words(rows: Sequence[Any]) -> list[PastWord]:
+    """Return what was said, once: an export that tells what sales said that day adds nothing."""
+    by_sales = {(row.code, row.at.date()) for row in rows if row.origin != "export"}
+    return [
+        PastWord(*row[1:])
+        for row in rows
+        if row.origin != "export" or (row.code, row.at.date()) not in by_sales
+    ]

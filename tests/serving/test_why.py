@@ -127,3 +127,16 @@ def test_the_story_is_told_in_the_order_of_time(load: Load) -> None:
     assert any("its data changed" in line for line in lines)
     assert any("version 1 to 2" in line for line in lines)
     assert history_reply(history, found).changes[0].log_odds == found[0].log_odds
+
+
+def test_scores_that_repeat_are_one_line(load: Load) -> None:
+    _, before, after = _changed(load)
+    days = (0, 1, 2, 3)
+    scores = [_scored(load, "1", day, **(after if day > 2 else before)) for day in days]
+    history = LeadHistory("a", MONDAY, "Fair", [], [], scores)
+
+    lines = list(history_lines(history, changes(scores, load)))
+
+    assert [line.split("  ")[2] for line in lines[2:3]] == ["2 further scores, unchanged"]
+    assert lines.index("  2 further scores, unchanged") == lines.index("why the score changed:") + 1
+    assert any("its data changed" in line for line in lines)
