@@ -284,9 +284,8 @@ def _batches(
         intake.read += len(chunk.lines)
         for i in sorted(faults):
             name, value, reason = faults[i]
-            lead = text_of(chunk.columns[agreement.columns.id][i])
-            row = Reject(chunk.file, chunk.lines[i], name, text_of(value), reason, lead)
-            intake.rejects.append(row)
+            row = chunk.file, chunk.lines[i], name, text_of(value), reason
+            intake.rejects.append(Reject(*row, text_of(chunk.columns[agreement.columns.id][i])))
         yield batch.take([i for i in range(len(batch)) if i not in faults]) if faults else batch
 
 

@@ -97,6 +97,12 @@ def write_text(path: Path, text: str) -> None:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 
+def need_csv(path: Path | None) -> None:
+    """Refuse an output that is not named as the CSV file that it will be."""
+    if path is not None and path.suffix.lower() != ".csv":
+        raise UsageError(f"{path}: the output must end in .csv")
+
+
 def keep_rejects(home: Home, export: Path, intake: Intake) -> Path | None:
     """Keep the rows that were set aside, each with its reason; say where, or None without any."""
     from serving.written import write_rejects

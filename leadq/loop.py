@@ -16,6 +16,7 @@ from leadq.common import (
     AgreementFile,
     AsJson,
     err,
+    need_csv,
     now,
     open_home,
     open_the_store,
@@ -48,12 +49,14 @@ def queue(
     as_json: AsJson = False,
 ) -> None:
     """Choose today's calls: the leads that bring most, and a few by lot to learn from."""
+    from features.counted import counted
     from features.spreadsheet import csv_text
     from features.store.jobs import lease
     from features.store.queue import called_on, waiting
     from serving import today
     from serving.registry import load_champion
 
+    need_csv(output)
     home, agreed = open_home(), read_agreement(agreement)
     with working("choosing today's calls"), open_the_store(home) as store:
         model = load_champion(home)
@@ -67,11 +70,11 @@ def queue(
             handed = today.hand_over_calls(store, model, agreed, calls, moment) if hand else 0
     say(*today.call_lines(calls, len(leads), most=20))
     if hand:
-        say(f"handed {handed:,} leads to sales")
+        say(f"handed {counted(handed, 'lead')} to sales")
     if output:
         names = today.fields_of(calls) if fields else []
         write_text(output, csv_text((*today.COLUMNS, *names), today.rows(calls, names)))
-        say(f"wrote {output}: {len(calls):,} leads")
+        say(f"wrote {output}: {counted(len(calls), 'lead')}")
     if as_json:
         table = [dict(zip(today.COLUMNS, row, strict=True)) for row in today.rows(calls)]
         print_json({"waiting": len(leads), "handed": handed, "calls": table})
@@ -85,12 +88,14 @@ def recycle(
     as_json: AsJson = False,
 ) -> None:
     """List the leads whose time has come again, each with a fresh score."""
+    from features.counted import counted
     from features.errors import ModelError
     from features.spreadsheet import csv_text
     from features.store.recycle import recycled
     from serving.recycled import COLUMNS, recycled_lines, rows, with_scores
     from serving.registry import load_champion
 
+    need_csv(output)
     home, moment = open_home(), now()
     agreed = read_agreement(agreement)
     until = moment.date() + timedelta(days=ahead)
@@ -106,7 +111,7 @@ def recycle(
     say(*recycled_lines(leads, until, most=20))
     if output:
         write_text(output, csv_text(COLUMNS, rows(leads)))
-        say(f"wrote {output}: {len(leads):,} leads")
+        say(f"wrote {output}: {counted(len(leads), 'lead')}")
     if as_json:
         print_json({"until": str(until), "leads": [lead.model_dump(mode="json") for lead in leads]})
 
@@ -146,6 +151,7 @@ def erase(
     agreement: AgreementFile = DEFAULT_AGREEMENT,
 ) -> None:
     """Erase a person's data from everything under the home; the counts stay."""
+    from features.counted import counted
     from features.store import erasure
 
     if (lead is None) != expired:
@@ -155,12 +161,16 @@ def erase(
         ids = [lead] if lead is not None else _expired(store, read_agreement(agreement), moment)
         # First, because what is erased from the store is not found among the expired any more.
         scrubbed = erasure.scrub(home.folder("rejects"), ids)
-        step = f"of {len(ids):,} leads"
+        step = f"of {counted(len(ids), 'lead')}"
         erased = erasure.erase(store, ids, who, moment, lambda n: progress(f"{n:,} {step}"))
     done = len(erased) or min(scrubbed, 1)
     if lead is not None and not done:
         raise UsageError(f"{lead}: nothing is known of such a lead")
-    say(f"erased the data of {done:,} lead{'' if done == 1 else 's'}; the counts stay")
+    say(
+        f"erased the data of {counted(done, 'lead')}; the counts stay",
+        "Files outside the home, such as scored files and exports, still hold it, and a lead that "
+        "is sent again comes back.",
+    )
 
 
 def _expired(store: Store, agreed: Agreement, moment: datetime) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from features.counted import counted
 from features.files import Reject
 from features.leads import Intake
 
@@ -24,12 +26,13 @@ _MOST_CAMPAIGNS = 50
 def intake_lines(intake: Intake, rejects: Path | None) -> Iterator[str]:
     """Tell how many rows were read, taken and set aside, and the usual reasons."""
     line = (
-        f"{intake.read:,} rows read, {intake.accepted:,} taken, {len(intake.rejects):,} set aside"
+        f"{counted(intake.read, 'row')} read, {intake.accepted:,} taken, "
+        f"{len(intake.rejects):,} set aside"
     )
     yield f"{line} in {rejects}" if rejects else line
-    reasons = Counter((reject.field, _kind_of(reject)) for reject in intake.rejects)
-    for (field, reason), count in reasons.most_common(_MOST_REASONS):
-        yield f"  {count:,} rows: {f'{field}: ' if field else ''}{reason}"
+    yield from _reason_lines(Counter(map(_kind_of, intake.rejects)))
+    if not intake.read:
+        yield "  WARNING: the file has a header and no rows"
 
 
 def account_lines(account: Account, waiting: int, rejects: str | None) -> Iterator[str]:
@@ -46,11 +49,15 @@ def account_lines(account: Account, waiting: int, rejects: str | None) -> Iterat
         parts.append(f"{account.waiting:,} wait for their lead")
     refused = f"{account.refused:,} refused"
     parts.append(f"{refused} in {rejects}" if rejects else refused)
-    yield f"{account.read:,} rows read: {', '.join(parts)}"
-    for reason, count in account.reasons.most_common(_MOST_REASONS):
-        yield f"  {count:,} rows: {reason}"
+    yield f"{counted(account.read, 'row')} read: {', '.join(parts)}"
+    yield from _reason_lines(account.reasons)
+    if account.is_undated:
+        yield (
+            "  WARNING: no column at: every row is handed over now; "
+            "the same file again hands over again"
+        )
     if waiting:
-        yield f"{waiting:,} words of sales wait until their leads are handed over"
+        yield f"waiting until their leads are handed over: {counted(waiting, 'word of sales')}"
 
 
 def account_json(account: Account, waiting: int, rejects: Path | None) -> dict[str, Any]:
@@ -66,9 +73,21 @@ def account_json(account: Account, waiting: int, rejects: Path | None) -> dict[s
     }
 
 
+def _reason_lines(reasons: Counter[str]) -> Iterator[str]:
+    """Tell the usual reasons, and how many rows and reasons there are beside them."""
+    usual = reasons.most_common(_MOST_REASONS)
+    for reason, count in usual:
+        yield f"  {counted(count, 'row')}: {reason}"
+    if more := len(reasons) - len(usual):
+        rows = reasons.total() - sum(count for _, count in usual)
+        yield f"  and {counted(rows, 'row')} for {counted(more, 'more reason')}"
+
+
 def _kind_of(reject: Reject) -> str:
-    """The reason without what differs from row to row."""
-    return reject.reason.replace(repr(reject.value), "the value").split(" line ")[0]
+    """The field and the reason without what differs from row to row."""
+    reason = reject.reason.replace(repr(reject.value), "the value").split(" (")[0]
+    reason = re.sub(r" line \d+( of .*)?$", " another line", reason)
+    return f"{reject.field}: {reason}" if reject.field else reason
 
 
 def scoring_lines(
@@ -76,7 +95,7 @@ def scoring_lines(
 ) -> Iterator[str]:
     """Tell what was scored, what the file lacked, and who signed the agreement."""
     grades = ", ".join(f"{grade} {summary.grades[grade]:,}" for grade in "ABCD")
-    yield f"wrote {output}: {summary.scored:,} leads, version {model.version}"
+    yield f"wrote {output}: {counted(summary.scored, 'lead')}, version {model.version}"
     yield f"  grades {grades}; about {summary.expected_wins:.0f} wins to expect"
     yield from _campaign_lines(summary.campaigns)
     if summary.absent_fields:

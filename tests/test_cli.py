@@ -22,7 +22,7 @@ import features
 import leadq
 import serving
 import training
-from features.errors import StoreError
+from features.errors import StoreError, UsageError
 from features.home import Home
 from features.store.database import open_store
 from features.store.jobs import HeldError, lease
@@ -377,3 +377,26 @@ def test_calls_are_handed_over_by_one_process_at_a_time(
         CliRunner().invoke(leadq.app, [*command, "--hand-over"], catch_exceptions=False)
     store.close()
     assert CliRunner().invoke(leadq.app, [*command, "--hand-over"]).exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["queue", "recycle"])
+def test_a_list_is_not_written_under_another_ending_than_its_own(
+    command: str, tmp_path: Path, agreement_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADQ_HOME", str(tmp_path / "home"))
+    words = [command, "-a", str(agreement_file), "-o", str(tmp_path / "list.xlsx")]
+    with pytest.raises(UsageError, match=r"list\.xlsx: the output must end in \.csv"):
+        CliRunner().invoke(leadq.app, words, catch_exceptions=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_erasing_says_what_it_cannot_reach(
+    agreement_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADQ_HOME", str(tmp_path))
+    (tmp_path / "handed.csv").write_text("id,at\nlead-1,2026-03-02\n")
+    handed = ["handoff", str(tmp_path / "handed.csv"), "-a", str(agreement_file)]
+    assert CliRunner().invoke(leadq.app, handed).exit_code == 0
+
+    shown = CliRunner().invoke(leadq.app, ["erase", "lead-1"]).output
+    assert "erased the data of 1 lead; the counts stay\nFiles outside the home" in shown

@@ -73,6 +73,8 @@ class Account:
     refused: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     """Why rows were refused, without what differs from row to row."""
+    is_undated: bool = False
+    """Whether the file tells no time of its hand-offs, so that all of them are made now."""
 
     def add(self, result: Kept | Literal["refused"]) -> None:
         """Count a row."""
@@ -186,7 +188,7 @@ def take_handoffs(
     """Hand over the leads of a file; see `take_feedback` and `read_handovers`."""
     own = own_columns(table.columns, agreement)
     both_orders = _both_orders(table, own, agreement)
-    account = Account()
+    account = Account(is_undated="at" not in own)
     aside = _Aside(account, reject, own)
     for chunk in table.chunks(aside.row):
         faults: Faults = {}

@@ -240,3 +240,9 @@ def test_a_row_that_is_refused_names_its_lead(store: Store, tmp_path: Path) -> N
     _, said = take(store, a_file(tmp_path, words))
     _, handed = take(store, a_file(tmp_path, "id,at,visits\nc,soon,3\n"), take_handoffs)
     assert [(r.line, r.id) for r in [*said, *handed]] == [(4, ""), (2, "a"), (3, "b"), (2, "c")]
+
+
+def test_hand_offs_without_a_time_are_known_as_such(store: Store, tmp_path: Path) -> None:
+    dated, _ = take(store, a_file(tmp_path, "id,at\na,2026-03-02\n"), take_handoffs)
+    undated, _ = take(store, a_file(tmp_path, "id,owner\na,kim\n"), take_handoffs)
+    assert (dated.is_undated, undated.is_undated) == (False, True)
