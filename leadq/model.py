@@ -159,7 +159,10 @@ def promote(
     home = open_home()
     with open_the_store(home) as store:
         before = make_champion(home, store, version, "promote", "by hand", who, now())
-    out.print(f"Version {version} is champion" + (f"; before: {before}" if before else ""))
+    if before == version:
+        out.print(f"Version {version} is champion already")
+    else:
+        out.print(f"Version {version} is champion" + (f"; before: {before}" if before else ""))
     if as_json:
         print_json({"champion": version, "before": before})
 

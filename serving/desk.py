@@ -93,7 +93,7 @@ def add_desk(
 
         history = await store.use(read)
         if history is None:
-            raise HTTPException(404, "nothing is known of such a lead; hand it over or score it")
+            raise HTTPException(404, "nothing is known of such a lead; hand it over first")
         found = await run_in_threadpool(changes, history.scores, remembered)
         return history_reply(history, found)
 

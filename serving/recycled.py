@@ -13,6 +13,11 @@ from serving.registry import LoadedModel
 from serving.replies import ResultReply, score_records
 
 _REASONS = 3
+_NAMED = {
+    "in_contract": "contract ends",
+    "not_ready": "ask again on",
+    "unreachable": "try again on",
+}
 
 
 class EventReply(BaseModel):
@@ -41,13 +46,18 @@ class RecycledReply(BaseModel):
 
 
 def with_scores(leads: Sequence[Recycled], model: LoadedModel | None) -> list[RecycledReply]:
-    """Describe recycled leads, scored afresh where there is a model."""
+    """Describe recycled leads, scored afresh where there is a model.
+
+    Of those due on one day the likeliest comes first. Days to the sale are not told: they count
+    from a creation that may lie years back.
+    """
     scores: Sequence[Any] = [None] * len(leads)
     if model is not None and leads:
         id_column = model.artefact.scorer.agreement.columns.id
         records = [{**lead.fields, id_column: lead.id} for lead in leads]
-        scores = score_records(model, records, _REASONS)["results"]
-    return [
+        found = score_records(model, records, _REASONS)["results"]
+        scores = [{**score, "expected_days": None} for score in found]
+    replies = [
         RecycledReply(
             id=lead.id,
             campaign=lead.campaign,
@@ -62,6 +72,11 @@ def with_scores(leads: Sequence[Recycled], model: LoadedModel | None) -> list[Re
         )
         for lead, score in zip(leads, scores, strict=True)
     ]
+    return sorted(replies, key=lambda reply: (reply.due, -_chance(reply)))
+
+
+def _chance(lead: RecycledReply) -> float:
+    return (lead.score and lead.score.probability) or 0.0
 
 
 COLUMNS = (
@@ -93,6 +108,7 @@ def recycled_lines(leads: Sequence[RecycledReply], until: date, most: int) -> It
         score = lead.score
         scored = f"{score.probability:6.1%} {score.grade}  " if score and score.grade else ""
         reason = f": {lead.reason}" if lead.reason else ""
-        yield f"  {lead.id:{width}}  {lead.due}  {scored}{lead.code}{reason}"
+        named = f", {_NAMED[lead.code]} {lead.return_on}" if lead.return_on else ""
+        yield f"  {lead.id:{width}}  {lead.due}  {scored}{lead.code}{named}{reason}"
     if len(leads) > most:
         yield f"  and {len(leads) - most:,} more; write them all with -o FILE.csv"

@@ -55,12 +55,20 @@ def check(path: Path, agreement: Agreement) -> Check:
     findings |= _closing_time(labelled, history, agreement)
     dispositions = Counter(history.dispositions)
     remarks = [f"{name}: {count:,} leads" for name, count in dispositions.most_common()]
+    remarks.append(_taught(labels))
     remarks += _differences(table.columns, agreement)
     remarks += _rules_without_field(table.columns, agreement)
     remarks += _misfits(history, present, agreement)
     chosen = propensity_of(labelled.history.leads, agreement)
     remarks += [] if chosen is None else chosen.sentences
     return Check(intake, labels, findings, remarks)
+
+
+def _taught(labels: dict[str, int]) -> str:
+    """Say how many of these leads teach, and why the others do not."""
+    won, not_won, *without = labels.items()
+    told = f"{won[1] + not_won[1]:,} leads have a known outcome, {won[1]:,} of them won"
+    return "; ".join([told, *(f"{count:,} {why}" for why, count in without)])
 
 
 def _closing_time(labelled: Labelled, history: History, agreement: Agreement) -> dict[str, Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
@@ -47,14 +48,30 @@ def test_without_a_model_it_is_listed_without_a_score(model: LoadedModel) -> Non
 def test_the_list_names_due_day_grade_and_reason_and_says_what_it_leaves_out(
     model: LoadedModel,
 ) -> None:
-    replies = with_scores([_lead(model, "a"), _lead(model, "b")], model)
+    named = replace(_lead(model, "a"), return_on=DUE)
+    replies = with_scores([named, _lead(model, "b")], model)
     first, lead, rest = recycled_lines(replies, DUE, most=1)
     assert first.startswith("2 leads come back by 2026-05-31")
     score = replies[0].score
     assert score is not None
-    assert f"{score.probability:.1%} {score.grade}  not_ready: =budget" in lead
+    assert (
+        f"{score.probability:.1%} {score.grade}  not_ready, ask again on 2026-05-31: =budget"
+        in lead
+    )
     assert "and 1 more" in rest
 
 
 def test_no_lead_is_said_in_so_many_words() -> None:
     assert list(recycled_lines([], DUE, most=5)) == ["no lead comes back by 2026-05-31"]
+
+
+def test_of_one_day_the_likeliest_comes_first_and_no_days_to_a_sale_are_told(
+    model: LoadedModel,
+) -> None:
+    known = _lead(model, "b")
+    leads = [replace(known, id="a", fields={}), known, replace(known, id="c", due=date(2026, 5, 1))]
+    found = with_scores(leads, model)
+    chances = {reply.id: reply.score and reply.score.probability for reply in found}
+    assert chances["a"] != chances["b"]
+    assert [reply.id for reply in found] == ["c", *sorted("ab", key=lambda id_: -chances[id_])]
+    assert all(reply.score and reply.score.expected_days is None for reply in found)

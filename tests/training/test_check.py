@@ -47,6 +47,12 @@ def small(folder: Path, extra: str = "") -> Path:
 SIZE = {"size": {"use": "yes", "kind": "number"}}
 
 
+def test_the_leads_that_teach_are_told_apart_from_those_that_do_not(tmp_path: Path) -> None:
+    remarks = check(small(tmp_path), agreed(fields=SIZE)).remarks
+
+    assert remarks[2] == "12 leads have a known outcome, 8 of them won"
+
+
 def test_a_column_that_is_not_agreed_is_named(tmp_path: Path) -> None:
     result = check(small(tmp_path, ",new"), agreed(fields=SIZE))
 
