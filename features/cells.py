@@ -170,9 +170,14 @@ def number(value: Cell, decimal: str = ".") -> float:
 
 def _number_of_text(value: str, decimal: str) -> float:
     plain = _CURRENCY_CODE.sub("", value.translate(_STRIP_CURRENCY))
-    if not _number_pattern(decimal).fullmatch(plain) or not any(c.isdigit() for c in plain):
-        raise ValueError(f"{value!r} is not a number")
     other = "." if decimal == "," else ","
+    if not any(c.isdigit() for c in plain):
+        raise ValueError(f"{value!r} is not a number")
+    if not _number_pattern(decimal).fullmatch(plain):
+        if _number_pattern(other).fullmatch(plain):
+            mark = f"read with {decimal!r} before its decimals; see export.decimal"
+            raise ValueError(f"{value!r} is not a number, {mark}")
+        raise ValueError(f"{value!r} is not a number")
     return _unsigned_zero(float(plain.replace(other, "").replace(decimal, ".")))
 
 

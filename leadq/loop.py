@@ -122,6 +122,8 @@ def why(
     as_json: AsJson = False,
 ) -> None:
     """Say what happened to a lead, and why its score changed each time."""
+    from features.counted import counted
+    from features.store.feedback import waiting_count
     from features.store.history import history_of
     from serving.registry import load_version
     from serving.story import history_lines, history_reply
@@ -131,9 +133,12 @@ def why(
     with working("reading the lead's story"), open_the_store(home) as store:
         with store.reading() as connection:
             history = history_of(connection, lead)
+            waiting = waiting_count(connection, lead)
         if history is None:
+            words = f"; waiting until it is handed over: {counted(waiting, 'word of sales')}"
             raise UsageError(
                 f"{lead}: the store knows no such lead; hand it over or score it first"
+                f"{words if waiting else ''}"
             )
         found = changes(history.scores, cache(lambda version: load_version(home, version)))
     say(*history_lines(history, found))

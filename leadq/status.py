@@ -76,7 +76,7 @@ def status(
         standing = _standing(home, store, agreed, moment)
     found = teams(handed, agreed.sla.sales, moment)
     whole = months(brought, max(since, first), moment) if first else []
-    say(signed)
+    say(f"the store: {store.address}", signed)
     say(f"the last {days} days:")
     say(*health_lines(found, won, reasons, whole, agreed.sla.sales, agreed.sla.marketing))
     say("the model:", *standing_lines(standing, moment))
@@ -87,6 +87,7 @@ def status(
     if as_json:
         print_json(
             {
+                "store": store.address,
                 "agreement": signed,
                 "won": won._asdict(),
                 "teams": [asdict(team) for team in found],

@@ -400,3 +400,17 @@ def test_erasing_says_what_it_cannot_reach(
 
     shown = CliRunner().invoke(leadq.app, ["erase", "lead-1"]).output
     assert "erased the data of 1 lead; the counts stay\nFiles outside the home" in shown
+
+
+def test_why_tells_of_words_that_wait_for_a_lead(
+    agreement_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADQ_HOME", str(tmp_path / "home"))
+    (tmp_path / "said.csv").write_text("id,at,code\nlead-1,2026-03-02,lost\n")
+    said = ["feedback", str(tmp_path / "said.csv"), "-a", str(agreement_file)]
+    assert CliRunner().invoke(leadq.app, said).exit_code == 0
+
+    with pytest.raises(UsageError, match=r"waiting until it is handed over: 1 word of sales$"):
+        CliRunner().invoke(leadq.app, ["why", "lead-1"], catch_exceptions=False)
+    with pytest.raises(UsageError, match=r"score it first$"):
+        CliRunner().invoke(leadq.app, ["why", "lead-2"], catch_exceptions=False)

@@ -46,6 +46,11 @@ class Store:
         """Whether the database is a file of SQLite."""
         return self._engine.dialect.name == "sqlite"
 
+    @property
+    def address(self) -> str:
+        """Where it is, without a password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection that sees one state of the store, whatever others write meanwhile."""
@@ -175,7 +180,8 @@ def engine_of(url: str) -> Engine:
 def _sqlite(address: Any) -> Engine:
     if not address.database or address.database == ":memory:":
         raise StoreError("the store needs a file: sqlite:////folder/store.db")
-    Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    if not (folder := Path(address.database).parent).is_dir():
+        raise StoreError(f"{folder}: no such folder; make it, or mend LEADQ_STORE__URL")
     engine = create_engine(address, connect_args={"timeout": _BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")

@@ -106,9 +106,12 @@ def apply_waiting(connection: Connection, ids: Sequence[str]) -> int:
     return applied
 
 
-def waiting_count(connection: Connection) -> int:
-    """Return how much feedback waits for its lead."""
-    return connection.execute(select(func.count()).select_from(Waiting)).scalar_one()
+def waiting_count(connection: Connection, id_: str | None = None) -> int:
+    """Return how much feedback waits for its lead; of one lead where its id is given."""
+    waiting = select(func.count()).select_from(Waiting)
+    if id_ is not None:
+        waiting = waiting.where(Waiting.lead_id == id_)
+    return connection.execute(waiting).scalar_one()
 
 
 def _columns(rows: Sequence[dict[str, Any]]) -> Columns:

@@ -128,6 +128,15 @@ class TestNumber:
         with pytest.raises(ValueError, match="is not a number"):
             number(text)
 
+    @pytest.mark.parametrize(
+        ("text", "decimal"), [("1.234,50", "."), ("1,5", "."), ("1,234.50", ","), ("1.5", ",")]
+    )
+    def test_a_number_with_the_other_decimal_mark_says_where_it_is_agreed(
+        self, text: str, decimal: str
+    ) -> None:
+        with pytest.raises(ValueError, match=r"is not a number, .*see export\.decimal"):
+            number(text, decimal)
+
     @pytest.mark.parametrize("value", ["1e999", math.inf, -math.inf, "9" * 400])
     def test_an_infinite_number_is_refused(self, value: str | float) -> None:
         with pytest.raises(ValueError, match="is too large for a number"):

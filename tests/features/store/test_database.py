@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, func, insert, select, text
 
 from features.errors import StoreError
-from features.store.database import Store, open_store
+from features.store.database import Store, engine_of, open_store
 from features.store.tables import Audit, Row
 from tests import postgres
 from tests.features.store.making import NOW
@@ -132,3 +132,15 @@ def test_after_many_writes_postgresql_knows_its_tables(
         rows = text("SELECT reltuples FROM pg_class WHERE relname = 'audit'")
         assert connection.execute(rows).scalar_one() == 5
     again.close()
+
+
+def test_a_folder_that_is_not_there_is_named_and_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"none: no such folder; make it, or mend LEADQ_STORE"):
+        open_store(f"sqlite:///{tmp_path / 'none' / 'a.db'}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_names_its_address_without_the_password() -> None:
+    store = Store(engine_of("postgresql://kim:secret@db.example/leads"))
+    assert "db.example/leads" in store.address
+    assert "secret" not in store.address
