@@ -99,7 +99,11 @@ def _why_best(group: Group) -> str:
         return ", shown better by log loss and worse by nothing"
     if any(row.is_champion for row in group.rows):
         return ", the champion: no other is shown to be better"
-    return ", the lowest log loss; the champion is not among them"
+    alone = "the champion is not among them"
+    same = all(pair.verdict == "identical" for pair in group.pairs)
+    if group.pairs and same and not group.unpaired:
+        return f" or any other: all predict the same; {alone}"
+    return f", the lowest log loss: no other is shown to be better; {alone}"
 
 
 def compare_json(groups: list[Group]) -> dict[str, Any]:

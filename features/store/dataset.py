@@ -150,9 +150,9 @@ def _by_lead(connection: Connection, rows: _Rows) -> dict[int, list[Any]]:
     return {lead: list(some) for lead, some in groupby(found, key=lambda row: row[0])}
 
 
-def _precedence(word: Any) -> tuple[datetime, int, str]:
+def _precedence(word: Any) -> tuple[datetime, int, bool, str]:
     """Order words as `states.words` does: of one moment the one further along counts."""
-    return word.at, PRECEDENCE.get(word.code, 0), word.digest
+    return word.at, PRECEDENCE.get(word.code, 0), word.origin != "export", word.digest
 
 
 def _handed(first: int, last: int, moment: datetime) -> _Rows:

@@ -1,7 +1,8 @@
 """Where leads stand: the word on each that counts, whatever order the words came in.
 
 The newest word counts. Of two of the same moment the one further along does (won over lost, lost
-over not ready), so that the order of arrival changes nothing. Steps (contacted, accepted, ...)
+over not ready), so that the order of arrival changes nothing; where an export says the same, sales'
+own word does: it knows the reason and the day to come back. Steps (contacted, accepted, ...)
 never undo a decision: a call after the sale does not make a customer a lead again.
 """
 
@@ -42,7 +43,12 @@ def words(as_of: datetime) -> Subquery:
     rank = case(PRECEDENCE, value=Disposition.code, else_=0)
     newest = func.row_number().over(
         partition_by=Disposition.lead,
-        order_by=(Disposition.at.desc(), rank.desc(), Disposition.digest.desc()),
+        order_by=(
+            Disposition.at.desc(),
+            rank.desc(),
+            case((Disposition.origin == "export", 0), else_=1).desc(),
+            Disposition.digest.desc(),
+        ),
     )
     ranked = (
         select(

@@ -157,6 +157,22 @@ def test_the_champion_stays_best_unless_another_is_shown_better(home: Home) -> N
     assert list(pair_lines(named))[-1].endswith("the champion: no other is shown to be better")
 
 
+def test_ties_without_the_champion_are_not_called_best(group: Group) -> None:
+    rows = [dataclasses.replace(row, is_champion=False) for row in group.rows]
+    same = [pair for pair in group.pairs if pair.version == "2"]
+    tied = dataclasses.replace(group, rows=rows, pairs=same, unpaired=[], best="1")
+    alone = "the champion is not among them"
+
+    assert list(pair_lines(tied))[-1] == (
+        f"  best: version 1 or any other: all predict the same; {alone}"
+    )
+    noisy = dataclasses.replace(tied, pairs=[p for p in group.pairs if p.version == "3"])
+    assert (
+        f"the lowest log loss: no other is shown to be better; {alone}"
+        in (list(pair_lines(noisy))[-1])
+    )
+
+
 def test_without_the_champion_the_lowest_log_loss_is_held_against_the_others(home: Home) -> None:
     named = compare(home, ["4", "3"])[0]
 

@@ -9,9 +9,11 @@ import pytest
 from features.sections import Recycle
 from features.store.database import Store
 from features.store.erasure import erase
+from features.store.exports import keep_export
 from features.store.recycle import Recycled, due_on, recycled
 from features.store.said import Said
 from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say
+from tests.features.store.test_exports import an_export
 
 DAY = timedelta(days=1)
 
@@ -102,3 +104,16 @@ def test_what_is_known_of_a_lead_is_of_the_latest_moment_whatever_was_told_last(
     hand(store, "a", at=MONDAY, visits="1")
     say(store, Said("a", "unreachable", MONDAY + 6 * DAY))
     assert [lead.fields["visits"] for lead in _listed(store, NOW.date())] == ["9"]
+
+
+def test_the_day_that_sales_named_counts_where_an_export_says_the_same_without_it(
+    store: Store,
+) -> None:
+    for i, id_ in enumerate("abcd"):
+        named = date(2026, 6, 1 + i)
+        keep_export(store, an_export(["not_ready"] * 4), agreed(), NOW)
+        hand(store, id_)
+        say(store, Said(id_, "not_ready", MONDAY, return_on=named))
+    assert [lead.return_on and lead.return_on.day for lead in _listed(store, NOW.date())] == [
+        1, 2, 3, 4,
+    ]  # fmt: skip
