@@ -12,6 +12,7 @@ from features.cells import Cell, moment, number, text_of
 from features.errors import UsageError
 from features.files import open_table
 from features.leads import History, Intake, read_history
+from features.points import points_faults
 from features.profile import profile
 from training.labels import Labelled, label
 from training.leaks import Finding, find_leaks
@@ -58,6 +59,7 @@ def check(path: Path, agreement: Agreement) -> Check:
     remarks.append(_taught(labels))
     remarks += _differences(table.columns, agreement)
     remarks += _rules_without_field(table.columns, agreement)
+    remarks += points_faults(agreement)
     remarks += _misfits(history, present, agreement)
     chosen = propensity_of(labelled.history.leads, agreement)
     remarks += [] if chosen is None else chosen.sentences

@@ -102,3 +102,11 @@ def test_rules_on_a_field_that_the_export_lacks_are_named(tmp_path: Path) -> Non
 
     assert any(r.startswith("persona 'Northern' asks for 'region'") for r in remarks)
     assert any(r.startswith("the route to 'Team North' asks for 'region'") for r in remarks)
+
+
+def test_points_that_can_never_count_are_named(tmp_path: Path) -> None:
+    ruled = agreed(points=[{"field": "regoin", "filled": True, "points": 5}])
+
+    remarks = check(small(tmp_path), ruled).remarks
+
+    assert any(r.startswith("points: the rule over 'regoin' (+5) never counts") for r in remarks)
