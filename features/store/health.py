@@ -100,7 +100,15 @@ class Won(NamedTuple):
 def won_leads(connection: Connection, since: datetime, as_of: datetime) -> Won:
     """Return what was won in a stretch of time, `since` inclusive, `as_of` exclusive."""
     word = words(as_of)
-    told = select(func.count(), func.coalesce(func.sum(word.c.value), 0.0))
+    # Sales may say that a lead was won and the export what it is worth.
+    beside = (
+        select(func.max(Disposition.value))
+        .where(Disposition.lead == word.c.lead, Disposition.at == word.c.at)
+        .where(Disposition.code == "won")
+        .scalar_subquery()
+    )
+    value = func.coalesce(word.c.value, beside)
+    told = select(func.count(), func.coalesce(func.sum(value), 0.0))
     told = told.where(word.c.at >= since, word.c.code == "won")
     return Won(*connection.execute(told).one())
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select
 
 from features.store.database import Store
-from features.store.feedback import Said
+from features.store.feedback import Said, keep
 from features.store.health import Passed, given_scores, graded, lost_reasons, passed, won_leads
 from features.store.scores import Given, keep_scores
 from features.store.tables import Lead, Score
@@ -129,3 +129,14 @@ def test_won_leads_are_counted_with_their_value_as_they_now_stand(store: Store) 
     with store.reading() as connection:
         assert won_leads(connection, MONDAY, NOW) == (2, 900.0)
         assert won_leads(connection, MONDAY + 2 * DAY, NOW) == (0, 0.0)
+
+
+def test_a_win_that_sales_told_without_a_value_has_the_one_that_the_export_tells(
+    store: Store,
+) -> None:
+    hand(store, "a")
+    say(store, Said("a", "won", MONDAY))
+    told = [Said("a", "won", MONDAY, value=700.0)]
+    store.write(lambda connection: keep(connection, told, agreed(), "export", NOW))
+    with store.reading() as connection:
+        assert won_leads(connection, MONDAY, NOW) == (1, 700.0)
