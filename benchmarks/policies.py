@@ -13,7 +13,6 @@ from benchmarks.rivals import naive_bayes, prepared
 from benchmarks.sales import DAYS_A_MONTH, Floats, Known, Market, Order, Rows
 from features.agreement import Agreement
 from features.leads import PROPENSITY, Leads
-from serving.queue import chance_over
 from serving.scorer import Scorer
 from training.censoring import label_as_of
 from training.fit import Effort, fit, recency_weights
@@ -161,8 +160,9 @@ def retrained(market: Market, known: Known) -> Scorer:
 
 def _chosen(market: Market, leads: Leads, known: Known, taught: Rows) -> Floats:
     """Return the weight of each lead for how it was chosen, as leads from the store get it."""
-    # A lead waits for several days' queues; before there was one, nobody knows, and it counts 1.
-    chance = chance_over(known.propensity[taught], market.terms.patience)
+    # A lead waits for several days' queues, and may be drawn on any of them; before there was a
+    # queue, nobody knows, and it counts 1.
+    chance = 1 - (1 - known.propensity[taught]) ** market.terms.patience
     cells = [None if math.isnan(value) else value for value in chance.tolist()]
     found = propensity_of(replace(leads, columns={**leads.columns, PROPENSITY: cells}), AGREED)
     assert found is not None  # the column is there

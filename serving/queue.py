@@ -82,8 +82,3 @@ def _chances(waiting: int, capacity: int, drawn: int) -> Vector:
     chances = np.full(waiting, drawn / (waiting - capacity + drawn))
     chances[: capacity - drawn] = 1.0
     return chances
-
-
-def chance_over(propensity: Vector, days: int) -> Vector:
-    """Return the chance to be drawn at least once, of leads that wait for so many days' queues."""
-    return np.asarray(1 - (1 - propensity) ** days)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from serving.queue import chance_over, draw_lane
+from serving.queue import draw_lane
 
 SCORES = np.linspace(0.9, 0.1, 40)
 
@@ -70,10 +70,6 @@ def test_nobody_waiting_is_an_empty_queue() -> None:
 def test_a_share_or_a_capacity_that_cannot_be_is_refused(capacity: int, share: float) -> None:
     with pytest.raises(ValueError, match=f"share {share}"):
         draw_lane(SCORES, capacity, share, seed=0)
-
-
-def test_a_lead_that_waits_for_two_days_may_be_drawn_on_either() -> None:
-    assert chance_over(np.array([0.5, 1.0]), 2).tolist() == [0.75, 1.0]
 
 
 def test_calls_weighed_by_their_propensity_tell_the_mean_of_all_that_waited() -> None:
