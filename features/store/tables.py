@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Text,
@@ -199,6 +200,77 @@ class Promotion(Row):
     act: Mapped[str] = mapped_column(String(16))
     """train, retrain, promote or rollback."""
     why: Mapped[str] = mapped_column(Text)
+
+
+class PublishedModel(Row):
+    """A registered model's files, from which every service loads it; no registry is asked."""
+
+    __tablename__ = "published_models"
+
+    model: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """The registered version."""
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Of the artefact."""
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    """The artefact's files in one archive."""
+    at: Mapped[datetime]
+
+
+class ApiKey(Row):
+    """Who may use the service for what; of the key itself only a keyed hash is kept."""
+
+    __tablename__ = "api_keys"
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    prefix: Mapped[str] = mapped_column(String(16), unique=True)
+    """The key's beginning, by which it is named and found."""
+    hash: Mapped[str] = mapped_column(String(64))
+    """HMAC-SHA-256 of the whole key, in hex."""
+    name: Mapped[str] = mapped_column(Text)
+    scopes: Mapped[str] = mapped_column(Text)
+    """Of score, feedback, read, admin; joined by commas, in this order."""
+    created: Mapped[datetime]
+    expires: Mapped[datetime | None]
+    used: Mapped[datetime | None]
+    """About when it was last used."""
+    revoked: Mapped[datetime | None]
+
+
+class Hook(Row):
+    """An address that is told of events."""
+
+    __tablename__ = "hooks"
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    url: Mapped[str] = mapped_column(Text)
+    events: Mapped[str] = mapped_column(Text)
+    """Joined by commas."""
+    grades: Mapped[str] = mapped_column(String(16))
+    """The grades of which a score is told, such as AB."""
+    created: Mapped[datetime]
+    removed: Mapped[datetime | None]
+
+
+class Delivery(Row):
+    """An event on its way to a hook; what could not be delivered stays as a dead letter."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (UniqueConstraint("hook", "event"), Index(None, "due"))
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    hook: Mapped[int] = mapped_column(ForeignKey("hooks.key"))
+    event: Mapped[str] = mapped_column(String(64))
+    """The event's name, the same each time it is sent."""
+    lead: Mapped[int | None] = mapped_column(ForeignKey("leads.key"))
+    """Whom it tells of, so that erasure finds it."""
+    body: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(Integer)
+    due: Mapped[datetime | None]
+    """When it is to be sent next; None: delivered, or given up."""
+    delivered: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    """Why the last try failed."""
 
 
 class Job(Row):

@@ -22,6 +22,8 @@ def _value(column: sa.Column[Any]) -> Any:
         return NOW.date()
     if isinstance(column.type, sa.String):
         return "x"
+    if isinstance(column.type, sa.LargeBinary):
+        return b"x"
     return 1
 
 
