@@ -72,6 +72,10 @@ class Encoder:
     def __init__(self, fields: tuple[FieldEncoder, ...]) -> None:
         self.fields = fields
         self.columns: tuple[Column, ...] = tuple(c for field in fields for c in field.columns)
+        ends = np.cumsum([0, *(len(field.columns) for field in fields)])
+        self._steps = [(field.field, field.reader, field.code) for field in fields]
+        self.starts: npt.NDArray[np.int64] = ends[:-1]
+        """The first column of each field."""
 
     @classmethod
     def fit(cls, leads: Leads, agreement: Agreement, fields: dict[str, FieldUse]) -> Encoder:
@@ -85,6 +89,8 @@ class Encoder:
 
         A field that the leads do not have at all counts as missing.
         """
+        if len(leads) == 1:  # a lead alone is served at once
+            return self._encode_one(leads)
         matrix = np.empty((len(leads), len(self.columns)))
         if not len(leads):
             return matrix
@@ -94,6 +100,14 @@ class Encoder:
             matrix[:, at : at + codes.shape[1]] = codes
             at += codes.shape[1]
         return matrix
+
+    def _encode_one(self, leads: Leads) -> Matrix:
+        created, columns = leads.created[0], leads.columns
+        row: list[float] = []
+        for name, reader, code in self._steps:
+            cell = columns[name][0] if name in columns else None
+            row += code(None if cell is None else reader(cell), created)
+        return np.array([row], dtype=np.float64)
 
     def as_dict(self) -> list[dict[str, Any]]:
         """Return the state as JSON values; `from_dict` reads it back."""
@@ -116,8 +130,6 @@ def _field_from_dict(item: dict[str, Any]) -> FieldEncoder:
 
 def _encoded(field: FieldEncoder, cells: Sequence[Cell], created: list[datetime | None]) -> Matrix:
     """Return the columns of a field, shape (cells, columns)."""
-    if len(cells) == 1:  # a lead alone is served at once
-        return _matrix([field.encode(cells[0], created[0])])
     column = coded(cells)
     read = column.read(field.reader)
     if field.kind == "date":

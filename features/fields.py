@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -106,7 +106,7 @@ class NumberEncoder(CellReader):
 
     def remark(self, cell: Cell) -> str | None:
         """Name text that is no number."""
-        odd = cell is not None and math.isnan(self.encode(cell, None)[0])
+        odd = cell is not None and math.isnan(self.reader(cell))
         return "is not a number and counts as missing" if odd else None
 
     def shown(self, cell: Cell) -> str | None:
@@ -123,8 +123,14 @@ class NumberEncoder(CellReader):
         return cls(field, agreement.export.decimal)
 
 
+_KEPT = 4096
+"""Readings of numbers, dates and options that are kept: service by service most repeat themselves.
+Nothing personal is among them; texts and what is derived from a person are read each time."""
+
+
 @cache
 def _number_reader(decimal: str) -> Callable[[Cell], float]:
+    @lru_cache(maxsize=_KEPT)
     def read(cell: Cell) -> float:
         try:
             return number(cell, decimal)
@@ -156,6 +162,9 @@ class CategoryEncoder(CellReader):
 
     def __post_init__(self) -> None:
         codes = {key_of(level): float(code) for code, level in enumerate(self.levels, 1)}
+        # The spelling of most leads is that of the level, and needs no key.
+        for level in self.levels:
+            codes.setdefault(level, codes[key_of(level)])
         object.__setattr__(self, "_codes", codes)
 
     @property
@@ -171,11 +180,16 @@ class CategoryEncoder(CellReader):
 
     def code(self, read: str | None, created: datetime | None) -> Codes:
         """Return the code; NaN for missing, 0 for rare or unseen."""
-        return (math.nan if read is None else self._codes.get(key_of(read), 0.0),)
+        if read is None:
+            return (math.nan,)
+        code = self._codes.get(read)
+        return (self._codes.get(key_of(read), 0.0) if code is None else code,)
 
     def remark(self, cell: Cell) -> str | None:
         """Name a category that training did not see often enough."""
-        odd = cell is not None and self.encode(cell, None)[0] == 0.0
+        if cell is None or (not self.derived and cell in self._codes):
+            return None
+        odd = self.encode(cell, None)[0] == 0.0
         return "was rare or absent in training" if odd else None
 
     def shown(self, cell: Cell) -> str | None:
@@ -259,6 +273,7 @@ class DateEncoder(CellReader):
 
 @cache
 def _date_reader(day_first: bool) -> Callable[[Cell], datetime | None]:
+    @lru_cache(maxsize=_KEPT)
     def read(cell: Cell) -> datetime | None:
         try:
             return moment(cell, day_first)
@@ -314,7 +329,7 @@ class TokensEncoder(CellReader):
         """Return the tokens the model knows; other words of a text stay where they are."""
         if cell is None:
             return None
-        found = split_tokens(cell, self.separator)
+        found = self.reader(cell)
         known = [token for token in self.tokens if token in found]
         return ", ".join(known) or "(none known)"
 
@@ -334,7 +349,10 @@ class TokensEncoder(CellReader):
 
 @cache
 def _splitter(separator: str) -> Callable[[Cell], frozenset[str]]:
-    return lambda cell: split_tokens(cell, separator)
+    def split(cell: Cell) -> frozenset[str]:
+        return split_tokens(cell, separator)
+
+    return lru_cache(maxsize=_KEPT)(split) if separator else split
 
 
 def split_tokens(cell: Cell, separator: str) -> frozenset[str]:

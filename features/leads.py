@@ -134,6 +134,13 @@ def admit(
     """
     reading = missing_as_none(agreement.export.missing)
     clean = {name: _without_placeholders(cells, reading) for name, cells in columns.items()}
+    return admit_clean(clean, agreement, faults, need_created)
+
+
+def admit_clean(
+    clean: Mapping[str, Sequence[Cell]], agreement: Agreement, faults: Faults, need_created: bool
+) -> Leads:
+    """Do the same with cells in which no agreed placeholder is left."""
     names = agreement.columns
     ids = [text_of(cell) for cell in clean[names.id]]
     for i, text in enumerate(ids):

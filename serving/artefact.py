@@ -22,7 +22,7 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,10 +30,10 @@ from typing import Any, TypeVar
 from lightgbm.basic import LightGBMError
 
 from features.agreement import from_dict
-from features.cells import cell
+from features.cells import Cell
 from features.encoder import Encoder
 from features.errors import ModelError
-from features.leads import ROW_NUMBER, Faults, Leads, admit
+from features.leads import ROW_NUMBER, Faults, Leads, admit_clean
 from serving.interval import Interval
 from serving.members import Additive, Member, Trees
 from serving.scorer import Blend, Score, Scorer
@@ -77,14 +77,23 @@ class Artefact:
 
 def leads_of_records(records: list[Record], scorer: Scorer, faults: Faults) -> Leads:
     """Return records of raw values as leads; positions that are none are added to `faults`."""
+    wanted = scorer.read_names
+    cells = [{name: scorer.cell(record.get(name)) for name in wanted} for record in records]
+    return leads_of_cells(cells, scorer, faults)
+
+
+def leads_of_cells(records: Sequence[Mapping[str, Cell]], scorer: Scorer, faults: Faults) -> Leads:
+    """Do the same with records of cells, as `Scorer.cell` gives them."""
     names = scorer.agreement.columns
-    wanted = [names.id, *(field.field for field in scorer.encoder.fields)]
-    if names.created:
-        wanted.append(names.created)
-    columns = {name: [cell(record.get(name)) for record in records] for name in wanted}
+    columns: dict[str, list[Cell]]
+    if len(records) == 1:  # a lead alone is served at once
+        (record,) = records
+        columns = {name: [record.get(name)] for name in scorer.read_names}
+    else:
+        columns = {name: [r.get(name) for r in records] for name in scorer.read_names}
     if names.id == ROW_NUMBER:
         columns[ROW_NUMBER] = [c or str(i) for i, c in enumerate(columns[ROW_NUMBER], 1)]
-    return admit(columns, scorer.agreement, faults, need_created=False)
+    return admit_clean(columns, scorer.agreement, faults, need_created=False)
 
 
 def write(artefact: Artefact, folder: Path) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from features.cells import Cell
 from features.encoder import Encoder, FieldEncoder, Matrix
 from features.leads import Leads
 
@@ -50,42 +51,39 @@ def explain(
     """
     gathered = by_field(encoder, parts)
     bases = parts[:, -1].tolist()
+    columns = [leads.column(field.field) for field in encoder.fields]
     # Ties are broken by the order of the fields, so that equal leads get equal reasons.
     order = np.argsort(-np.abs(gathered), axis=1, kind="stable")[:, :most].tolist()
     effects = gathered.tolist()
     for row, top in enumerate(order):
         reasons = tuple(
-            _reason(encoder.fields[i], leads, row, effects[row][i]) for i in top if effects[row][i]
+            _reason(encoder.fields[i], columns[i][row], effects[row][i])
+            for i in top
+            if effects[row][i]
         )
         rest = log_odds[row] - bases[row] - math.fsum(r.log_odds for r in reasons)
-        yield Explained(reasons, bases[row], rest, _missed(encoder, leads, row, effects[row]))
+        yield Explained(reasons, bases[row], rest, _missed(encoder, columns, row, effects[row]))
 
 
-def _missed(encoder: Encoder, leads: Leads, row: int, effects: list[float]) -> tuple[str, ...]:
+def _missed(
+    encoder: Encoder, columns: list[Sequence[Cell]], row: int, effects: list[float]
+) -> tuple[str, ...]:
     return tuple(
-        field.field
-        for field, effect in zip(encoder.fields, effects, strict=True)
-        if abs(effect) >= _MATTERS and leads.column(field.field)[row] is None
+        encoder.fields[i].field
+        for i, effect in enumerate(effects)
+        if abs(effect) >= _MATTERS and columns[i][row] is None
     )
 
 
 def by_field(encoder: Encoder, parts: Matrix) -> Matrix:
     """Gather the contributions of columns by field, shape (leads, fields); the base is left out."""
-    gathered = np.zeros((len(parts), len(encoder.fields)))
-    at = 0
-    for i, field in enumerate(encoder.fields):
-        width = len(field.columns)
-        for column in range(at, at + width):
-            gathered[:, i] += parts[:, column]
-        at += width
-    return gathered
+    return np.add.reduceat(parts[:, :-1], encoder.starts, axis=1)
 
 
-def _reason(field: FieldEncoder, leads: Leads, row: int, effect: float) -> Reason:
-    column = leads.column(field.field)
-    value = field.shown(column[row])
+def _reason(field: FieldEncoder, cell: Cell, effect: float) -> Reason:
+    value = field.shown(cell)
     direction: Literal["up", "down"] = "up" if effect > 0 else "down"
-    seldom = value is not None and field.remark(column[row])
+    seldom = value is not None and field.remark(cell)
     text = f"{_what(field, value)}{' (rare or new)' if seldom else ''}: {_effect(effect)}"
     return Reason(field.field, value, direction, effect, text)
 

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from features.cells import Cell, cell, text_of
+from features.cells import Cell, text_of
 from features.leads import Fault, Faults
-from serving.artefact import leads_of_records
+from serving.artefact import leads_of_cells
 from serving.problems import Problem, problem
 from serving.registry import LoadedModel
 from serving.scorer import Score, Scorer
@@ -100,37 +100,33 @@ def openapi_example(model: LoadedModel) -> dict[str, Any]:
 def score_records(model: LoadedModel, records: list[Any], reasons: int) -> dict[str, Any]:
     """Score raw records; what cannot be scored gets an error in its place."""
     scorer = model.artefact.scorer
+    caution = model.artefact.facts.get("caution", "")
     faults: Faults = {}
     usable = [_usable(scorer, i, record, faults) for i, record in enumerate(records)]
-    batch = leads_of_records(usable, scorer, faults)
-    good = [i for i in range(len(records)) if i not in faults]
-    scores = iter(scorer.score(batch.take(good), reasons))
+    batch = leads_of_cells(usable, scorer, faults)
+    if faults:
+        batch = batch.take([i for i in range(len(records)) if i not in faults])
+    scores = iter(scorer.score(batch, reasons))
     results = [
         _error(usable[i], faults[i], scorer)
         if i in faults
-        else _result(next(scores), usable[i], scorer, model.artefact.facts.get("caution", ""))
+        else _result(next(scores), usable[i], scorer, caution)
         for i in range(len(records))
     ]
-    return {
-        "model_version": model.version,
-        "agreement_version": scorer.agreement.label,
-        "results": results,
-    }
+    return {"model_version": model.version, "agreement_version": scorer.agreed, "results": results}
 
 
-def _usable(scorer: Scorer, position: int, record: Any, faults: Faults) -> dict[str, Any]:
-    """Return the record if it is an object of single values, else note the fault."""
+def _usable(scorer: Scorer, position: int, record: Any, faults: Faults) -> dict[str, Cell]:
+    """Return the record's cells if it is an object of single values, else note the fault."""
     if not isinstance(record, dict):
         faults[position] = Fault("", None, "a lead must be an object: its fields by name")
         return {}
-    wanted = {scorer.agreement.columns.id, scorer.agreement.columns.created}
-    wanted |= {field.field for field in scorer.encoder.fields}
     clean = {}
     for name, value in record.items():
         try:
-            clean[_readable(name)] = cell(value)
+            clean[name if name.isascii() else _readable(name)] = scorer.cell(value)
         except (ValueError, OverflowError) as error:
-            if name in wanted:
+            if name in scorer.read_names:
                 reason = "half a character" if isinstance(error, UnicodeError) else str(error)
                 faults[position] = Fault(name, None, reason)
     return clean
@@ -141,7 +137,7 @@ def _readable(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def _error(record: dict[str, Any], fault: Fault, scorer: Scorer) -> dict[str, Any]:
+def _error(record: dict[str, Cell], fault: Fault, scorer: Scorer) -> dict[str, Any]:
     # The reason is our own sentence; the value itself stays out of the reply.
     found = problem(422, _without_value(fault), fault.field or None)
     return {
@@ -157,12 +153,15 @@ def _without_value(fault: Fault) -> str:
     return f"{fault.field}: the value cannot be read; send ISO 8601 for times"
 
 
-def _id(record: dict[str, Any], scorer: Scorer) -> str | None:
+def _id(record: dict[str, Cell], scorer: Scorer) -> str | None:
     found = record.get(scorer.agreement.columns.id)
     return text_of(found) or None
 
 
-def _result(score: Score, record: dict[str, Any], scorer: Scorer, caution: str) -> dict[str, Any]:
+def _result(score: Score, record: dict[str, Cell], scorer: Scorer, caution: str) -> dict[str, Any]:
+    found = warnings(score, record, scorer)
+    if caution:
+        found.append(caution)
     return {
         "id": score.id,
         "probability": score.probability,
@@ -174,25 +173,18 @@ def _result(score: Score, record: dict[str, Any], scorer: Scorer, caution: str) 
         "rest_log_odds": score.rest_log_odds,
         "expected_value": score.expected_value,
         "expected_days": score.expected_days,
-        "warnings": [*warnings(score, record, scorer), *([caution] if caution else [])],
+        "warnings": found,
     }
 
 
 def warnings(score: Score, record: dict[str, Cell], scorer: Scorer) -> list[str]:
     """Name unknown fields, odd values, and missing fields that mattered."""
-    known = {field.field: field for field in scorer.encoder.fields}
-    agreed = {*scorer.agreement.fields, *_roles(scorer)}
-    found = [
-        f"{name}: is not in the agreement and was ignored" for name in record if name not in agreed
-    ]
-    found += [
-        f"{name}: {remark}"
-        for name, value in record.items()
-        if name in known and (remark := known[name].remark(scorer.reading(value)))
-    ]
-    found += [f"{name}: is missing and would have mattered" for name in score.missed]
-    return found
-
-
-def _roles(scorer: Scorer) -> list[str]:
-    return [name for name in scorer.agreement.columns.model_dump().values() if name]
+    unknown, odd = [], []
+    for name, value in record.items():
+        if name not in scorer.known_names:
+            unknown.append(f"{name}: is not in the agreement and was ignored")
+        field = scorer.fields.get(name)
+        if field and (remark := field.remark(value)):
+            odd.append(f"{name}: {remark}")
+    missed = [f"{name}: is missing and would have mattered" for name in score.missed]
+    return [*unknown, *odd, *missed]

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 
 from features.agreement import Agreement, Grade
-from features.cells import Cell, missing_as_none
-from features.encoder import Encoder, Matrix
+from features.cells import Cell, cell, missing_as_none
+from features.encoder import Encoder, FieldEncoder, Matrix
 from features.leads import Leads
 from serving.interval import Interval
 from serving.members import Member, Vector
@@ -52,8 +53,7 @@ class Blend:
         return total
 
 
-@dataclass(frozen=True)
-class Score:
+class Score(NamedTuple):
     """What leadq says of one lead."""
 
     id: str
@@ -89,9 +89,39 @@ class Scorer:
     """How far sums over campaigns may be off; None without an agreed campaign."""
 
     @cached_property
-    def reading(self) -> Callable[[Cell], Cell]:
-        """What turns the agreed placeholders into missing."""
+    def _reading(self) -> Callable[[Cell], Cell]:
         return missing_as_none(self.agreement.export.missing)
+
+    def cell(self, value: object) -> Cell:
+        """Return a raw value as a cell; the agreed placeholders are missing.
+
+        Raises:
+            ValueError: for a nested value.
+
+        """
+        return self._reading(cell(value))
+
+    @cached_property
+    def agreed(self) -> str:
+        """The label of the agreement, which costs a digest."""
+        return self.agreement.label
+
+    @cached_property
+    def fields(self) -> dict[str, FieldEncoder]:
+        """The fields it reads, by name."""
+        return {field.field: field for field in self.encoder.fields}
+
+    @cached_property
+    def read_names(self) -> tuple[str, ...]:
+        """The names of all that is read of a lead: its id, its fields, when it was created."""
+        names = self.agreement.columns
+        return tuple(dict.fromkeys(n for n in (names.id, *self.fields, names.created) if n))
+
+    @cached_property
+    def known_names(self) -> frozenset[str]:
+        """The names that the agreement knows, those of its columns among them."""
+        roles = self.agreement.columns.model_dump().values()
+        return frozenset([*self.agreement.fields, *(name for name in roles if name)])
 
     def probabilities(self, leads: Leads) -> Vector:
         """Return the probability of each lead to be won within the horizon, shape (leads,)."""

@@ -317,3 +317,10 @@ class TestEncoder:
 
     def test_equal_states_are_equal_encoders(self) -> None:
         assert CategoryEncoder("x", ("a",)) == CategoryEncoder("x", ("a",))
+
+
+def test_readings_of_persons_are_not_kept_in_memory() -> None:
+    leads = leads_of(note=["call Ann Smith"] * 20, size=["7"] * 20)
+    words = TokensEncoder.fit("note", FieldUse(use="yes", kind="text"), leads, AGREEMENT)
+    assert not hasattr(words.reader, "cache_info")
+    assert hasattr(NumberEncoder("size").reader, "cache_info")
