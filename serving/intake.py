@@ -16,25 +16,30 @@ from features.cells import cell, text_of
 from features.errors import ReusedKeyError
 from features.leads import Fault
 from features.store.database import Store
+from features.store.feedback import Result
 from features.store.intake import take_feedback_items, take_handoff_items
 from features.store.replies import answer_once, digest_of_request
+from features.store.said import Early
 from features.store.texts import MAX_NAME, storable
 from serving.bodies import items_of
 from serving.problems import MEDIA_TYPE, Problem, problem
 from serving.stored import OpenedStore
 
 MAX_FIELDS = 2000
-Result = Literal["stored", "repeated", "waiting", "refused"]
+Word = Literal["stored", "repeated", "waiting", "refused"]
 
 
 class ItemReply(BaseModel):
     """What became of one item."""
 
     id: str | None
-    result: Result = Field(
+    result: Word = Field(
         description="repeated: it was there already; waiting: kept until its lead is handed over."
     )
     error: Problem | None = Field(None, description="Why it was refused.")
+    why: str | None = Field(
+        None, description="Why it waits though its lead is known: it lies before the hand-off."
+    )
 
 
 class IntakeReply(BaseModel):
@@ -173,23 +178,31 @@ def _check_fields(items: list[Any]) -> None:
 
 def _reply(
     items: list[Any],
-    results: Sequence[Literal["stored", "repeated", "waiting"] | Fault],
+    results: Sequence[Result],
     agreed: Agreement,
 ) -> dict[str, Any]:
-    words: list[Result] = ["refused" if isinstance(r, Fault) else r for r in results]
+    words = [_word(result) for result in results]
     counts = Counter(words)
     return {
         "agreement_version": agreed.label,
         "read": len(items),
         **{word: counts[word] for word in ("stored", "repeated", "waiting", "refused")},
         "results": [
-            {"id": _id(item), "result": word} | _error(result)
+            {"id": _id(item), "result": word} | _reason(result)
             for item, word, result in zip(items, words, results, strict=True)
         ],
     }
 
 
-def _error(result: object) -> dict[str, Any]:
+def _word(result: Result) -> Word:
+    if isinstance(result, Fault):
+        return "refused"
+    return "waiting" if isinstance(result, Early) else result
+
+
+def _reason(result: Result) -> dict[str, Any]:
+    if isinstance(result, Early):
+        return {"why": result.reason}
     if not isinstance(result, Fault):
         return {}
     found = problem(422, result.plain_reason, result.field or None)

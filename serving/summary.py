@@ -51,6 +51,11 @@ def account_lines(account: Account, waiting: int, rejects: str | None) -> Iterat
     parts.append(f"{refused} in {rejects}" if rejects else refused)
     yield f"{counted(account.read, 'row')} read: {', '.join(parts)}"
     yield from _reason_lines(account.reasons)
+    if account.early:
+        yield (
+            f"  {counted(account.early, 'row')} of those that wait: before their lead was handed "
+            "over or scored; send them again where their time is wrong"
+        )
     if account.is_undated:
         yield (
             "  WARNING: no column at: every row is handed over now; "
@@ -67,6 +72,7 @@ def account_json(account: Account, waiting: int, rejects: Path | None) -> dict[s
         "stored": account.stored,
         "repeated": account.repeated,
         "waiting": account.waiting,
+        "early": account.early,
         "refused": account.refused,
         "waiting_in_all": waiting,
         "rejects": None if rejects is None else str(rejects),

@@ -46,6 +46,9 @@ def enter(
 ) -> Entered:
     """Add leads that are new, and a snapshot of each that says more than its last one.
 
+    A hand-off has a snapshot of its own each time, and exports and scores add theirs beside those:
+    so what is kept is the same whichever comes in first.
+
     Feedback that waited for them is applied; that of a hand-off is, once the hand-off is there.
 
     Args:
@@ -53,11 +56,12 @@ def enter(
         leads: those of an export or a scoring have distinct ids.
         agreement: says which columns are campaign and source, and which tell the outcome.
         at: the moment of which each lead's fields tell, one for each lead.
-        origin: where they come from. A hand-off has a snapshot of its own each time.
+        origin: where they come from.
         now: when this is written down.
 
     """
     stay_named(connection)
+    arrive(connection)
     keys: list[int] = []
     snapshots: list[int] = []
     for start, part in _parts(leads):
@@ -84,7 +88,6 @@ def _keys(connection: Connection, leads: Leads, agreement: Agreement, now: datet
     old = [i for i, id_ in enumerate(leads.ids) if id_ in known]
     _fill_in(connection, {leads.ids[i]: tuple(fact[i] for fact in facts.values()) for i in old})
     if new:
-        arrive(connection)
         columns: Columns = {
             "key": new_keys(connection, Lead, len(new)),
             "id": [leads.ids[i] for i in new],
@@ -161,7 +164,8 @@ def _snapshots(
 
 
 def _last_snapshots(connection: Connection, keys: list[int]) -> dict[int, tuple[int, str]]:
-    newest = newest_snapshots(among(connection, Snapshot.lead, keys))
+    beside = Snapshot.origin != "handoff"
+    newest = newest_snapshots(among(connection, Snapshot.lead, keys), beside)
     rows = select(Snapshot.lead, Snapshot.key, Snapshot.digest).where(Snapshot.key.in_(newest))
     return {lead: (key, digest) for lead, key, digest in connection.execute(rows).all()}
 

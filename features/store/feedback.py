@@ -1,4 +1,17 @@
-"""Feedback from sales: held against what is known of the leads, kept once, never lost."""
+"""Feedback from sales: held against what is known of the leads, kept once, never lost.
+
+A word has its place once its lead is known, and waits until then. Where the lead was handed over,
+it must not lie before everything that is known of it: such a word waits too, for an earlier
+hand-off. Whatever comes in looks again at the words of its leads, so that the state is the same in
+every order of arrival.
+
+    known of the lead                       a word of 2026-03-02
+    nothing                                 waits
+    handed over on 2026-06-01               waits
+    scored on 2026-02-20, the same hand-off has its place
+    scored on 2026-02-20, no hand-off       has its place
+    read from an export of 2026-11-22       has its place, until the same hand-off comes in
+"""
 
 from __future__ import annotations
 
@@ -13,11 +26,13 @@ from features.agreement import Agreement
 from features.leads import Fault
 from features.store.bulk import Columns, among, insert_columns
 from features.store.keys import CHUNK, keys_of, stay_named, stay_unknown
-from features.store.said import Said, fault_before, fault_of
-from features.store.tables import Disposition, Handoff, Waiting
+from features.store.said import GRACE, Early, Said, early, fault_of
+from features.store.tables import Disposition, Handoff, Lead, Snapshot, Waiting
 
 Origin = Literal["rest", "file", "page", "export"]
 Kept = Literal["stored", "repeated", "waiting"]
+Result = Kept | Early | Fault
+"""What became of an item: kept, too early and waiting, or refused."""
 
 
 def keep(
@@ -26,16 +41,17 @@ def keep(
     agreement: Agreement,
     origin: Origin,
     now: datetime,
-) -> list[Kept | Fault]:
+) -> list[Result]:
     """Write feedback down; return for each what became of it, in the order of the input.
 
     The same words again are `repeated` and add nothing. Feedback on a lead that is not known yet
-    is `waiting` until the lead arrives (`apply_waiting`). What cannot be is a fault, and not kept.
+    is `waiting` until the lead arrives (`apply_waiting`), and so is what lies too `Early`. What
+    cannot be is a fault, and not kept.
     """
     told = {"agreement": agreement.label, "origin": origin, "received": now}
     stay_named(connection)
     stay_unknown(connection)
-    results: list[Kept | Fault] = []
+    results: list[Result] = []
     for start in range(0, len(said), CHUNK):
         results += _keep(connection, said[start : start + CHUNK], told, now)
     return results
@@ -43,24 +59,25 @@ def keep(
 
 def _keep(
     connection: Connection, said: Sequence[Said], told: dict[str, Any], now: datetime
-) -> list[Kept | Fault]:
+) -> list[Result]:
     keys = keys_of(connection, sorted({item.id for item in said}))
-    handed = _first_handoffs(connection, list(keys.values()))
+    since = _handed_since(connection, list(keys.values()))
     seen = _digests(connection, list(keys.values()))
-    waiting = _waiting_digests(connection, sorted({i.id for i in said if i.id not in keys}))
-    results: list[Kept | Fault] = []
+    too_early = [early(item, since.get(keys.get(item.id, 0))) for item in said]
+    aside = {i.id for i, e in zip(said, too_early, strict=True) if e or i.id not in keys}
+    waiting = _waiting_digests(connection, sorted(aside))
+    results: list[Result] = []
     rows: list[dict[str, Any]] = []
     asides: list[dict[str, Any]] = []
-    for item in said:
+    for item, reason in zip(said, too_early, strict=True):
         key, digest = keys.get(item.id), item.digest
-        fault = fault_of(item, now) or fault_before(item, handed.get(key) if key else None)
-        if fault:
+        if fault := fault_of(item, now):
             results.append(fault)
-        elif key is None:
+        elif key is None or reason:
             if (item.id, digest) not in waiting:
                 asides.append(_aside(item, digest) | told)
             waiting.add((item.id, digest))
-            results.append("waiting")
+            results.append(reason or "waiting")
         elif (key, digest) in seen:
             results.append("repeated")
         else:
@@ -78,11 +95,7 @@ def _keep(
 
 
 def apply_waiting(connection: Connection, ids: Sequence[str]) -> int:
-    """Write down what was said of leads before they arrived; return how much that was.
-
-    What turns out to lie before the hand-off goes on waiting, as it would have been refused had
-    the hand-off come first: the order of arrival changes nothing.
-    """
+    """Give what was said of leads before they arrived its place; return how much that was."""
     applied = 0
     for start in range(0, len(ids), CHUNK):
         some = select(Waiting).where(among(connection, Waiting.lead_id, ids[start : start + CHUNK]))
@@ -90,9 +103,9 @@ def apply_waiting(connection: Connection, ids: Sequence[str]) -> int:
         if not rows:
             continue
         keys = keys_of(connection, sorted({row.lead_id for row in rows}))
-        handed = _first_handoffs(connection, list(keys.values()))
+        since = _handed_since(connection, list(keys.values()))
         said = [(Said.of(json.loads(row.said)), row) for row in rows]
-        due = [(i, row) for i, row in said if not fault_before(i, handed.get(keys[i.id]))]
+        due = [(i, row) for i, row in said if not early(i, since.get(keys[i.id]))]
         if due:
             added = [
                 _row(item, keys[item.id], row.digest)
@@ -104,6 +117,34 @@ def apply_waiting(connection: Connection, ids: Sequence[str]) -> int:
             connection.execute(delete(Waiting).where(done))
         applied += len(due)
     return applied
+
+
+def set_early_aside(connection: Connection, ids: Sequence[str]) -> int:
+    """Let what was said too early of leads that are handed over now wait; return how much it was.
+
+    It was stored while nobody knew of a hand-off; had that come first, it would have waited.
+    """
+    found = 0
+    for start in range(0, len(ids), CHUNK):
+        some = among(connection, Lead.id, ids[start : start + CHUNK])
+        known = select(func.min(Snapshot.at)).where(Snapshot.lead == Lead.key).scalar_subquery()
+        told = (
+            select(Lead.id, Disposition, known.label("since"))
+            .join(Disposition, Disposition.lead == Lead.key)
+            .where(some, Disposition.origin != "export", Disposition.at < known)
+        )
+        rows = [row for row in connection.execute(told).all() if row.at < row.since - GRACE]
+        if rows:
+            asides = [
+                _aside(_said(row), row.digest)
+                | {"agreement": row.agreement, "origin": row.origin, "received": row.received}
+                for row in rows
+            ]
+            insert_columns(connection, Waiting, _columns(asides), if_absent=True)
+            done = among(connection, Disposition.key, [row.key for row in rows])
+            connection.execute(delete(Disposition).where(done))
+        found += len(rows)
+    return found
 
 
 def waiting_count(connection: Connection, id_: str | None = None) -> int:
@@ -131,15 +172,21 @@ def _row(said: Said, key: int, digest: str) -> dict[str, Any]:
     }
 
 
+def _said(row: Any) -> Said:
+    return Said(row.id, row.code, row.at, row.by, row.value, row.reason, row.return_on)
+
+
 def _aside(said: Said, digest: str) -> dict[str, Any]:
     return {"lead_id": said.id, "digest": digest, "said": json.dumps(said.as_dict())}
 
 
-def _first_handoffs(connection: Connection, keys: Sequence[int]) -> dict[int, datetime]:
+def _handed_since(connection: Connection, keys: Sequence[int]) -> dict[int, datetime]:
+    """Return since when each lead that was ever handed over is known, in whichever way."""
+    handed = select(Handoff.lead).where(among(connection, Handoff.lead, keys))
     rows = (
-        select(Handoff.lead, func.min(Handoff.at))
-        .where(Handoff.lead.in_(keys))
-        .group_by(Handoff.lead)
+        select(Snapshot.lead, func.min(Snapshot.at))
+        .where(Snapshot.lead.in_(handed))
+        .group_by(Snapshot.lead)
     )
     return dict(connection.execute(rows).all())
 

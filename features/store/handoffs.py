@@ -15,7 +15,7 @@ from features.leads import Fault, Faults, Leads, admit
 from features.rules import route_of
 from features.spreadsheet import saved_moment
 from features.store.entries import enter
-from features.store.feedback import apply_waiting
+from features.store.feedback import apply_waiting, set_early_aside
 from features.store.keys import CHUNK
 from features.store.said import GRACE, is_of_feedback
 from features.store.tables import Handoff, Lead
@@ -222,7 +222,9 @@ def hand_over(
             for lead, snapshot, handover in zip(*entered, passed, strict=True)
         ]
         connection.execute(insert(Handoff), added)
-        apply_waiting(connection, sorted(set(fresh.ids)))
+        ids = sorted(set(fresh.ids))
+        apply_waiting(connection, ids)
+        set_early_aside(connection, ids)
     return new
 
 

@@ -20,7 +20,7 @@ from features.files import Chunk, Reject, Table
 from features.leads import Fault, Faults, Leads
 from features.spreadsheet import is_in_other_order
 from features.store.database import Store
-from features.store.feedback import Kept, keep
+from features.store.feedback import Kept, Result, keep
 from features.store.handoffs import (
     Handover,
     Told,
@@ -30,7 +30,7 @@ from features.store.handoffs import (
     told_by_items,
 )
 from features.store.keys import CHUNK
-from features.store.said import Reader, Said, columns_of
+from features.store.said import Early, Reader, Said, columns_of
 from features.store.texts import MAX_NAME
 
 Rejecting = Callable[[Reject], None]
@@ -38,7 +38,7 @@ Rejecting = Callable[[Reject], None]
 
 def take_feedback_items(
     connection: Connection, items: Sequence[object], agreement: Agreement, now: datetime
-) -> list[Kept | Fault]:
+) -> list[Result]:
     """Keep the feedback of a request; return what became of each item, in their order."""
     reader = Reader(agreement)
     read = [reader.item(item) for item in items]
@@ -49,7 +49,7 @@ def take_feedback_items(
 
 def take_handoff_items(
     connection: Connection, items: Sequence[object], agreement: Agreement, now: datetime
-) -> list[Kept | Fault]:
+) -> list[Result]:
     """Hand over the leads of a request; return what became of each item, in their order."""
     faults: Faults = {}
     leads, handovers = read_handovers(told_by_items(items, faults), agreement, faults, now)
@@ -70,15 +70,20 @@ class Account:
     stored: int = 0
     repeated: int = 0
     waiting: int = 0
+    early: int = 0
+    """Of those that wait: how many lie before anything was known of their lead."""
     refused: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     """Why rows were refused, without what differs from row to row."""
     is_undated: bool = False
     """Whether the file tells no time of its hand-offs, so that all of them are made now."""
 
-    def add(self, result: Kept | Literal["refused"]) -> None:
+    def add(self, result: Kept | Early | Literal["refused"]) -> None:
         """Count a row."""
         self.read += 1
+        if isinstance(result, Early):
+            self.early += 1
+            result = "waiting"
         setattr(self, result, getattr(self, result) + 1)
 
 
@@ -149,7 +154,7 @@ def take_feedback(
 
 def _kept(
     store: Store, read: Sequence[Said | Fault], agreement: Agreement, now: datetime
-) -> list[Kept | Fault]:
+) -> list[Result]:
     """Keep what could be read; return for each what became of it, in the order of the input."""
     said = [item for item in read if isinstance(item, Said)]
     results = iter(store.write(lambda c: keep(c, said, agreement, "file", now)))

@@ -32,7 +32,7 @@ def insert_new(connection: Connection, table: Any) -> Any:
 
 
 def stay_unknown(connection: Connection) -> None:
-    """See to it that no lead arrives until this transaction ends.
+    """See to it that nothing more becomes known of any lead until this transaction ends.
 
     Else feedback could be set aside for a lead in the moment in which it arrives, and wait forever.
     On SQLite there is one writer at a time anyhow.
@@ -42,7 +42,7 @@ def stay_unknown(connection: Connection) -> None:
 
 
 def arrive(connection: Connection) -> None:
-    """Wait until nobody looks for leads that are unknown, and keep them waiting; see above."""
+    """Wait until nobody holds feedback against what is known, and keep them waiting; see above."""
     if _is_postgresql(connection):
         connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _ARRIVALS})
 

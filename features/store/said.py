@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from features.agreement import Agreement
 from features.cells import Cell, Memo, cell, key_of, missing_as_none, number, text_of
@@ -264,9 +264,28 @@ def fault_of(said: Said, now: datetime) -> Fault | None:
     return None
 
 
-def fault_before(said: Said, handed: datetime | None) -> Fault | None:
-    """Return the fault of feedback that lies before the first hand-off of its lead, or None."""
-    if handed is None or said.at >= handed - GRACE:
-        return None
-    reason = f"lies before the lead was handed over ({handed:%Y-%m-%d %H:%M})"
-    return Fault("at", said.at.isoformat(), reason)
+class Early(NamedTuple):
+    """Feedback from before its lead was handed over or anything else was known of it; it waits."""
+
+    since: datetime
+    """When the lead was known first."""
+
+    @property
+    def reason(self) -> str:
+        """Say why it waits, and the cure."""
+        return (
+            f"lies before the lead was first handed over or scored ({self.since:%Y-%m-%d %H:%M}); "
+            "it waits for an earlier hand-off, or send it again with the right time"
+        )
+
+
+def early(said: Said, since: datetime | None) -> Early | None:
+    """Return why feedback must wait though its lead was handed over, or None.
+
+    Args:
+        said: the feedback.
+        since: when the lead was known first, by hand-off, export or score; None where it was
+            never handed over: what sales says of such a lead is as good as the lead is known.
+
+    """
+    return None if since is None or said.at >= since - GRACE else Early(since)

@@ -81,6 +81,15 @@ def test_every_item_is_answered_by_itself_and_the_counts_add_up(client: TestClie
     assert "sold" not in json.dumps(reply)
 
 
+def test_a_word_from_before_the_hand_off_is_told_to_wait_and_why(client: TestClient) -> None:
+    hand(client, "a")
+
+    (result,) = say(client, {**LOST, "at": "2026-01-05"}).json()["results"]
+
+    assert result["result"] == "waiting"
+    assert result["why"].startswith("lies before the lead was first handed over or scored (2026-")
+
+
 @pytest.mark.parametrize(
     ("item", "field"),
     [

@@ -25,6 +25,8 @@ def test_rows_of_one_kind_are_told_together_and_their_reason_whole() -> None:
 
 def test_reasons_beyond_the_usual_ones_are_counted() -> None:
     reasons = Counter({"a": 9, "b": 8, "c": 7, "d": 3, "e": 1})
+    *_, why, _ = account_lines(Account(1, waiting=1, early=1), 1, None)
+    assert why.startswith("  1 row of those that wait: before their lead was handed over or scored")
     *_, last = account_lines(Account(28, refused=28, reasons=reasons), 0, None)
     assert last == "  and 4 rows for 2 more reasons"
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from features.agreement import Agreement
-from features.leads import Fault, Leads, admit
+from features.leads import Leads, admit
 from features.store.database import Store
-from features.store.feedback import Kept, keep
+from features.store.feedback import Result, keep
 from features.store.handoffs import Handover, hand_over
 from features.store.said import Said
 from tests.features.making import an_agreement
@@ -48,7 +48,7 @@ def hand(store: Store, *ids: str, at: datetime = MONDAY, **fields: Any) -> list[
     return store.write(lambda c: hand_over(c, leads, agreed(), handovers, NOW))
 
 
-def say(store: Store, *said: Said) -> list[Kept | Fault]:
+def say(store: Store, *said: Said) -> list[Result]:
     """Give feedback."""
     return store.write(lambda c: keep(c, said, agreed(), "rest", NOW))
 

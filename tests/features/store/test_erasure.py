@@ -146,7 +146,7 @@ def test_what_is_written_while_a_lead_is_erased_does_not_stay(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hand(store, "zaphod-42")
-    looked_up = feedback._first_handoffs
+    looked_up = feedback._handed_since
     with ThreadPoolExecutor() as pool:
 
         def slowly(*about: Any) -> Any:
@@ -154,7 +154,7 @@ def test_what_is_written_while_a_lead_is_erased_does_not_stay(
             wait([erasing], timeout=0.3)
             return looked_up(*about)
 
-        monkeypatch.setattr(feedback, "_first_handoffs", slowly)
+        monkeypatch.setattr(feedback, "_handed_since", slowly)
         say(store, lost("zaphod-42", reason=SECRETS[3]))
     with store.reading() as connection:
         assert connection.execute(select(Disposition.reason)).scalars().all() == [None]

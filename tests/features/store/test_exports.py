@@ -13,7 +13,7 @@ from features.store.database import Store
 from features.store.exports import keep_export
 from features.store.scores import Given, keep_scores
 from features.store.tables import Disposition, Lead, Score, Snapshot
-from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say, some_leads
+from tests.features.store.making import MONDAY, NOW, agreed, lost, say, some_leads
 
 WEEK = timedelta(days=7)
 VALUED = agreed(columns={"id": "id", "outcome": "status", "created": "created", "value": "value"})
@@ -82,7 +82,6 @@ def test_what_sales_said_before_the_lead_came_is_applied(store: Store) -> None:
 
 
 def test_scores_stand_beside_their_leads_and_snapshots(store: Store) -> None:
-    hand(store, "a")
     given = Given("7", [0.25, 0.5], ["C", "A"], propensity=[0.05, None], lane=["explore", None])
     for _ in range(2):
         keep_scores(store, some_leads("a", "b"), given, agreed(), NOW)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import date, timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
 from features.leads import Fault
+from features.store import feedback
 from features.store.database import Store
-from features.store.said import Said
+from features.store.said import Early, Said
+from features.store.scores import Given, keep_scores
 from features.store.tables import Disposition, Handoff, Snapshot, Waiting
-from tests.features.store.making import MONDAY, hand, lost, say
+from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say, some_leads
 
 
 def _count(store: Store, table: type) -> int:
@@ -52,7 +56,6 @@ def test_a_hand_off_told_twice_is_one_and_a_later_one_has_its_own_snapshot(store
 @pytest.mark.parametrize(
     ("said", "field"),
     [
-        (lost("a", -2), "at"),
         (lost("a", 900), "at"),
         (lost("a", value=10.0), "value"),
         (Said("a", "won", MONDAY, value=-1.0), "value"),
@@ -70,6 +73,37 @@ def test_what_cannot_be_is_told_and_its_neighbours_are_kept(
     assert isinstance(refused, Fault)
     assert refused.field == field
     assert kept == "stored"
+
+
+def test_a_word_from_before_the_hand_off_waits_for_an_earlier_one_and_says_why(
+    store: Store,
+) -> None:
+    hand(store, "a", at=MONDAY + timedelta(days=90))
+    (result,) = say(store, lost("a"))
+    assert isinstance(result, Early)
+    assert result.reason.startswith("lies before the lead was first handed over or scored (2026-05")
+    assert (_count(store, Disposition), _count(store, Waiting)) == (0, 1)
+    hand(store, "a")
+    assert say(store, lost("a")) == ["repeated"]
+    assert _count(store, Waiting) == 0
+
+
+def test_a_word_that_comes_in_beside_the_hand_off_after_it_does_not_stay(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_scores(store, some_leads("a"), Given("1", [0.5], ["B"]), agreed(), NOW)
+    looked_up = feedback._handed_since
+    with ThreadPoolExecutor() as pool:
+
+        def slowly(*about: Any) -> Any:
+            known = looked_up(*about)
+            wait([pool.submit(hand, store, "a", at=MONDAY + timedelta(days=90))], timeout=0.3)
+            return known
+
+        monkeypatch.setattr(feedback, "_handed_since", slowly)
+        assert say(store, lost("a")) == ["stored"]
+        monkeypatch.undo()
+    assert (_count(store, Disposition), _count(store, Waiting)) == (0, 1)
 
 
 def test_any_order_of_arrival_ends_in_the_same_rows(store: Store) -> None:

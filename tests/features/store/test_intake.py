@@ -51,9 +51,10 @@ def test_every_row_of_a_file_is_accounted_for(store: Store, tmp_path: Path) -> N
     account, rejects = take(store, a_file(tmp_path, FEEDBACK))
 
     assert account.read == 10
-    assert (account.stored, account.repeated, account.waiting, account.refused) == (3, 1, 1, 5)
+    assert (account.stored, account.repeated, account.waiting, account.refused) == (3, 1, 2, 4)
+    assert account.early == 1
     assert [(r.line, r.field) for r in rejects] == [
-        (11, ""), (7, "value"), (8, "at"), (9, "disposition"), (10, "at"),
+        (11, ""), (7, "value"), (9, "disposition"), (10, "at"),
     ]  # fmt: skip
 
 
@@ -64,7 +65,7 @@ def test_a_file_taken_again_adds_nothing(store: Store, tmp_path: Path) -> None:
 
     account, _ = take(store, a_file(tmp_path, FEEDBACK))
 
-    assert (account.stored, account.repeated, account.waiting) == (0, 4, 1)
+    assert (account.stored, account.repeated, account.waiting) == (0, 4, 2)
     assert rows_of(store, Disposition) == before
 
 
