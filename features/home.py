@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from features.errors import UsageError
+
+SHORTEST_SECRET = 32
+"""Characters; `openssl rand -hex 32` gives 64."""
 
 
 class MlflowSettings(BaseModel):
@@ -22,6 +25,12 @@ class StoreSettings(BaseModel):
     url: str = Field("", description="Address of the database; empty: an SQLite file in the home.")
 
 
+class ServeSettings(BaseModel):
+    """How the service treats those who ask it."""
+
+    rate: float = Field(10_000, gt=0, description="Requests a second for each key, on one machine.")
+
+
 class Settings(BaseSettings):
     """The settings, read once from the environment at the top and passed down."""
 
@@ -32,6 +41,10 @@ class Settings(BaseSettings):
     home: Path = Field(Path(".leadq"), description="The folder that holds all state.")
     mlflow: MlflowSettings = MlflowSettings()
     store: StoreSettings = StoreSettings()
+    serve: ServeSettings = ServeSettings()
+    secret: SecretStr = Field(
+        SecretStr(""), description="Under which API keys are hashed; at least 32 characters."
+    )
 
 
 class Home:
@@ -41,6 +54,8 @@ class Home:
         self.root = settings.home.expanduser().absolute()
         self._uri = settings.mlflow.uri
         self._store_url = settings.store.url
+        self._secret = settings.secret.get_secret_value()
+        self.serve = settings.serve
         if odd := sorted(set(str(self.root)) & set("?#%")):
             raise UsageError(
                 f"{self.root}: the home's path holds {' '.join(odd)}, which an address of a "
@@ -66,6 +81,23 @@ class Home:
     def is_remote(self) -> bool:
         """Whether a server elsewhere keeps the experiments and their artefacts."""
         return bool(self._uri)
+
+    @property
+    def secret(self) -> bytes:
+        """The secret under which API keys are hashed.
+
+        Raises:
+            UsageError: when the environment holds none, or one that could be guessed.
+
+        """
+        if len(self._secret) < SHORTEST_SECRET:
+            fault = "is too short" if self._secret else "is not set"
+            raise UsageError(
+                f"LEADQ_SECRET {fault}; API keys are kept under it, in at least {SHORTEST_SECRET} "
+                "characters. Make one, and keep it for later: "
+                "export LEADQ_SECRET=$(openssl rand -hex 32)"
+            )
+        return self._secret.encode("utf-8", "surrogateescape")
 
     def folder(self, name: str) -> Path:
         """Return the folder `name` of the home, made when it is first asked for."""

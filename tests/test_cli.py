@@ -49,8 +49,9 @@ COMMANDS = (
     "why",
     "erase",
     "status",
+    "keys",
 )
-WITHOUT_AGREEMENT = ("init", "why")
+WITHOUT_AGREEMENT = ("init", "why", "keys")
 """Commands that make one, or need none."""
 
 
@@ -414,3 +415,45 @@ def test_why_tells_of_words_that_wait_for_a_lead(
         CliRunner().invoke(leadq.app, ["why", "lead-1"], catch_exceptions=False)
     with pytest.raises(UsageError, match=r"score it first$"):
         CliRunner().invoke(leadq.app, ["why", "lead-2"], catch_exceptions=False)
+
+
+def test_a_key_is_the_one_line_on_stdout_and_never_listed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADQ_SECRET", "s" * 32)
+    made = run("keys", "new", "--name", "CRM", "--scope", "score,feedback", cwd=tmp_path)
+    (key,) = made.stdout.split()
+    listed = last_json(run("keys", "list", "--json", cwd=tmp_path))
+    (found,) = listed["keys"]  # type: ignore[misc]
+    assert found["prefix"] == key[:14]
+    assert (found["name"], found["scopes"], found["state"]) == (
+        "CRM",
+        ["score", "feedback"],
+        "live",
+    )
+    assert key[14:] not in json.dumps(listed) + made.stderr
+
+
+def test_a_key_is_rotated_and_revoked_by_its_prefix(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADQ_SECRET", "s" * 32)
+    words = ("--scope", "admin", "--expires", "2999-01-01", "--json")
+    old = last_json(run("keys", "new", "--name", "CRM", *words, cwd=tmp_path))["prefix"]
+    new = last_json(run("keys", "rotate", str(old), "--grace", "0h", "--json", cwd=tmp_path))
+    assert "is revoked now" in run("keys", "revoke", str(new["prefix"]), cwd=tmp_path).stdout
+    lines = run("keys", "list", cwd=tmp_path).stdout.splitlines()
+    assert [line.split()[1] for line in lines] == ["expired", "revoked"]
+
+
+def test_a_key_needs_a_secret_a_scope_and_a_grace_that_are_understood(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = ("keys", "new", "--name", "CRM", "--scope")
+    monkeypatch.delenv("LEADQ_SECRET", raising=False)
+    assert "openssl rand -hex 32" in run(*new, "score", cwd=tmp_path, code=2).stderr
+    monkeypatch.setenv("LEADQ_SECRET", "s" * 32)
+    assert "write: no scope of a key" in run(*new, "write", cwd=tmp_path, code=2).stderr
+    rotate = ("keys", "rotate", "leadq_00000000", "--grace")
+    assert "such as 30m, 24h or 7d" in run(*rotate, "soon", cwd=tmp_path, code=2).stderr
+    assert "there is no such key" in run(*rotate, "7d", cwd=tmp_path, code=2).stderr

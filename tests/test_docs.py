@@ -154,10 +154,13 @@ def test_every_command_is_in_the_readme(command: str) -> None:
     assert f"leadq {command}" in README.read_text()
 
 
-@pytest.mark.parametrize("setting", ["LEADQ_HOME", "LEADQ_MLFLOW__URI", "LEADQ_STORE__URL"])
+@pytest.mark.parametrize(
+    "setting",
+    ["LEADQ_HOME", "LEADQ_MLFLOW__URI", "LEADQ_STORE__URL", "LEADQ_SECRET", "LEADQ_SERVE__RATE"],
+)
 def test_every_setting_is_documented(setting: str) -> None:
     assert f"`{setting}`" in (ROOT / "docs" / "architecture.md").read_text()
-    assert set(Settings.model_fields) == {"home", "mlflow", "store"}
+    assert set(Settings.model_fields) == {"home", "mlflow", "store", "secret", "serve"}
 
 
 def test_the_reply_in_the_guide_has_the_fields_of_the_api() -> None:

@@ -77,3 +77,26 @@ def test_a_home_that_cannot_be_made_ends_with_the_cure(tmp_path: Path) -> None:
     (tmp_path / ".leadq").touch()
     with pytest.raises(UsageError, match=r"\.leadq/cache: the home cannot be made: .*LEADQ_HOME"):
         Home(Settings()).folder("cache")
+
+
+def test_the_secret_comes_from_the_environment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADQ_SECRET", "s" * 32)
+    assert Home(Settings()).secret == b"s" * 32
+
+
+@pytest.mark.parametrize(("secret", "fault"), [("", "is not set"), ("s" * 31, "is too short")])
+def test_a_missing_or_short_secret_is_told_with_the_way_to_make_one(
+    monkeypatch: pytest.MonkeyPatch, secret: str, fault: str
+) -> None:
+    monkeypatch.setenv("LEADQ_SECRET", secret)
+    home = Home(Settings())
+    with pytest.raises(
+        UsageError, match=rf"{fault}.*LEADQ_SECRET=\$\(openssl rand -hex 32\)"
+    ) as told:
+        home.secret  # noqa: B018
+    assert "sss" not in str(told.value)
+
+
+def test_settings_do_not_show_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADQ_SECRET", "s" * 32)
+    assert "sss" not in repr(Settings())

@@ -1,0 +1,276 @@
+"""Who may ask for what: API keys and how often each may ask, checked without input or output.
+
+The keys stand in memory. A thread reads them from the store every two seconds, so a new key works
+and a revoked one stops within seconds. While the store does not answer, the keys known last go on,
+also through a restart: their hashes are kept in a file of the home, which opens nothing without
+`LEADQ_SECRET`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hmac import compare_digest
+from pathlib import Path
+from secrets import token_bytes
+from typing import Any
+
+import structlog
+from fastapi import HTTPException, Request
+
+from features.errors import LeadqError
+from features.store.api_keys import (
+    PREFIX_LENGTH,
+    USED_EVERY,
+    KnownKey,
+    Scope,
+    hash_of,
+    known_keys,
+    write_used,
+)
+from features.store.database import Store
+from serving.written import whole_or_not
+
+log = structlog.get_logger()
+
+_POLL_SECONDS = 2.0
+_START_SECONDS = 3.0
+"""A store that does not answer holds up the start for no longer."""
+_LONGEST = 128
+"""Characters of a header that are looked at; no key is so long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as the audit log and the log name them."""
+
+    who: str
+
+
+NO_KEYS = Caller("rest")
+"""Whoever asks a service that was started without keys."""
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who sent a request, as the check in front of the routes found out."""
+    found: Caller = getattr(request.state, "caller", NO_KEYS)
+    return found
+
+
+class Bucket:
+    """Lets so many calls through a second, and as many at once (a token bucket)."""
+
+    __slots__ = ("_at", "_left", "_rate")
+
+    def __init__(self, rate: float, at: float) -> None:
+        self._rate = rate
+        self._left = max(rate, 1.0)
+        self._at = at
+
+    def wait(self, at: float) -> float:
+        """Take a place and return 0, or return the seconds until there is one."""
+        self._left = min(max(self._rate, 1.0), self._left + (at - self._at) * self._rate)
+        self._at = at
+        if self._left >= 1.0:
+            self._left -= 1.0
+            return 0.0
+        return (1.0 - self._left) / self._rate
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A key as it is held in memory."""
+
+    hash: bytes
+    scopes: frozenset[str]
+    expires: float
+    """Seconds since 1970; infinity: never."""
+    caller: Caller
+    bucket: Bucket
+
+
+class Access:
+    """Checks keys. `start` begins to read them, `close` ends it.
+
+    Args:
+        opened: gives the store, opened; called by the thread alone.
+        secret: under which keys are hashed.
+        rate: calls a second for each key, in this process.
+        remembered: the file in which the hashes are kept for a restart without the store.
+        wall: the time of day, in seconds since 1970; by it keys expire.
+        steady: a time that never jumps, in seconds; by it calls are limited.
+
+    """
+
+    def __init__(
+        self,
+        opened: Callable[[], Store],
+        secret: bytes,
+        rate: float,
+        remembered: Path,
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._opened = opened
+        self._secret = secret
+        self._rate = rate
+        self._remembered = remembered
+        self._wall = wall
+        self._steady = steady
+        self._held: dict[str, _Held] | None = None
+        self._keys: list[KnownKey] = []
+        self._used: dict[str, float] = {}
+        self._is_told = False
+        self._kept = ""
+        self._stop, self._tried = threading.Event(), threading.Event()
+        # Nobody knows what hashes to it, and it is good for nothing.
+        self._nobody = _Held(token_bytes(32), frozenset(), math.inf, NO_KEYS, Bucket(1.0, 0.0))
+
+    def check(self, authorization: str | None, scope: Scope) -> Caller:
+        """Return who asks, if they may.
+
+        A prefix that nobody has costs the same as a wrong key, and is told in the same words: the
+        hash is made and compared whatever was sent.
+
+        Args:
+            authorization: the header, as it came.
+            scope: that is needed.
+
+        Raises:
+            HTTPException: 401 for a key that is missing, wrong, expired or revoked; 403 for one
+                without the scope; 429 for one that asks too often; 503 while no keys are known.
+
+        """
+        held = self._held
+        if held is None:
+            raise HTTPException(
+                503, "the keys cannot be read yet; send it again", {"Retry-After": "1"}
+            )
+        key = _key_in(authorization)
+        found = held.get(key[:PREFIX_LENGTH], self._nobody)
+        is_right = compare_digest(hash_of(key, self._secret), found.hash)
+        at = self._wall()
+        if not is_right or at >= found.expires:
+            raise HTTPException(
+                401,
+                "the key is missing, wrong, expired or revoked; send a live one as "
+                "Authorization: Bearer KEY",
+                {"WWW-Authenticate": 'Bearer realm="leadq"'},
+            )
+        if wait := found.bucket.wait(self._steady()):
+            raise HTTPException(
+                429,
+                "this key asks too often; wait as long as Retry-After says",
+                {"Retry-After": str(math.ceil(wait))},
+            )
+        if scope not in found.scopes:
+            raise HTTPException(
+                403,
+                f"this key may not do that; it needs the scope {scope}",
+                {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
+            )
+        self._used[found.caller.who] = at
+        return found.caller
+
+    def start(self) -> None:
+        """Read the keys, and go on reading them; a slow store is not waited for."""
+        self._recall()
+        threading.Thread(target=self._read_on, name="keys", daemon=True).start()
+        self._tried.wait(_START_SECONDS)
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._stop.set()
+
+    def refresh(self) -> None:
+        """Read the keys from the store, and write down there which were used."""
+        try:
+            store = self._opened()
+            if used := self._used_since():
+                store.write(lambda connection: write_used(connection, used))
+            with store.reading() as connection:
+                keys = known_keys(connection)
+        except LeadqError as error:
+            self._tell_once(str(error))
+            return
+        self._is_told = False
+        if keys != self._keys or self._held is None:
+            self._hold(keys)
+            self._remember()
+
+    def _read_on(self) -> None:
+        while not self._stop.is_set():
+            self.refresh()
+            self._tried.set()
+            self._stop.wait(_POLL_SECONDS)
+
+    def _tell_once(self, reason: str) -> None:
+        if not self._is_told:
+            log.error("the keys cannot be read; those known last go on", reason=reason)
+        self._is_told = True
+
+    def _hold(self, keys: list[KnownKey]) -> None:
+        before = self._held or {}
+        self._keys = keys
+        self._held = {
+            key.prefix: _Held(
+                bytes.fromhex(key.hash),
+                frozenset(key.scopes),
+                math.inf if key.expires is None else key.expires.replace(tzinfo=UTC).timestamp(),
+                Caller(key.prefix),
+                before[key.prefix].bucket
+                if key.prefix in before
+                else Bucket(self._rate, self._steady()),
+            )
+            for key in keys
+            if key.revoked is None
+        }
+
+    def _used_since(self) -> dict[str, datetime]:
+        written = {key.prefix: key.used for key in self._keys}
+        used = {who: datetime.fromtimestamp(at, UTC) for who, at in dict(self._used).items()}
+        moments = {who: at.replace(tzinfo=None) for who, at in used.items()}
+        return {
+            who: at
+            for who, at in moments.items()
+            if (last := written.get(who)) is None or at - last >= USED_EVERY
+        }
+
+    def _remember(self) -> None:
+        """Keep the hashes for a restart without the store; where that fails it goes on too."""
+        live = [asdict(key) | {"used": None} for key in self._keys if key.revoked is None]
+        if (text := json.dumps(live, default=datetime.isoformat)) == self._kept:
+            return
+        try:
+            with whole_or_not(self._remembered) as file:
+                file.write_text(text, encoding="utf-8")
+        except LeadqError as error:
+            log.error("the keys cannot be kept for a restart", reason=str(error))
+        self._kept = text
+
+    def _recall(self) -> None:
+        """Take the keys that were known last; a file that cannot be read is as good as none."""
+        try:
+            rows = json.loads(self._remembered.read_text(encoding="utf-8"))
+            self._hold([_recalled(row) for row in rows])
+        except (OSError, ValueError, TypeError, KeyError):
+            self._held = None
+
+
+def _key_in(authorization: str | None) -> str:
+    """Return the key in a header; where it holds none, something that is no key."""
+    kind, _, key = (authorization or "")[:_LONGEST].partition(" ")
+    return key.strip() if kind.lower() == "bearer" else ""
+
+
+def _recalled(row: dict[str, Any]) -> KnownKey:
+    moments = {name: row[name] and datetime.fromisoformat(row[name]) for name in _MOMENTS}
+    return KnownKey(**row | moments | {"scopes": tuple(row["scopes"])})
+
+
+_MOMENTS = ("created", "expires", "used", "revoked")
