@@ -49,7 +49,8 @@ _LONGEST = 128
 class Caller:
     """Who asks, as the audit log and the log name them."""
 
-    who: str
+    name: str
+    """The prefix of a key, never the key."""
 
 
 NO_KEYS = Caller("rest")
@@ -174,7 +175,7 @@ class Access:
                 f"this key may not do that; it needs the scope {scope}",
                 {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
             )
-        self._used[found.caller.who] = at
+        self._used[found.caller.name] = at
         return found.caller
 
     def start(self) -> None:

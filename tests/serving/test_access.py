@@ -59,7 +59,7 @@ class Desk:
 
     def may(self, key: str, scope: Scope = "score") -> bool:
         try:
-            return self.access.check(f"Bearer {key}", scope).who == key[:14]
+            return self.access.check(f"Bearer {key}", scope).name == key[:14]
         except HTTPException:
             return False
 
@@ -75,8 +75,8 @@ def desk(store: Store, tmp_path: Path) -> Desk:
 
 def test_a_key_lets_its_holder_in_under_its_prefix(desk: Desk) -> None:
     key = desk.key("score")
-    assert desk.access.check(f"Bearer {key}", "score").who == key[:14]
-    assert desk.access.check(f"bearer  {key} ", "score").who == key[:14]
+    assert desk.access.check(f"Bearer {key}", "score").name == key[:14]
+    assert desk.access.check(f"bearer  {key} ", "score").name == key[:14]
 
 
 @pytest.mark.parametrize("scope", api_keys.SCOPES)
