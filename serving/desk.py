@@ -16,7 +16,7 @@ from features.agreement import Agreement
 from features.store import erasure
 from features.store.database import Store
 from features.store.history import LeadHistory, history_of
-from features.store.recycle import Recycled, recycled
+from features.store.recycle import Recycled, due_leads, with_history
 from features.store.texts import storable
 from serving.problems import MEDIA_TYPE, Problem
 from serving.recycled import RecycledReply, with_scores
@@ -75,13 +75,14 @@ def add_desk(
         agreed, now = agreement(), _now()
         until = now.date() + timedelta(days=ahead)
 
-        def read(opened: Store) -> list[Recycled]:
+        def read(opened: Store) -> tuple[int, list[Recycled]]:
             with opened.reading() as connection:
-                return recycled(connection, agreed, now, until)
+                due = due_leads(connection, agreed, now, until)
+                return len(due), with_history(connection, due[:limit])
 
-        found = await store.use(read)
-        leads = await run_in_threadpool(with_scores, found[:limit], model())
-        return RecycledList(until=until, total=len(found), leads=leads)
+        total, found = await store.use(read)
+        leads = await run_in_threadpool(with_scores, found, model())
+        return RecycledList(until=until, total=total, leads=leads)
 
     @app.get("/v1/leads/{lead:path}/history", responses=_PROBLEMS, summary="What happened to it?")
     async def tell_history(lead: str) -> HistoryReply:

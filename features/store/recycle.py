@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, func, select
@@ -25,6 +25,19 @@ class Event(NamedTuple):
     at: datetime
     what: str
     by: str | None
+
+
+class Due(NamedTuple):
+    """A lead whose time comes again, and the word that says so."""
+
+    key: int
+    id: str
+    word: int
+    """The key of the word."""
+    code: str
+    said: datetime
+    return_on: date | None
+    due: date
 
 
 @dataclass(frozen=True)
@@ -65,10 +78,10 @@ def due_on(code: str, said: date, return_on: date | None, rules: Recycle) -> dat
     return said + timedelta(days=delay)
 
 
-def recycled(
+def due_leads(
     connection: Connection, agreement: Agreement, as_of: datetime, until: date
-) -> list[Recycled]:
-    """List the leads that come back by a day, the longest due first.
+) -> list[Due]:
+    """Find the leads that come back by a day, the longest due first.
 
     A lead that was handed over again since, or that sales took up again by itself, is back
     already and not listed.
@@ -82,7 +95,7 @@ def recycled(
     """
     word, step, hand = words(as_of), steps(as_of), handed(as_of)
     rows = connection.execute(
-        select(Lead.key, Lead.id, Lead.campaign, word.c.code, word.c.at, word.c.reason)
+        select(Lead.key, Lead.id, word.c.key.label("word"), word.c.code, word.c.at)
         .add_columns(word.c.return_on, hand.c.last)
         .join(word, word.c.lead == Lead.key)
         .outerjoin(step, step.c.lead == Lead.key)
@@ -90,36 +103,59 @@ def recycled(
         .where(
             Lead.erased.is_(None),
             word.c.code.in_(RECYCLED),
+            word.c.at < datetime.combine(until, time.min) + timedelta(days=1),
             func.coalesce(step.c.at <= word.c.at, True),
         )
-    ).all()
+    )
     found = [
-        (due, row)
+        Due(row.key, row.id, row.word, row.code, row.at, row.return_on, due)
         for row in rows
         if row.last is None or answers(row.at, row.last)
         if (due := due_on(row.code, row.at.date(), row.return_on, agreement.recycle)) <= until
     ]
-    found.sort(key=lambda pair: (pair[0], pair[1].id))
-    keys = [row.key for _, row in found]
+    return sorted(found, key=lambda lead: (lead.due, lead.id))
+
+
+def with_history(connection: Connection, due: Sequence[Due]) -> list[Recycled]:
+    """Add what is known of leads that come back and what happened to them, in their order."""
+    keys = [lead.key for lead in due]
+    told = _told(connection, [lead.word for lead in due])
     owners, events = owners_of(connection, keys), _events(connection, keys)
     fields = latest_fields(connection, keys)
     nobody = (None, None)
     return [
         Recycled(
-            row.id,
-            row.campaign,
-            row.code,
-            row.at,
-            row.reason,
-            due,
-            row.return_on,
-            owners.get(row.key, nobody)[0],
-            tuple(events.get(row.key, ())),
-            fields.get(row.key, {}),
-            owners.get(row.key, nobody)[1],
+            lead.id,
+            told[lead.word][0],
+            lead.code,
+            lead.said,
+            told[lead.word][1],
+            lead.due,
+            lead.return_on,
+            owners.get(lead.key, nobody)[0],
+            tuple(events.get(lead.key, ())),
+            fields.get(lead.key, {}),
+            owners.get(lead.key, nobody)[1],
         )
-        for due, row in found
+        for lead in due
     ]
+
+
+def recycled(
+    connection: Connection, agreement: Agreement, as_of: datetime, until: date
+) -> list[Recycled]:
+    """List the leads that come back by a day with all there is to tell; see `due_leads`."""
+    return with_history(connection, due_leads(connection, agreement, as_of, until))
+
+
+def _told(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[str | None, str | None]]:
+    """Return the campaign and the reason of each word."""
+    rows = (
+        select(Disposition.key, Lead.campaign, Disposition.reason)
+        .join(Lead, Lead.key == Disposition.lead)
+        .where(among(connection, Disposition.key, keys))
+    )
+    return {key: (campaign, reason) for key, campaign, reason in connection.execute(rows)}
 
 
 def latest_fields(connection: Connection, keys: Sequence[int]) -> dict[int, dict[str, Cell]]:

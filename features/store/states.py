@@ -38,7 +38,7 @@ def answers(word: datetime, handoff: datetime) -> bool:
 def words(as_of: datetime) -> Subquery:
     """Select the word that counts for each lead as of a moment (exclusive); steps left out.
 
-    Columns: lead, at, code, by, value, reason, return_on, origin.
+    Columns: key, lead, at, code, by, value, reason, return_on, origin.
     """
     rank = case(PRECEDENCE, value=Disposition.code, else_=0)
     newest = func.row_number().over(
@@ -52,6 +52,7 @@ def words(as_of: datetime) -> Subquery:
     )
     ranked = (
         select(
+            Disposition.key,
             Disposition.lead,
             Disposition.at,
             Disposition.code,

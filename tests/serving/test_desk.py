@@ -72,6 +72,13 @@ def test_a_lead_that_comes_back_is_listed_with_history_and_score(
     assert [event["what"] for event in lead["history"]] == ["handed over", "unreachable"]
 
 
+def test_all_that_come_back_are_counted_where_few_are_shown(client: TestClient) -> None:
+    for id_ in ("a", "b", "c"):
+        _back(client, id_)
+    reply = client.get("/v1/recycled", params={"limit": 2}).json()
+    assert (reply["total"], [lead["id"] for lead in reply["leads"]]) == (3, ["a", "b"])
+
+
 def test_a_leads_story_tells_what_moved_its_score(
     client: TestClient, store: Store, night: Leads, model: LoadedModel
 ) -> None:

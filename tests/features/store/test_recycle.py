@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy.event import listen
 
+from features.cells import Cell
 from features.sections import Recycle
+from features.store import recycle
 from features.store.database import Store
+from features.store.entries import fields_of
 from features.store.erasure import erase
 from features.store.exports import keep_export
-from features.store.recycle import Recycled, due_on, recycled
+from features.store.recycle import Event, Recycled, due_leads, due_on, recycled, with_history
 from features.store.said import Said
 from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say
 from tests.features.store.test_exports import an_export
@@ -57,6 +62,33 @@ def test_the_longest_due_comes_first(store: Store) -> None:
     hand(store, "a", "b")
     say(store, Said("a", "not_ready", MONDAY), Said("b", "unreachable", MONDAY))
     assert [lead.id for lead in _listed(store, NOW.date())] == ["b", "a"]
+
+
+def test_the_first_of_many_cost_as_much_as_few(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [f"l{i:03}" for i in range(300)]
+    hand(store, *ids)
+    say(store, *(Said(id_, "unreachable", MONDAY) for id_ in ids))
+    statements, told = [], []
+
+    def snapshot_read(text: str) -> dict[str, Cell]:
+        told.append(text)
+        return fields_of(text)
+
+    def event_read(*about: Any) -> Event:
+        told.append(about)
+        return Event(*about)
+
+    monkeypatch.setattr(recycle, "fields_of", snapshot_read)
+    monkeypatch.setattr(recycle, "Event", event_read)
+    with store.reading() as connection:
+        listen(connection, "before_cursor_execute", lambda *about: statements.append(about[2]))
+        due = due_leads(connection, agreed(), NOW, NOW.date())
+        shown = with_history(connection, due[:10])
+    assert (len(due), [lead.id for lead in shown]) == (300, ids[:10])
+    # Of each lead that is shown its snapshot, its hand-off and its word are read.
+    assert (len(statements), len(told)) == (6, 10 * 3)
 
 
 def test_a_lead_that_is_back_in_work_or_decided_is_not_listed(store: Store) -> None:
