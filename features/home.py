@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,9 +27,21 @@ class StoreSettings(BaseModel):
 
 
 class ServeSettings(BaseModel):
-    """How the service treats those who ask it."""
+    """What the service takes, and how much of it at once."""
 
     rate: float = Field(10_000, gt=0, description="Requests a second for each key, on one machine.")
+    body_bytes: int = Field(20_000_000, ge=1, description="Bytes of one request's body at most.")
+    body_seconds: float = Field(10, gt=0, description="A body must have come within so long.")
+    items: int = Field(10_000, ge=1, description="Leads, hand-offs or words in one request.")
+    fields: int = Field(2000, ge=1, description="Names of fields in one lead.")
+    text: int = Field(20_000, ge=1, description="Characters of one value or name.")
+    depth: int = Field(32, ge=4, description="Lists and objects within one another.")
+    seconds: float = Field(60, gt=0, description="Work on one request at most.")
+    at_once: int = Field(256, ge=1, description="Requests that one worker holds at a time.")
+    bulks: int = Field(8, ge=1, description="Of these, requests of many leads.")
+    log: Literal["all", "failed", "none"] = Field(
+        "all", description="Which requests have a line in the log: all, failed or none."
+    )
 
 
 class Settings(BaseSettings):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query
 from fastapi.concurrency import run_in_threadpool
@@ -18,7 +18,7 @@ from features.store.database import Store
 from features.store.history import LeadHistory, history_of
 from features.store.recycle import Recycled, due_leads, with_history
 from features.store.texts import storable
-from serving.problems import MEDIA_TYPE, Problem
+from serving.problems import documented
 from serving.recycled import RecycledReply, with_scores
 from serving.registry import LoadedModel
 from serving.stored import OpenedStore
@@ -27,14 +27,8 @@ from serving.why import Load, changes
 
 _MOST_MODELS = 4
 """Older models that are held in memory to explain why scores changed."""
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": description}
-    for status, description in {
-        404: "Nothing is known of such a lead.",
-        422: "A parameter does not have the form that is asked for.",
-        503: "The store does not answer, or no agreement is known yet.",
-    }.items()
-}
+_UNKNOWN_LEAD = "Nothing is known of such a lead."
+_PARAMETER = "A parameter does not have the form that is asked for."
 
 
 class RecycledList(BaseModel):
@@ -66,7 +60,9 @@ def add_desk(
     """
     remembered = lru_cache(_MOST_MODELS)(load_version)
 
-    @app.get("/v1/recycled", responses=_without(404), summary="Which leads come back?")
+    @app.get(
+        "/v1/recycled", responses=documented(_422=_PARAMETER), summary="Which leads come back?"
+    )
     async def list_recycled(
         ahead: Annotated[int, Query(ge=0, le=3650, description="Days to look ahead.")] = 0,
         limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
@@ -84,7 +80,11 @@ def add_desk(
         leads = await run_in_threadpool(with_scores, found, model())
         return RecycledList(until=until, total=total, leads=leads)
 
-    @app.get("/v1/leads/{lead:path}/history", responses=_PROBLEMS, summary="What happened to it?")
+    @app.get(
+        "/v1/leads/{lead:path}/history",
+        responses=documented(_404=_UNKNOWN_LEAD, _422=_PARAMETER),
+        summary="What happened to it?",
+    )
     async def tell_history(lead: str) -> HistoryReply:
         """Tell a lead's story, and why its score changed each time."""
 
@@ -99,7 +99,10 @@ def add_desk(
         return history_reply(history, found)
 
     @app.delete(
-        "/v1/leads/{lead:path}", status_code=204, responses=_PROBLEMS, summary="Erase a person"
+        "/v1/leads/{lead:path}",
+        status_code=204,
+        responses=documented(_404=_UNKNOWN_LEAD, _422=_PARAMETER),
+        summary="Erase a person",
     )
     async def erase_lead(lead: str) -> None:
         """Erase a lead's data from everything that is kept; the counts stay."""
@@ -108,10 +111,6 @@ def add_desk(
         erased = await store.use(lambda opened: erasure.erase(opened, ids, "rest", _now()))
         if not erased and not removed:
             raise HTTPException(404, "nothing is known of such a lead")
-
-
-def _without(status: int) -> dict[int | str, dict[str, Any]]:
-    return {code: problem for code, problem in _PROBLEMS.items() if code != status}
 
 
 def _now() -> datetime:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from features.agreement import Agreement
 from features.cells import cell, text_of
 from features.errors import ReusedKeyError
+from features.home import ServeSettings
 from features.leads import Fault
 from features.store.database import Store
 from features.store.feedback import Result
@@ -21,11 +22,10 @@ from features.store.intake import take_feedback_items, take_handoff_items
 from features.store.replies import answer_once, digest_of_request
 from features.store.said import Early
 from features.store.texts import MAX_NAME, storable
-from serving.bodies import items_of
-from serving.problems import MEDIA_TYPE, Problem, problem
+from serving.bodies import whole_items
+from serving.problems import WITH_A_BODY, Problem, documented, problem
 from serving.stored import OpenedStore
 
-MAX_FIELDS = 2000
 Word = Literal["stored", "repeated", "waiting", "refused"]
 
 
@@ -63,25 +63,19 @@ Key = Annotated[
         description="Of your choice, one for each request: sent again, it is answered as before.",
     ),
 ]
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": description}
-    for status, description in {
-        400: "The body is not JSON.",
-        409: "The idempotency key came before with another body.",
-        413: "The body is too large, or holds too many items or fields.",
-        422: "The body does not have the form that is asked for.",
-        503: "The store does not answer, or no agreement is known yet.",
-    }.items()
-}
+_ANOTHER_BODY = "The idempotency key came before with another body."
 
 
-def add_intake(app: FastAPI, store: OpenedStore, agreement: Callable[[], Agreement]) -> None:
+def add_intake(
+    app: FastAPI, store: OpenedStore, agreement: Callable[[], Agreement], limits: ServeSettings
+) -> None:
     """Add the routes.
 
     Args:
         app: the service.
         store: where it is kept.
         agreement: gives the one by which words are read.
+        limits: how much is taken in one request.
 
     """
 
@@ -109,7 +103,7 @@ def add_intake(app: FastAPI, store: OpenedStore, agreement: Callable[[], Agreeme
         "/v1/handoffs",
         response_model=IntakeReply,
         response_model_exclude_none=True,
-        responses=_PROBLEMS,
+        responses=documented(*WITH_A_BODY, _409=_ANOTHER_BODY),
         openapi_extra=_body_of("handoffs", _HANDOFF),
         summary="Hand leads to sales",
     )
@@ -119,15 +113,15 @@ def add_intake(app: FastAPI, store: OpenedStore, agreement: Callable[[], Agreeme
         Where no owner is named, the agreement's routes name one. A lead handed over again later
         has a new hand-off; the same lead at the same time is the same one.
         """
-        items = await items_of(request, "handoffs")
-        _check_fields(items)
+        items = whole_items(await request.body(), "handoffs", limits)
+        _check_fields(items, limits.fields)
         return await take("handoffs", items, key)
 
     @app.post(
         "/v1/feedback",
         response_model=IntakeReply,
         response_model_exclude_none=True,
-        responses=_PROBLEMS,
+        responses=documented(*WITH_A_BODY, _409=_ANOTHER_BODY),
         openapi_extra=_body_of("feedback", _FEEDBACK),
         summary="Say what became of leads",
     )
@@ -136,7 +130,7 @@ def add_intake(app: FastAPI, store: OpenedStore, agreement: Callable[[], Agreeme
 
         The same words again add nothing. What is said of a lead that is not known yet waits for it.
         """
-        items = await items_of(request, "feedback")
+        items = whole_items(await request.body(), "feedback", limits)
         return await take("feedback", items, key)
 
 
@@ -168,12 +162,12 @@ def _body_of(many: str, example: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def _check_fields(items: list[Any]) -> None:
+def _check_fields(items: list[Any], most: int) -> None:
     """Refuse more names of fields than leads have: each would be a column of the whole request."""
     fields = (item.get("fields") for item in items if isinstance(item, dict))
     names = {name for some in fields if isinstance(some, dict) for name in some}
-    if len(names) > MAX_FIELDS:
-        raise HTTPException(413, f"{len(names):,} names of fields; at most {MAX_FIELDS:,}")
+    if len(names) > most:
+        raise HTTPException(413, f"{len(names):,} names of fields; at most {most:,}")
 
 
 def _reply(

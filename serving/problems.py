@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,30 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
-from starlette.responses import Response
 
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+
+Documented = dict[int | str, dict[str, Any]]
+
+_ALWAYS = {
+    401: "No key was sent, or one that is not known or has run out.",
+    403: "The key is not for this.",
+    429: "The key was used too often; `Retry-After` says when it may be again.",
+    500: "leadq failed; its log says where.",
+    503: "The service or what stands behind it is not ready, or has too much to do; "
+    "`Retry-After` says when to try again.",
+}
+_WITH_A_BODY = {
+    400: "The body is not JSON.",
+    408: "The body did not come in time.",
+    413: "The body is too large, or holds too many items, fields or characters.",
+    415: "The body is of another kind than JSON, or is encoded.",
+    422: "The body or a parameter does not have the form that is asked for.",
+}
+WITH_A_BODY = tuple(_WITH_A_BODY)
+"""Statuses of every route that takes a body."""
 
 
 class Problem(BaseModel):
@@ -28,7 +47,7 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str = Field(description="What was wrong, where, and the cure.")
-    field: str | None = Field(None, description="The lead's field that caused it.")
+    field: str | None = Field(None, description="The field that caused it.")
 
 
 def problem(status: int, detail: str, field: str | None = None) -> Problem:
@@ -42,15 +61,39 @@ def problem(status: int, detail: str, field: str | None = None) -> Problem:
     )
 
 
+def documented(*statuses: int, **others: str) -> Documented:
+    """Describe the problems that a route answers with, for its documentation.
+
+    Args:
+        statuses: those beside the ones that every route may answer with.
+        others: statuses with a meaning of the route's own, as `_404="There is no such lead."`.
+
+    """
+    told = {**_ALWAYS, **{status: _WITH_A_BODY[status] for status in statuses}}
+    told |= {int(name[1:]): description for name, description in others.items()}
+    return {
+        status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": told[status]}
+        for status in sorted(told)
+    }
+
+
 def install(app: FastAPI) -> None:
     """Make every error of the app a problem document."""
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_middleware(BaseHTTPMiddleware, dispatch=_unexpected)
+    app.add_exception_handler(Exception, _unexpected)
 
 
-def _reply(status: int, detail: str, headers: Any = None) -> JSONResponse:
-    content = problem(status, detail).model_dump(exclude_none=True)
+def where(error: BaseException) -> str:
+    """Say where the program failed; the error's own words could hold a lead's data."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
+
+
+def _reply(
+    status: int, detail: str, headers: Mapping[str, str] | None = None, field: str | None = None
+) -> JSONResponse:
+    content = problem(status, detail, field).model_dump(exclude_none=True)
     return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
 
 
@@ -61,16 +104,14 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # what it is registered for
-    faults = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()]
-    return _reply(422, "; ".join(faults))
+    faults = [(".".join(str(p) for p in e["loc"]), e["msg"]) for e in error.errors()]
+    detail = "; ".join(f"{name}: {message}" for name, message in faults)
+    return _reply(422, detail, field=faults[0][0] if faults else None)
 
 
-async def _unexpected(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    """Answer 500 and log where it failed; the exception's own words could hold a lead's data."""
-    try:
-        return await call_next(request)
-    except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
-        log.error("request failed", reason=where)
-        return _reply(500, "leadq failed on this request; its log says where")
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    """Answer 500. Starlette raises the error again; the shell logs where it came from."""
+    return _reply(500, UNEXPECTED)
+
+
+UNEXPECTED = "leadq failed on this request; its log says where"

@@ -12,7 +12,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from features.errors import ModelError
-from serving import api, bodies
+from features.home import ServeSettings
+from serving import scoring
 from serving.api import build
 from serving.registry import load_champion
 from serving.scorer import sigmoid
@@ -163,16 +164,18 @@ def test_reasons_out_of_range_are_refused(client, lead, reasons: str) -> None:
     assert (reply.status_code, reply.headers["content-type"]) == (422, PROBLEM)
 
 
-def test_a_body_that_is_too_large_is_refused(client, monkeypatch) -> None:
-    monkeypatch.setattr(bodies, "MAX_BYTES", 100)
+def test_a_body_that_is_too_large_is_refused(trained) -> None:
+    with TestClient(limited(trained, body_bytes=100)) as client:
+        assert client.post("/v1/score", content=b" " * 101).status_code == 413
 
-    assert client.post("/v1/score", content=b" " * 101).status_code == 413
+
+def test_too_many_leads_are_refused(trained) -> None:
+    with TestClient(limited(trained, items=2)) as client:
+        assert client.post("/v1/score", json={"leads": [{}, {}, {}]}).status_code == 413
 
 
-def test_too_many_leads_are_refused(client, monkeypatch) -> None:
-    monkeypatch.setattr(bodies, "MAX_ITEMS", 2)
-
-    assert client.post("/v1/score", json={"leads": [{}, {}, {}]}).status_code == 413
+def limited(trained: Any, **limits: Any) -> Any:
+    return build(lambda: load_champion(trained[0]), settings=ServeSettings(**limits))
 
 
 def test_an_unknown_route_is_a_problem_document(client) -> None:
@@ -218,7 +221,7 @@ def test_an_unexpected_failure_hides_the_lead(client, lead, monkeypatch, capsys)
     def fail(*_: Any) -> None:
         raise RuntimeError(f"cannot digest {lead['email']}")
 
-    monkeypatch.setattr(api, "score_records", fail)
+    monkeypatch.setattr(scoring, "score_records", fail)
     reply = client.post("/v1/score", json=lead)
 
     printed = "".join(capsys.readouterr())

@@ -1,0 +1,130 @@
+"""How the API describes itself: OpenAPI, true for every route, and one page made from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from html import escape
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query
+from fastapi.openapi.utils import get_openapi
+
+from serving.problems import WITH_A_BODY, documented
+from serving.registry import LoadedModel
+from serving.replies import ScoreReply, openapi_example
+from serving.scoring import MOST_REASONS, REASONS, SCORE
+
+_BODY: dict[str, Any] = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "description": 'Either {"leads": [lead, ...]} or one lead: its fields by name.',
+            "properties": {"leads": {"type": "array", "items": {"type": "object"}}},
+        }
+    }
+}
+
+
+def describe(app: FastAPI, model: Callable[[], LoadedModel | None]) -> None:
+    """Describe the score route, which the shell answers, and show an example lead of the model.
+
+    Args:
+        app: the service with all its other routes.
+        model: gives the one that scores, if there is one.
+
+    """
+
+    @app.post(
+        SCORE,
+        responses=documented(*WITH_A_BODY),
+        openapi_extra={"requestBody": {"required": True, "content": _BODY}},
+        summary="Score one lead or many",
+    )
+    async def score(
+        reasons: Annotated[
+            int, Query(ge=0, le=MOST_REASONS, description="Reasons for each lead.")
+        ] = REASONS,
+    ) -> ScoreReply:
+        """Return probability, grade and reasons of each lead, in the order of the input.
+
+        Send `{"leads": [{...}, ...]}` or one bare lead. A lead that cannot be scored has `error`
+        in its place; the others are scored all the same.
+        """
+        raise NotImplementedError("the shell answers this route")
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = get_openapi(
+                title=app.title, version=app.version, summary=app.summary, routes=app.routes
+            )
+        body = app.openapi_schema["paths"][SCORE]["post"]["requestBody"]["content"]
+        if (loaded := model()) is not None:
+            # A synthetic lead, so that it can be pasted.
+            body["application/json"]["example"] = {"leads": [openapi_example(loaded)]}
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents
+
+
+def page_of(schema: dict[str, Any]) -> str:
+    """Return the description as one HTML page without scripts, which a closed network can show."""
+    operations = [
+        _operation(method, path, told)
+        for path, methods in schema["paths"].items()
+        for method, told in methods.items()
+    ]
+    return _PAGE.format(
+        title=escape(schema["info"]["title"]),
+        summary=escape(schema["info"]["summary"]),
+        operations="\n".join(operations),
+    )
+
+
+def _operation(method: str, path: str, told: dict[str, Any]) -> str:
+    rows = [
+        (p["name"], f"{p['in']}: {p.get('description', '')}") for p in told.get("parameters", ())
+    ]
+    replies = [(status, reply["description"]) for status, reply in told["responses"].items()]
+    return _OPERATION.format(
+        method=method.upper(),
+        path=escape(path),
+        summary=escape(told["summary"]),
+        text=escape(told.get("description", "")),
+        example=_example(told),
+        parameters=_table(rows),
+        replies=_table(replies),
+    )
+
+
+def _example(told: dict[str, Any]) -> str:
+    content = told.get("requestBody", {}).get("content", {}).get("application/json", {})
+    if "example" not in content:
+        return ""
+    return f"<pre>{escape(json.dumps(content['example'], ensure_ascii=False, indent=1))}</pre>"
+
+
+def _table(rows: list[tuple[str, str]]) -> str:
+    lines = [f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows]
+    return f"<table>{''.join(lines)}</table>" if lines else ""
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width">
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto }}
+h2 {{ font-size: 1.1rem; margin-top: 2.5rem; border-top: 1px solid #ccc; padding-top: 1rem }}
+code, pre {{ font: 14px/1.4 ui-monospace, monospace }}
+pre {{ background: #f4f4f4; padding: .7rem; overflow-x: auto }}
+p {{ white-space: pre-line }}
+th {{ text-align: left; vertical-align: top; padding-right: 1rem; font-weight: normal }}
+td, th {{ border-top: 1px solid #eee }}
+</style></head><body>
+<h1>{title}</h1>
+<p>{summary} The same for programs: <a href="openapi.json">openapi.json</a></p>
+{operations}
+</body></html>
+"""
+_OPERATION = """<h2><code>{method} {path}</code> {summary}</h2>
+<p>{text}</p>{example}{parameters}{replies}"""

@@ -1,0 +1,81 @@
+"""Which door a request knocks at: the route's name, its methods, and who may use it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from features.store.api_keys import Scope
+
+# Every route stands here: one that is not listed cannot be built, so none is open by mistake.
+SCOPES: Mapping[tuple[str, str], Scope | None] = {
+    ("POST", "/v1/score"): "score",
+    ("POST", "/v1/handoffs"): "feedback",
+    ("POST", "/v1/feedback"): "feedback",
+    ("GET", "/v1/recycled"): "read",
+    ("GET", "/v1/leads/{lead:path}/history"): "read",
+    ("DELETE", "/v1/leads/{lead:path}"): "admin",
+    ("GET", "/v1/model"): "read",
+    ("GET", "/metrics"): "read",
+    ("GET", "/"): "read",
+    ("GET", "/docs"): "read",
+    ("GET", "/openapi.json"): "read",
+    ("GET", "/healthz"): None,
+    ("GET", "/readyz"): None,
+}
+
+
+@dataclass(frozen=True)
+class Door:
+    """One method of one route."""
+
+    method: str
+    route: str
+    """The path as the documentation names it; in metrics and logs it stands for all leads."""
+    scope: Scope | None
+    """What a key must be for; None: open to all."""
+    takes_body: bool
+
+
+class Doors:
+    """All doors of the service, found by method and path."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._fixed: dict[tuple[str, str], Door] = {}
+        self._named: list[tuple[re.Pattern[str], Door]] = []
+        self._allowed: dict[str, list[str]] = {}
+        for route in app.routes:
+            assert isinstance(route, Route)  # noqa: S101  # the app mounts nothing
+            for method in sorted((route.methods or set()) - {"HEAD"}):
+                self._add(route, method)
+
+    def _add(self, route: Route, method: str) -> None:
+        if (method, route.path) not in SCOPES:
+            raise LookupError(f"{method} {route.path}: say in serving/doors.py who may use it")
+        shown = route.path.replace(":path}", "}")
+        scope = SCOPES[method, route.path]
+        door = Door(method, shown, scope, method in ("POST", "PUT", "PATCH"))
+        if "{" in route.path:
+            self._named.append((route.path_regex, door))
+        else:
+            self._fixed[method, route.path] = door
+            self._allowed.setdefault(route.path, []).append(method)
+
+    def find(self, method: str, path: str) -> Door | None:
+        """Return the door of a method and a path, or None where there is none."""
+        door = self._fixed.get((method, path))
+        if door is not None or path in self._allowed:
+            return door
+        matches = (door for at, door in self._named if door.method == method and at.match(path))
+        return next(matches, None)
+
+    def methods(self, path: str) -> list[str]:
+        """Return the methods that a path has; empty where it leads nowhere."""
+        found = self._allowed.get(path) or [d.method for at, d in self._named if at.match(path)]
+        if not found:
+            return []
+        return sorted({*found, *(["HEAD"] if "GET" in found else []), "OPTIONS"})

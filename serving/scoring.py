@@ -1,0 +1,163 @@
+"""`POST /v1/score`, answered without a framework: its own routing would cost more than the model.
+
+Where what runs: all scoring is done on the event loop. One lead takes less time than handing it
+to a thread and back. Many leads are scored in turns of about a millisecond; between two turns
+the loop answers whoever waits, and requests of many leads take their turns one after the other.
+A thread in place of turns holds the interpreter for 5 ms at a time (sys.getswitchinterval), which
+every single lead beside it would have to wait for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.exceptions import HTTPException
+
+from features.home import ServeSettings
+from features.leads import ROW_NUMBER, Fault, has_ids
+from serving.bodies import Items, read_items
+from serving.problems import problem
+from serving.registry import LoadedModel
+from serving.replies import score_records
+from serving.tally import Tally
+
+SCORE = "/v1/score"
+REASONS = 5
+"""Reasons for each lead where the request does not say."""
+MOST_REASONS = 50
+_NUMBER = re.compile(r"\d{1,3}", re.ASCII)
+_TURN = 0.001
+"""Seconds of scoring between two turns of the event loop."""
+_FIRST_TURN = 8
+"""Leads in the first turn, before it is known how long one takes."""
+
+
+class Spool(Protocol):
+    """Where scores wait until the store has them."""
+
+    def put(self, model: LoadedModel, records: list[Any], reply: dict[str, Any]) -> None:
+        """Keep what was scored and what was answered; durable when it returns."""
+
+    def waiting(self) -> int:
+        """Return how many scores wait."""
+
+
+class Scoring:
+    """Scores the leads of a request."""
+
+    def __init__(
+        self,
+        ready: Callable[[], LoadedModel],
+        limits: ServeSettings,
+        tally: Tally,
+        spool: Spool | None = None,
+    ) -> None:
+        self._ready = ready
+        self._limits = limits
+        self._tally = tally
+        self._spool = spool
+        self._bulks = 0
+        self._turn = asyncio.Lock()
+
+    async def answer(self, content: bytes, query: bytes) -> tuple[bytes, int]:
+        """Return the reply as JSON, and how many leads it holds.
+
+        Raises:
+            HTTPException: 400, 413, 422 or 503, where no lead could be scored.
+
+        """
+        reasons = _reasons(query) if query else REASONS
+        model = self._ready()
+        items = read_items(content, "leads", self._limits)
+        if len(items.values) <= _FIRST_TURN:
+            reply = _scored(model, items, 0, len(items.values), reasons)
+        else:
+            reply = await self._in_turns(model, items, reasons)
+        if self._spool is not None:
+            self._spool.put(model, items.values, reply)
+        self._tally.scored(reply["results"])
+        return _dumped(reply), len(items.values)
+
+    async def _in_turns(self, model: LoadedModel, items: Items, reasons: int) -> dict[str, Any]:
+        if self._bulks >= self._limits.bulks:
+            raise HTTPException(
+                503,
+                f"{self._bulks} requests of many leads are being scored; send it again later",
+                {"Retry-After": "1"},
+            )
+        self._bulks += 1
+        try:
+            return await self._turns(model, items, reasons)
+        finally:
+            self._bulks -= 1
+
+    async def _turns(self, model: LoadedModel, items: Items, reasons: int) -> dict[str, Any]:
+        began = time.perf_counter()
+        reply: dict[str, Any] = {}
+        results: list[dict[str, Any]] = []
+        size = _FIRST_TURN
+        while len(results) < len(items.values):
+            async with self._turn:
+                start = time.perf_counter()
+                if start - began > self._limits.seconds:
+                    raise HTTPException(
+                        503,
+                        f"{len(results):,} of {len(items.values):,} leads were scored in "
+                        f"{self._limits.seconds:g} s; send fewer in one request",
+                        {"Retry-After": "1"},
+                    )
+                reply = _scored(model, items, len(results), len(results) + size, reasons)
+                results += reply["results"]
+                took = time.perf_counter() - start
+                await asyncio.sleep(0)
+            # At most twice as many as before: a turn that was short by chance says little.
+            size = max(1, min(2 * size, int(size * _TURN / took)))
+        return {**reply, "results": results}
+
+
+def _reasons(query: bytes) -> int:
+    found = dict(parse_qsl(query.decode("latin-1"))).get("reasons", str(REASONS))
+    if not _NUMBER.fullmatch(found) or int(found) > MOST_REASONS:
+        raise HTTPException(422, f"query.reasons: send a whole number from 0 to {MOST_REASONS}")
+    return int(found)
+
+
+def _scored(model: LoadedModel, items: Items, start: int, end: int, reasons: int) -> dict[str, Any]:
+    """Score the items from `start` to `end`; what is too large gets an error in its place."""
+    records = items.values[start:end]
+    if not has_ids(model.artefact.scorer.agreement):
+        records = [_numbered(record, i) for i, record in enumerate(records, start + 1)]
+    if not items.faults:
+        return score_records(model, records, reasons)
+    good = [r for i, r in enumerate(records, start) if i not in items.faults]
+    reply = score_records(model, good, reasons)
+    found = iter(reply["results"])
+    reply["results"] = [
+        _refused(items.faults[i]) if i in items.faults else next(found)
+        for i in range(start, start + len(records))
+    ]
+    return reply
+
+
+def _numbered(record: Any, position: int) -> Any:
+    """Give a lead its place in the request as its id, where the agreement names no id."""
+    return {ROW_NUMBER: position, **record} if isinstance(record, dict) else record
+
+
+def _refused(fault: Fault) -> dict[str, Any]:
+    found = problem(413, fault.reason, fault.field or None).model_dump(exclude_none=True)
+    return {"id": None, "error": found, "warnings": []}
+
+
+def _dumped(reply: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(reply)
+    except TypeError:
+        return json.dumps(reply).encode()

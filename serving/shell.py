@@ -1,0 +1,283 @@
+"""What every request passes: an id, the clock, limits, keys, counts, a line in the log.
+
+One plain ASGI callable around the FastAPI app. `POST /v1/score` is answered inside it without
+the framework, whose routing takes longer than the model.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any
+
+import orjson
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Send
+
+from features.home import ServeSettings
+from serving.access import Access, Caller
+from serving.bodies import GoneError, check_kind, read_body
+from serving.doors import Door, Doors
+from serving.logs import RequestLog
+from serving.problems import MEDIA_TYPE, UNEXPECTED, problem, where
+from serving.tally import Tally
+
+log = structlog.get_logger()
+
+Answer = Callable[[bytes, bytes], Awaitable[tuple[bytes, int]]]
+"""Takes body and query string; returns the reply as JSON and how many items it holds."""
+
+GONE = 499
+"""Counted where the caller left before the answer (nginx's number)."""
+_UNKNOWN = "unknown"
+"""Stands in metrics and log for paths that lead nowhere: they could hold anything."""
+_SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+_BUSY = {"Retry-After": "1"}
+
+
+class Call:
+    """One request on its way."""
+
+    __slots__ = ("began", "caller", "door", "id", "items", "method", "received", "sent", "status")
+
+    def __init__(self, id_: bytes, method: str) -> None:
+        self.began = time.perf_counter()
+        self.id = id_
+        self.method = method
+        self.door: Door | None = None
+        self.caller: Caller | None = None
+        self.status = 0
+        """0 until an answer has begun."""
+        self.items: int | None = None
+        self.received = 0
+        self.sent = 0
+
+
+class Shell:
+    """The service as the server sees it.
+
+    Args:
+        app: answers whatever `answers` does not.
+        doors: which routes there are.
+        answers: by route, what is answered without the app.
+        limits: how much is taken.
+        tally: where requests are counted.
+        requests: the log of requests.
+        access: checks keys; None lets everybody in.
+
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        doors: Doors,
+        answers: Mapping[str, Answer],
+        limits: ServeSettings,
+        tally: Tally,
+        requests: RequestLog,
+        access: Access | None = None,
+    ) -> None:
+        self._app = app
+        self._doors = doors
+        self._answers = answers
+        self._limits = limits
+        self._tally = tally
+        self._requests = requests
+        self._access = access
+        self._prefix = secrets.token_hex(4)
+        self._numbers = itertools.count(1)
+        self._late: set[asyncio.Future[None]] = set()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request, or pass on what is none."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        call = Call(self._id_of(headers), scope["method"])
+        self._tally.in_flight += 1
+        try:
+            await self._answer(call, scope, headers, receive, send)
+        finally:
+            self._tally.in_flight -= 1
+            self._note(call)
+
+    def _id_of(self, headers: Mapping[bytes, bytes]) -> bytes:
+        given = headers.get(b"x-request-id")
+        if given is not None and _SANE_ID.fullmatch(given):
+            return given
+        return b"%s-%x" % (self._prefix.encode(), next(self._numbers))
+
+    async def _answer(
+        self,
+        call: Call,
+        scope: MutableMapping[str, Any],
+        headers: Mapping[bytes, bytes],
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        try:
+            door = self._enter(call, scope, headers)
+            content = await self._body(call, door, headers, receive)
+            answer = self._answers.get(door.route)
+            if answer is None:
+                await self._by_app(call, scope, content, receive, send)
+            else:
+                reply, call.items = await answer(content, scope["query_string"])
+                await _send(call, send, 200, reply)
+        except HTTPException as error:
+            await _refuse(call, send, error.status_code, str(error.detail), error.headers)
+        except GoneError:
+            call.status = GONE
+        except Exception as error:
+            log.error("request failed", reason=where(error), request=call.id.decode())
+            await _refuse(call, send, 500, UNEXPECTED)
+
+    def _enter(
+        self, call: Call, scope: MutableMapping[str, Any], headers: Mapping[bytes, bytes]
+    ) -> Door:
+        """Find the door and see whether the caller may pass it, before any of the body is read."""
+        path: str = scope["path"]
+        method = "GET" if call.method == "HEAD" else call.method
+        door = call.door = self._doors.find(method, path)
+        if door is None:
+            raise self._no_door(call, path)
+        if door.scope is not None:
+            if self._tally.in_flight > self._limits.at_once:
+                raise HTTPException(503, "too many requests at once; send it again later", _BUSY)
+            if self._access is not None:
+                key = headers.get(b"authorization")
+                given = None if key is None else key.decode("latin-1")
+                call.caller = self._access.check(given, door.scope)
+                scope.setdefault("state", {})["caller"] = call.caller
+        return door
+
+    def _no_door(self, call: Call, path: str) -> HTTPException:
+        methods = self._doors.methods(path)
+        if not methods:
+            return HTTPException(404, "there is no such path; /docs lists those that there are")
+        allow = {"Allow": ", ".join(methods)}
+        if call.method == "OPTIONS":
+            return HTTPException(204, "", allow)
+        return HTTPException(405, f"send {' or '.join(methods)} to this path", allow)
+
+    async def _body(
+        self, call: Call, door: Door, headers: Mapping[bytes, bytes], receive: Receive
+    ) -> bytes:
+        if not door.takes_body:
+            return b""
+        check_kind(headers, self._limits)
+        content = await read_body(receive, self._limits)
+        call.received = len(content)
+        return content
+
+    async def _by_app(
+        self,
+        call: Call,
+        scope: MutableMapping[str, Any],
+        content: bytes,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Let the app answer, for no longer than the limits allow."""
+        is_late = False
+
+        async def relay(message: MutableMapping[str, Any]) -> None:
+            if is_late:
+                return
+            if message["type"] == "http.response.start":
+                call.status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *_headers(call)]
+            else:
+                call.sent += len(message.get("body", b""))
+                if call.method == "HEAD":
+                    message["body"] = b""
+            await send(message)
+
+        inner = {**scope, "method": "GET"} if call.method == "HEAD" else scope
+        task = asyncio.ensure_future(self._app(inner, _once(content, receive), relay))
+        done, _ = await asyncio.wait({task}, timeout=self._limits.seconds)
+        if done or call.status:
+            await task
+            return
+        is_late = True
+        self._let_finish(task, call)
+        raise HTTPException(
+            503,
+            f"not answered within {self._limits.seconds:g} s and may still be done; send it again",
+            _BUSY,
+        )
+
+    def _let_finish(self, task: asyncio.Future[None], call: Call) -> None:
+        """Count a request that was given up as long as it is worked on."""
+        self._tally.in_flight += 1
+
+        def finished(task: asyncio.Future[None]) -> None:
+            self._tally.in_flight -= 1
+            self._late.discard(task)
+            if not task.cancelled() and (error := task.exception()):
+                log.error("request failed", reason=where(error), request=call.id.decode())
+
+        self._late.add(task)
+        task.add_done_callback(finished)
+
+    def _note(self, call: Call) -> None:
+        seconds = time.perf_counter() - call.began
+        status = call.status or GONE
+        route = call.door.route if call.door else _UNKNOWN
+        method = call.method if call.door else _UNKNOWN
+        self._tally.answered(method, route, status, seconds)
+        self._requests.note(call, method, route, status, seconds)
+
+
+def _headers(call: Call) -> list[tuple[bytes, bytes]]:
+    return [(b"x-request-id", call.id), *_HEADERS]
+
+
+def _once(content: bytes, receive: Receive) -> Receive:
+    """Give a body that was read already, and then what else the server says."""
+    waiting = [{"type": "http.request", "body": content, "more_body": False}]
+
+    async def replay() -> MutableMapping[str, Any]:
+        return waiting.pop() if waiting else await receive()
+
+    return replay
+
+
+async def _refuse(
+    call: Call, send: Send, status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> None:
+    """Answer with a problem, unless another answer has begun."""
+    if call.status:
+        return
+    extra = [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()]
+    content = b""
+    if detail:
+        content = orjson.dumps(problem(status, detail).model_dump(exclude_none=True))
+    await _send(call, send, status, content, MEDIA_TYPE.encode(), extra)
+
+
+async def _send(
+    call: Call,
+    send: Send,
+    status: int,
+    content: bytes,
+    media_type: bytes = b"application/json",
+    extra: list[tuple[bytes, bytes]] | None = None,
+) -> None:
+    call.status = status
+    call.sent = len(content)
+    headers = [
+        (b"content-type", media_type),
+        (b"content-length", b"%d" % len(content)),
+        *_headers(call),
+        *(extra or ()),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if call.method == "HEAD" else content})
