@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from features.errors import UsageError
 from leadq.common import (
     DEFAULT_AGREEMENT,
     AgreementFile,
     AsJson,
+    need_csv,
     now,
     open_home,
     open_the_store,
@@ -20,6 +22,7 @@ from leadq.common import (
     rejects_of,
     say,
     working,
+    write_text,
 )
 
 if TYPE_CHECKING:
@@ -41,12 +44,51 @@ def handoff(
 
 @commands.command(epilog="Example: leadq feedback from-sales.csv")
 def feedback(
-    source: Source, agreement: AgreementFile = DEFAULT_AGREEMENT, as_json: AsJson = False
+    source: Annotated[
+        Path | None, typer.Argument(help="CSV or Parquet file, or a folder of them.")
+    ] = None,
+    waiting: Annotated[
+        bool, typer.Option("--waiting", help="List what waits for its lead instead.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="With --waiting: a .csv file.")
+    ] = None,
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+    as_json: AsJson = False,
 ) -> None:
     """Take what sales says of leads: columns id, at, code, by, value, reason, return_on."""
     from features.store.intake import take_feedback
 
-    _take(take_feedback, source, agreement, as_json)
+    if (source is None) != waiting:
+        raise UsageError("name one file of feedback, or say --waiting")
+    if source is None:
+        _list_waiting(output, as_json)
+    elif output is not None:
+        raise UsageError("-o goes with --waiting; rows that are refused are kept in the home")
+    else:
+        _take(take_feedback, source, agreement, as_json)
+
+
+def _list_waiting(output: Path | None, as_json: bool) -> None:
+    """List the words of sales that wait, as text, as CSV and as JSON."""
+    from features.counted import counted
+    from features.spreadsheet import csv_text
+    from features.store.feedback import waiting_words
+    from serving.waiting import COLUMNS, rows, waiting_lines
+
+    need_csv(output)
+    with (
+        working("reading the store"),
+        open_the_store(open_home()) as store,
+        store.reading() as connection,
+    ):
+        words = waiting_words(connection)
+    say(*waiting_lines(words, most=20))
+    if output:
+        write_text(output, csv_text(COLUMNS, rows(words)))
+        say(f"wrote {output}: {counted(len(words), 'word of sales')}")
+    if as_json:
+        print_json({"waiting": [dict(zip(COLUMNS, row, strict=True)) for row in rows(words)]})
 
 
 def _take(take: Callable[..., Account], source: Path, agreement: Path, as_json: bool) -> None:

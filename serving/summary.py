@@ -62,7 +62,10 @@ def account_lines(account: Account, waiting: int, rejects: str | None) -> Iterat
             "the same file again hands over again"
         )
     if waiting:
-        yield f"waiting until their leads are handed over: {counted(waiting, 'word of sales')}"
+        yield (
+            f"waiting until their leads are handed over: {counted(waiting, 'word of sales')} "
+            "(leadq feedback --waiting names them)"
+        )
 
 
 def account_json(account: Account, waiting: int, rejects: Path | None) -> dict[str, Any]:

@@ -457,3 +457,23 @@ def test_a_key_needs_a_secret_a_scope_and_a_grace_that_are_understood(
     rotate = ("keys", "rotate", "leadq_00000000", "--grace")
     assert "such as 30m, 24h or 7d" in run(*rotate, "soon", cwd=tmp_path, code=2).stderr
     assert "there is no such key" in run(*rotate, "7d", cwd=tmp_path, code=2).stderr
+
+
+def test_feedback_lists_what_waits_as_text_csv_and_json(
+    agreement_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADQ_HOME", str(tmp_path / "home"))
+    (tmp_path / "said.csv").write_text("id,at,code\nlead-1,2026-03-02,lost\n")
+    said = ["feedback", str(tmp_path / "said.csv"), "-a", str(agreement_file)]
+    assert CliRunner().invoke(leadq.app, said).exit_code == 0
+
+    listed = ["feedback", "--waiting", "--json", "-o", str(tmp_path / "waiting.csv")]
+    shown = CliRunner().invoke(leadq.app, listed).stdout
+
+    assert "  lead-1  2026-03-02 00:00  lost, received 2" in shown
+    assert json.loads(shown.splitlines()[-1])["waiting"][0]["waits_for"] == "its lead"
+    table = (tmp_path / "waiting.csv").read_text().splitlines()
+    assert table[0] == "id,code,at,received,waits_for"
+    assert table[1].startswith("lead-1,lost,2026-03-02T00:00:00,2")
+    with pytest.raises(UsageError, match="name one file of feedback, or say --waiting"):
+        CliRunner().invoke(leadq.app, ["feedback"], catch_exceptions=False)

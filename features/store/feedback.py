@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
 
@@ -145,6 +145,32 @@ def set_early_aside(connection: Connection, ids: Sequence[str]) -> int:
             connection.execute(delete(Disposition).where(done))
         found += len(rows)
     return found
+
+
+class WaitingWord(NamedTuple):
+    """A word of sales that has no place yet."""
+
+    id: str
+    code: str
+    at: datetime
+    received: datetime
+    is_early: bool
+    """Whether its lead is known, so that it waits for an earlier hand-off alone."""
+
+
+def waiting_words(connection: Connection) -> list[WaitingWord]:
+    """List the words of sales that wait, the longest waiting first."""
+    rows = (
+        select(Waiting.said, Waiting.received, Lead.key)
+        .outerjoin(Lead, Lead.id == Waiting.lead_id)
+        .order_by(Waiting.received, Waiting.lead_id, Waiting.key)
+    )
+    return [_waiting_word(*row) for row in connection.execute(rows)]
+
+
+def _waiting_word(told: str, received: datetime, key: int | None) -> WaitingWord:
+    said = Said.of(json.loads(told))
+    return WaitingWord(said.id, said.code, said.at, received, key is not None)
 
 
 def waiting_count(connection: Connection, id_: str | None = None) -> int:

@@ -42,4 +42,4 @@ def test_hand_offs_without_a_time_are_warned_of() -> None:
 
 def test_one_word_that_waits_is_one() -> None:
     *_, last = account_lines(Account(1, waiting=1), 1, None)
-    assert last == "waiting until their leads are handed over: 1 word of sales"
+    assert last.startswith("waiting until their leads are handed over: 1 word of sales (leadq")

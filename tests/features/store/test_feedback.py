@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from features.leads import Fault
 from features.store import feedback
 from features.store.database import Store
+from features.store.feedback import WaitingWord, waiting_words
 from features.store.said import Early, Said
 from features.store.scores import Given, keep_scores
 from features.store.tables import Disposition, Handoff, Snapshot, Waiting
@@ -86,6 +87,16 @@ def test_a_word_from_before_the_hand_off_waits_for_an_earlier_one_and_says_why(
     hand(store, "a")
     assert say(store, lost("a")) == ["repeated"]
     assert _count(store, Waiting) == 0
+
+
+def test_what_waits_is_listed_with_what_it_waits_for(store: Store) -> None:
+    hand(store, "a")
+    say(store, lost("nobody"), lost("a"), lost("a", -30))
+    with store.reading() as connection:
+        assert waiting_words(connection) == [
+            WaitingWord("a", "lost", MONDAY - timedelta(days=30), NOW, is_early=True),
+            WaitingWord("nobody", "lost", MONDAY + timedelta(days=3), NOW, is_early=False),
+        ]
 
 
 def test_a_word_that_comes_in_beside_the_hand_off_after_it_does_not_stay(
