@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,7 +30,6 @@ from leadq.common import (
 
 if TYPE_CHECKING:
     from features.agreement import Agreement
-    from features.store.database import Store
 
 commands = typer.Typer()
 
@@ -150,7 +149,8 @@ def why(
 def erase(
     lead: Annotated[str | None, typer.Argument(help="The lead's id.")] = None,
     expired: Annotated[
-        bool, typer.Option("--expired", help="All leads older than the agreed retention.")
+        bool,
+        typer.Option("--expired", help="All leads and rows set aside that are older than agreed."),
     ] = False,
     who: Annotated[str, typer.Option("--as", help="Who erases, for the audit log.")] = "cli",
     agreement: AgreementFile = DEFAULT_AGREEMENT,
@@ -162,27 +162,32 @@ def erase(
     if (lead is None) != expired:
         raise UsageError("name one lead, or say --expired")
     home, moment = open_home(), now()
+    days = _lead_days(read_agreement(agreement)) if expired else None
+    ids = [] if lead is None else [lead]
     with working("erasing") as progress, open_the_store(home) as store:
-        ids = [lead] if lead is not None else _expired(store, read_agreement(agreement), moment)
+        if days is not None:
+            with store.reading() as connection:
+                ids = erasure.expired(connection, days, moment)
         # First, because what is erased from the store is not found among the expired any more.
-        scrubbed = erasure.scrub(home.folder("rejects"), ids)
+        rejects = home.folder("rejects")
+        scrubbed = erasure.scrub(rejects, ids)
+        removed = 0 if days is None else erasure.remove_expired(rejects, days, moment)
         step = f"of {counted(len(ids), 'lead')}"
         erased = erasure.erase(store, ids, who, moment, lambda n: progress(f"{n:,} {step}"))
     done = len(erased) or min(scrubbed, 1)
     if lead is not None and not done:
         raise UsageError(f"{lead}: nothing is known of such a lead")
+    say(f"erased the data of {counted(done, 'lead')}; the counts stay")
+    if days is not None:
+        say(f"removed {counted(removed, 'file')} of rows set aside over {days:,} days ago")
     say(
-        f"erased the data of {counted(done, 'lead')}; the counts stay",
         "Files outside the home, such as scored files and exports, still hold it, and a lead that "
         "is sent again comes back.",
     )
 
 
-def _expired(store: Store, agreed: Agreement, moment: datetime) -> list[str]:
-    from features.store.erasure import expired
-
+def _lead_days(agreed: Agreement) -> int:
     days = agreed.retention.lead_days
     if days is None:
         raise UsageError("the agreement sets no retention; add [retention] lead_days = 730")
-    with store.reading() as connection:
-        return expired(connection, days, moment)
+    return days

@@ -403,6 +403,24 @@ def test_erasing_says_what_it_cannot_reach(
     assert "erased the data of 1 lead; the counts stay\nFiles outside the home" in shown
 
 
+def test_erasing_what_has_expired_removes_old_rejects_too(
+    agreement_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADQ_HOME", str(tmp_path))
+    agreed = tmp_path / "agreement.toml"
+    agreed.write_text(agreement_file.read_text() + "\n[retention]\nlead_days = 30\n")
+    (tmp_path / "rejects").mkdir()
+    for name, moment in (("old", 1e9), ("new", None)):
+        path = tmp_path / "rejects" / f"{name}.rejects.csv"
+        path.write_text("file,line,field,value,reason,id\n")
+        os.utime(path, None if moment is None else (moment, moment))
+
+    shown = CliRunner().invoke(leadq.app, ["erase", "--expired", "-a", str(agreed)]).output
+
+    assert "removed 1 file of rows set aside over 30 days ago" in shown
+    assert [path.name for path in (tmp_path / "rejects").iterdir()] == ["new.rejects.csv"]
+
+
 def test_why_tells_of_words_that_wait_for_a_lead(
     agreement_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import functools
 import json
+import os
 import re
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, String, cast, delete, func, literal, select, union_all, update
@@ -130,27 +131,55 @@ def scrub(folder: Path, ids: Collection[str]) -> int:
     """Remove the rows of the leads from the rejects in a folder; return how many.
 
     A row is a lead's by its id, or by the value that was refused. A line that could not be split
-    into fields stands there whole, and is taken to pieces.
+    into fields stands there whole, and is taken to pieces. What a killed run left half written is
+    looked through too.
     """
-    named = {*ids, *(f"'{id_}" for id_ in ids)}
+    named = {pieces for id_ in ids if (pieces := _pieces(id_))}
     removed = 0
-    for path in sorted(folder.glob("*.csv")):
+    for path in _files(folder):
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
-        kept = [row for row in rows if named.isdisjoint(_names(row))]
+        kept = [row for row in rows if named.isdisjoint(_names(row, named))]
         if len(kept) == len(rows):
             continue
+        written = path.stat()
         work = path.with_name(f".{path.name}.new")
         with work.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(kept)
+        # What is left is as old as it was: `remove_expired` goes by that.
+        os.utime(work, ns=(written.st_atime_ns, written.st_mtime_ns))
         work.replace(path)
         removed += len(rows) - len(kept)
     return removed
 
 
-def _names(reject: Sequence[str]) -> list[str]:
-    """Return what may be an id in a row; its line is a number as some ids are."""
+def remove_expired(folder: Path, days: int, now: datetime) -> int:
+    """Remove the files of rejects that were written more than `days` ago; return how many."""
+    before = (now - timedelta(days=days)).replace(tzinfo=UTC).timestamp()
+    old = [path for path in _files(folder) if path.stat().st_mtime < before]
+    for path in old:
+        path.unlink()
+    return len(old)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the files of rejects, also those that a killed run did not finish."""
+    return sorted(folder.glob("*.rejects.csv*"))
+
+
+def _names(reject: Sequence[str], named: Collection[tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+    """Yield what may be one of the ids in a row, in pieces; its line is a number as some are."""
     cells = dict(zip(Reject._fields, reject, strict=False))
     value = cells.get("value", "")
-    pieces = [] if cells.get("field") else re.split(r"[\s\"',;|]+", value)
-    return [value, cells.get("id", ""), *pieces]
+    yield _pieces(value)
+    yield _pieces(cells.get("id", ""))
+    if not cells.get("field"):
+        pieces = _pieces(value)
+        for length in {len(name) for name in named}:
+            for start in range(len(pieces) - length + 1):
+                yield pieces[start : start + length]
+
+
+def _pieces(text: str) -> tuple[str, ...]:
+    """Return a text without what separates the fields of a line, or marks it as text."""
+    return tuple(piece for piece in re.split(r"[\s\"',;|]+", text) if piece)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor, wait
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from features.errors import StoreError
 from features.files import Reject, open_table
 from features.store import feedback
 from features.store.database import Store, open_store
-from features.store.erasure import Erased, erase, expired, scrub
+from features.store.erasure import Erased, erase, expired, remove_expired, scrub
 from features.store.intake import take_feedback
 from features.store.said import Said
 from features.store.tables import Audit, Disposition, Handoff, Lead, Reply, Snapshot, Waiting
@@ -115,6 +116,34 @@ def test_a_line_that_could_not_be_split_leaves_the_rejects_with_its_lead(tmp_pat
     assert scrub(tmp_path, ["z-4"]) == 1
     assert "Zaphod" not in path.read_text()
     assert "Ford" in path.read_text()
+
+
+def test_a_name_of_several_words_is_found_in_a_line_that_could_not_be_split(tmp_path: Path) -> None:
+    path = tmp_path / "leads.rejects.csv"
+    lines = ["file,line,field,value,reason", 'x,2,,"7;Zaphod B, 42;;",wide', 'x,3,,"Zaphod;B",wide']
+    path.write_text("\n".join(lines) + "\n")
+    assert scrub(tmp_path, ["Zaphod B, 42"]) == 1
+    assert path.read_text().splitlines() == [lines[0], "x,3,,Zaphod;B,wide"]
+
+
+def test_what_a_killed_run_left_of_rejects_is_looked_through_too(tmp_path: Path) -> None:
+    left = tmp_path / ".said.rejects.csv-x1y2"
+    left.write_text("file,line,field,value,reason,id\nx,2,code,sold,no code,z-4\n")
+    assert scrub(tmp_path, ["z-4"]) == 1
+    assert "z-4" not in left.read_text()
+
+
+def test_rejects_expire_with_the_age_of_their_file_whatever_was_erased_in_it(
+    tmp_path: Path,
+) -> None:
+    for name, age in (("old", 101), ("young", 99)):
+        path = tmp_path / f"{name}.rejects.csv"
+        path.write_text("file,line,field,value,reason,id\nx,2,,,no,a\nx,3,,,no,b\n")
+        written = (NOW - timedelta(days=age)).replace(tzinfo=UTC).timestamp()
+        os.utime(path, (written, written))
+    assert scrub(tmp_path, ["a"]) == 2
+    assert remove_expired(tmp_path, 100, NOW) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["young.rejects.csv"]
 
 
 def test_the_refused_value_of_an_erased_person_leaves_the_rejects(
