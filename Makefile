@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LEADQ := LEADQ_HOME=demo/.leadq $(BIN)/leadq
 SERVE ?= 1
+KERNEL := serving/_kernel.so
 .DEFAULT_GOAL := setup
 
 help:  ## list these targets
@@ -18,7 +19,13 @@ help:  ## list these targets
 	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-setup: .venv/.installed  ## build the virtual environment from the locked dependencies
+# The installation compiles the kernel too; this rule does when its source was changed since.
+$(KERNEL): serving/kernel.c serving/build_kernel.py | .venv/.installed
+	$(BIN)/python -m serving.build_kernel
+
+kernel: $(KERNEL)  ## compile the kernel of serving (needs a C compiler)
+
+setup: .venv/.installed $(KERNEL)  ## build the virtual environment from the locked dependencies
 
 demo: setup  ## run the main job on a simulated CRM and serve it (SERVE=0: do not serve)
 	rm -rf demo && mkdir demo
@@ -71,5 +78,6 @@ lock: setup  ## renew requirements.lock (needs uv)
 
 clean:  ## remove the environment, the caches and the demo
 	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -f $(KERNEL)
 
-.PHONY: help setup demo demo-serve check postgres test format lock clean
+.PHONY: help kernel setup demo demo-serve check postgres test format lock clean

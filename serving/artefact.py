@@ -27,8 +27,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lightgbm.basic import LightGBMError
-
 from features.agreement import from_dict
 from features.cells import Cell
 from features.encoder import Encoder
@@ -55,7 +53,7 @@ _FILES = (
     "value.json",
 )
 # What reading and scoring can raise when a file is not what it was.
-_DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, LightGBMError)
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError)
 _REPLAYED = (
     "probability", "probability_low", "probability_high", "expected_value", "expected_days",
 )  # fmt: skip

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from features.encoder import Matrix
+from serving.kernel import Tables
 from serving.members import Additive, Vector
 
 
@@ -19,7 +21,11 @@ class Effects:
 
     def at(self, matrix: Matrix) -> Vector:
         """Return the sum of the tables, shape (rows,)."""
-        return self.tables.log_odds(matrix[:, list(self.columns)])
+        return self._kernel.log_odds(matrix)
+
+    @cached_property
+    def _kernel(self) -> Tables:
+        return self.tables.over(self.columns)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the state as JSON values."""

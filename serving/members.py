@@ -7,14 +7,18 @@ what a logistic regression on binned or splined columns comes to.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
-import lightgbm
 import numpy as np
 import numpy.typing as npt
 
 from features.encoder import Matrix
+from serving.forest import lay_out
+from serving.kernel import Forest, Tables
+from serving.tree_text import read_trees
 
 Vector = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -33,29 +37,32 @@ class Member(Protocol):
 class Trees:
     """Gradient-boosted trees, read from LightGBM's text; contributions are exact SHAP values.
 
-    Source: Lundberg et al. 2020, as LightGBM computes them (`pred_contrib`).
+    Source: Lundberg et al. 2020, path-dependent, the same as LightGBM's `pred_contrib`;
+    `kernel.c` says how they are computed.
+
+    Raises:
+        ValueError: when the text is damaged, or says what `read_trees` does not know.
+
     """
 
-    def __init__(self, text: str, threads: int = 1) -> None:
+    def __init__(self, text: str) -> None:
         self.text = text
-        self._threads = threads
-        self._booster = lightgbm.Booster(model_str=text)
+        columns, trees = read_trees(text)
+        self._size = len(trees), sum(len(tree.leaves) for tree in trees)
+        self._forest = Forest(lay_out(columns, trees))
 
     def log_odds(self, matrix: Matrix) -> Vector:
         """Return the sum of the leaves, shape (rows,)."""
-        raw = self._booster.predict(matrix, raw_score=True, num_threads=self._threads)
-        return np.asarray(raw, dtype=np.float64)
+        return self._forest.log_odds(matrix)
 
     def contributions(self, matrix: Matrix) -> Matrix:
         """Return exact SHAP values, shape (rows, columns + 1)."""
-        parts = self._booster.predict(matrix, pred_contrib=True, num_threads=self._threads)
-        return np.asarray(parts, dtype=np.float64)
+        return self._forest.contributions(matrix)
 
     @property
     def size(self) -> tuple[int, int]:
         """The number of trees and of all their leaves."""
-        trees = self._booster.dump_model()["tree_info"]
-        return len(trees), sum(tree["num_leaves"] for tree in trees)
+        return self._size
 
 
 @dataclass(frozen=True)
@@ -74,12 +81,7 @@ class ColumnTable:
 
     def at(self, cells: Vector) -> Vector:
         """Return the part for each cell, shape (rows,)."""
-        if self.by_code:
-            codes = np.nan_to_num(cells, nan=0.0).astype(np.int64)
-            parts = np.asarray(self.values)[codes]
-        else:
-            parts = np.interp(np.nan_to_num(cells, nan=self.knots[0]), self.knots, self.values)
-        return np.where(np.isnan(cells), self.missing, parts)
+        return Additive(0.0, (self,)).log_odds(cells[:, np.newaxis])
 
     def scaled(self, weight: float) -> ColumnTable:
         """Return it with every log-odds times `weight`."""
@@ -94,20 +96,26 @@ class Additive:
     intercept: float
     tables: tuple[ColumnTable, ...]
 
+    @cached_property
+    def _kernel(self) -> Tables:
+        return self.over(range(len(self.tables)))
+
+    def over(self, columns: Sequence[int]) -> Tables:
+        """Return what adds the tables up, each over its column of a matrix.
+
+        Raises:
+            ValueError: when a table has no value, or other knots than values.
+
+        """
+        return Tables(_laid_out(self), columns)
+
     def log_odds(self, matrix: Matrix) -> Vector:
         """Return the sum of the tables, shape (rows,), always added in the same order."""
-        total = np.full(len(matrix), self.intercept)
-        for column, table in enumerate(self.tables):
-            total += table.at(np.ascontiguousarray(matrix[:, column]))
-        return total
+        return self._kernel.log_odds(matrix)
 
     def contributions(self, matrix: Matrix) -> Matrix:
         """Return each column's distance from its mean, shape (rows, columns + 1)."""
-        parts = np.empty((len(matrix), len(self.tables) + 1))
-        for column, table in enumerate(self.tables):
-            parts[:, column] = table.at(np.ascontiguousarray(matrix[:, column])) - table.mean
-        parts[:, -1] = self.intercept + sum(table.mean for table in self.tables)
-        return parts
+        return self._kernel.contributions(matrix)
 
     def scaled(self, weight: float) -> Additive:
         """Return it with every log-odds times `weight`."""
@@ -137,3 +145,22 @@ class Additive:
             for t in state["tables"]
         )
         return cls(state["intercept"], tables)
+
+
+def _laid_out(additive: Additive) -> dict[str, Any]:
+    """Return the fields of `struct tables` in `kernel.c`, but for the columns."""
+    tables = additive.tables
+    for i, table in enumerate(tables):
+        if not table.values or len(table.knots) != len(table.values):
+            raise ValueError(f"table {i}: {len(table.knots)} knots, {len(table.values)} values")
+    return {
+        "tables": len(tables),
+        "intercept": additive.intercept,
+        "base": additive.intercept + sum(table.mean for table in tables),
+        "by_code": np.array([table.by_code for table in tables], dtype=np.int32),
+        "first": np.cumsum([0, *(len(table.values) for table in tables)], dtype=np.int32),
+        "knots": np.array([knot for table in tables for knot in table.knots], dtype=np.float64),
+        "values": np.array([v for table in tables for v in table.values], dtype=np.float64),
+        "missing": np.array([table.missing for table in tables], dtype=np.float64),
+        "mean": np.array([table.mean for table in tables], dtype=np.float64),
+    }

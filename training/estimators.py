@@ -195,7 +195,7 @@ def _trees(booster: lightgbm.Booster) -> Trees:
     # LightGBM notes the smallest and largest value of each column, which could be one person's;
     # no prediction needs them.
     ranges = "feature_infos=" + " ".join(["none"] * booster.num_feature())
-    return Trees(re.sub(r"^feature_infos=.*$", ranges, text, flags=re.MULTILINE), THREADS)
+    return Trees(re.sub(r"^feature_infos=.*$", ranges, text, flags=re.MULTILINE))
 
 
 class LogisticEstimator(_MemberEstimator):

@@ -13,7 +13,6 @@ import numpy as np
 from serving.members import Additive, ColumnTable, Member, Trees
 from serving.scorer import Blend
 from training.calibrate import Calibration
-from training.estimators import THREADS
 
 _LEAVES = re.compile(r"^(leaf_value|internal_value)=(.*)$", re.MULTILINE)
 
@@ -32,7 +31,7 @@ def summed(members: Sequence[tuple[float, Trees]]) -> Trees:
         for tree in f"\nTree=0{body}".split("\nTree=")[1:]:
             rest = tree.partition("\n")[2].strip("\n")
             trees.append(f"Tree={len(trees)}\n{_LEAVES.sub(_scaled(weight), rest)}\n\n")
-    return Trees("\n".join(lines) + "\n\n" + "\n".join(trees) + "\nend of trees\n", THREADS)
+    return Trees("\n".join(lines) + "\n\n" + "\n".join(trees) + "\nend of trees\n")
 
 
 def _scaled(weight: float) -> Callable[[re.Match[str]], str]:

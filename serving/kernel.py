@@ -1,0 +1,168 @@
+"""The compiled kernel, called by ctypes: it holds no lock while it works, so threads run beside.
+
+A single row costs little more than its sums: what does not change is laid out once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.errors import ModelError
+from serving.build_kernel import LIBRARY, source_hash
+
+Matrix = npt.NDArray[np.float64]
+_CURE = "compile it with: make kernel, or python -m serving.build_kernel"
+_INT32, _INT64, _DOUBLE = ctypes.c_int32, ctypes.c_int64, ctypes.c_double
+_ARRAY = ctypes.c_void_p
+
+
+class _ForestStruct(ctypes.Structure):
+    _fields_ = (
+        *((name, _INT32) for name in ("columns", "inputs", "trees", "splits", "most_slots")),
+        ("base", _DOUBLE),
+        *(
+            (name, _ARRAY)
+            for name in (
+                *("column", "kind", "missing_left", "first", "size", "start", "cuts", "masks"),
+                *("node", "rank", "child", "target", "above", "factor", "share", "tree"),
+                *("blocks", "quadrature", "leaf", "weights", "factors"),
+            )
+        ),
+    )
+
+
+class _TablesStruct(ctypes.Structure):
+    _fields_ = (
+        ("tables", _INT32),
+        ("intercept", _DOUBLE),
+        ("base", _DOUBLE),
+        *(
+            (name, _ARRAY)
+            for name in ("column", "by_code", "first", "knots", "values", "missing", "mean")
+        ),
+    )
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """Load the kernel.
+
+    Raises:
+        ModelError: when it is not there, or was compiled from another source.
+
+    """
+    try:
+        library = ctypes.CDLL(str(LIBRARY))
+    except OSError as error:
+        raise ModelError(f"leadq's kernel cannot be loaded: {error}; {_CURE}") from error
+    library.kernel_source.restype = ctypes.c_char_p
+    if library.kernel_source().decode() != source_hash():
+        raise ModelError(f"{LIBRARY} was compiled from another kernel.c than this; {_CURE}")
+    for name in ("forest_log_odds", "forest_contributions"):
+        function = getattr(library, name)
+        function.argtypes = (_ARRAY, _ARRAY, _INT64, _ARRAY, _ARRAY)
+        function.restype = None
+    library.forest_scratch.argtypes = (_ARRAY,)
+    library.forest_scratch.restype = _INT64
+    for name in ("tables_log_odds", "tables_contributions"):
+        function = getattr(library, name)
+        function.argtypes = (_ARRAY, _ARRAY, _INT64, _INT64, _ARRAY)
+        function.restype = _INT64
+    return library
+
+
+def _filled(struct: ctypes.Structure, fields: dict[str, Any]) -> ctypes.Structure:
+    for name, value in fields.items():
+        setattr(struct, name, value.ctypes.data if isinstance(value, np.ndarray) else value)
+    return struct
+
+
+def _checked(matrix: Matrix, columns: int) -> Matrix:
+    if matrix.ndim != 2 or matrix.shape[1] != columns:
+        raise ValueError(f"a matrix of {columns} columns is expected, not shape {matrix.shape}")
+    return np.ascontiguousarray(matrix, dtype=np.float64)
+
+
+class Forest:
+    """Trees, laid out by `serving.forest.lay_out`; threads may share it."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        library = _library()
+        self._fields = fields
+        self._struct = _filled(_ForestStruct(), fields)
+        self._at = ctypes.addressof(self._struct)
+        self._columns: int = fields["columns"]
+        self._scratch: int = library.forest_scratch(self._at)
+        self._log_odds = library.forest_log_odds
+        self._contributions = library.forest_contributions
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Forest, (self._fields,)
+
+    def log_odds(self, matrix: Matrix) -> Matrix:
+        """Return the sum of the leaves, shape (rows,)."""
+        return self._run(self._log_odds, matrix, ())
+
+    def contributions(self, matrix: Matrix) -> Matrix:
+        """Return each column's part, shape (rows, columns + 1), the base last."""
+        return self._run(self._contributions, matrix, (self._columns + 1,))
+
+    def _run(self, function: Any, matrix: Matrix, width: tuple[int, ...]) -> Matrix:
+        matrix = _checked(matrix, self._columns)
+        out = np.empty((len(matrix), *width))
+        scratch = np.empty(self._scratch)
+        at = matrix.ctypes.data
+        function(self._at, at, len(matrix), scratch.ctypes.data, out.ctypes.data)
+        return out
+
+
+class Tables:
+    """Tables over columns of a matrix; threads may share it.
+
+    Args:
+        fields: the arrays of `struct tables` in `kernel.c`.
+        columns: the position of each table's column.
+
+    """
+
+    def __init__(self, fields: dict[str, Any], columns: Sequence[int]) -> None:
+        library = _library()
+        column = np.array(columns, dtype=np.int32)
+        self._made = fields, columns
+        self._kept = column
+        self._struct = _filled(_TablesStruct(), {**fields, "column": column})
+        self._at = ctypes.addressof(self._struct)
+        self._tables = len(column)
+        self._widest = max(columns, default=-1) + 1
+        self._log_odds = library.tables_log_odds
+        self._contributions = library.tables_contributions
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Tables, self._made
+
+    def log_odds(self, matrix: Matrix) -> Matrix:
+        """Return the sum of the tables, shape (rows,), always added in the same order."""
+        return self._run(self._log_odds, matrix, ())
+
+    def contributions(self, matrix: Matrix) -> Matrix:
+        """Return each table's distance from its mean, shape (rows, tables + 1), the base last."""
+        return self._run(self._contributions, matrix, (self._tables + 1,))
+
+    def _run(self, function: Any, matrix: Matrix, width: tuple[int, ...]) -> Matrix:
+        matrix = _checked(matrix, max(self._widest, matrix.shape[1]))
+        rows, columns = matrix.shape
+        out = np.empty((rows, *width))
+        place = function(self._at, matrix.ctypes.data, rows, columns, out.ctypes.data)
+        if place >= 0:
+            row, table = divmod(place, self._tables)
+            column = self._kept[table]
+            raise ValueError(
+                f"column {column} has no value for code {matrix[row, column]:g} (row {row})"
+            )
+        return out
