@@ -31,11 +31,11 @@ from features.store.exports import keep_export
 from features.store.jobs import LEASE
 from features.store.promotions import written
 from features.store.tables import Job
-from serving.registry import load_champion
 from training import retrain as module
 from training.gate import Verdict
 from training.promotion import catch_up, champion_now
 from training.propose import propose
+from training.registry import load_champion
 from training.roles import Told
 
 NOW = datetime(2028, 6, 1)
@@ -84,11 +84,11 @@ class _Place:
         load_champion(self.home)
         store = open_store(self.home.store_url)
         with store.reading() as connection:
-            known = written(connection) == champion.model
+            known = written(connection) == champion
             running = connection.execute(select(Job.lease_until).where(Job.ended.is_(None))).all()
         catch_up(self.home, store, NOW)
         with store.reading() as connection:
-            repaired = written(connection) == champion.model
+            repaired = written(connection) == champion
         store.close()
         return champion.model, known, repaired and len(running) <= 1
 

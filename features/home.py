@@ -42,6 +42,7 @@ class ServeSettings(BaseModel):
     log: Literal["all", "failed", "none"] = Field(
         "all", description="Which requests have a line in the log: all, failed or none."
     )
+    poll: float = Field(2, gt=0, description="Seconds between looks for a new champion.")
 
 
 class Settings(BaseSettings):
@@ -89,6 +90,11 @@ class Home:
     def has_store(self) -> bool:
         """Whether there is a store, here or elsewhere."""
         return bool(self._store_url) or (self.root / "store.db").exists()
+
+    @property
+    def has_registry(self) -> bool:
+        """Whether there is a registry of models, here or elsewhere."""
+        return self.is_remote or (self.root / "mlflow.db").exists()
 
     @property
     def is_remote(self) -> bool:

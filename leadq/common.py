@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from features.home import Home
     from features.leads import Intake
     from features.store.database import Store
+    from serving.artefact import LoadedModel
 
 # A file or a pipe has no width of its own; tables must not be squeezed into a terminal's 80.
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 160)
@@ -54,6 +55,41 @@ def open_the_store(home: Home) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def champion_of(home: Home, store: Store) -> LoadedModel:
+    """Give the champion, verified; there must be one."""
+    from serving.published import load_champion
+
+    publish_champion(home, store)
+    return load_champion(store)
+
+
+def publish_champion(home: Home, store: Store) -> None:
+    """Publish the champion of a home that was made before the store held models."""
+    from features.store.published import newest
+
+    with store.reading() as connection:
+        last = newest(connection)
+    if (last is None or last.at is None) and home.has_registry:
+        from training.promotion import catch_up
+
+        catch_up(home, store, now())
+
+
+def version_of(home: Home, store: Store, version: str) -> LoadedModel:
+    """Give any version, verified: as it was published, else as the registry has it."""
+    from features.errors import ModelError
+    from serving.published import load_version
+
+    try:
+        return load_version(store, version)
+    except ModelError:
+        if not home.has_registry:
+            raise
+    from training import registry
+
+    return registry.load_version(home, version)
 
 
 def standing_of(home: Home, agreement: Agreement) -> str | None:

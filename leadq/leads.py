@@ -15,6 +15,7 @@ from leadq.common import (
     AgreementFile,
     AsJson,
     Export,
+    champion_of,
     err,
     need_port,
     now,
@@ -22,6 +23,7 @@ from leadq.common import (
     open_the_store,
     out,
     print_json,
+    publish_champion,
     read_agreement,
     say,
     standing_of,
@@ -48,12 +50,11 @@ def score(
     """Score a nightly export with the champion, into a file."""
     from features.store.scores import Given, keep_scores
     from serving.batch import score_file
-    from serving.registry import load_champion
     from serving.summary import intake_lines, scoring_json, scoring_lines
 
     home, moment = open_home(), now()
     with working("loading the champion") as progress, open_the_store(home) as store:
-        model = load_champion(home)
+        model = champion_of(home, store)
         agreed = model.artefact.scorer.agreement
         _warn_of_other_agreement(home, agreement, agreed)
 
@@ -94,28 +95,41 @@ def serve(
     import uvicorn
 
     need_port(host, port)
-    from features.store.database import open_store
+    from features.store.database import open_store, open_to_look
     from serving.api import Backing, build
+    from serving.cache import Cache
+    from serving.champion import Live
     from serving.logs import configure
-    from serving.registry import load_champion, load_version
 
     home = open_home()
     configure()
+    look = partial(open_to_look, home.store_url)
+    live = Live(Cache(home.folder("models")), look, home.serve.poll)
     with working("loading the champion"):
-        model = load_champion(home)
-    _warn_of_other_agreement(home, agreement, model.artefact.scorer.agreement)
+        _publish_before_serving(home)
+        live.start()
+    if live.model is None:
+        err.print(f"warning: no score can be given yet: {live.trouble}", markup=False)
+    else:
+        _warn_of_other_agreement(home, agreement, live.model.artefact.scorer.agreement)
     err.print(
         f"scoring at http://{host}:{port}/v1/score, documentation at http://{host}:{port}/docs"
     )
     agreed = read_agreement(agreement) if agreement.exists() else None
-    backing = Backing(
-        lambda: open_store(home.store_url),
-        partial(load_version, home),
-        home.folder("rejects"),
-        agreed,
-    )
-    app = build(lambda: model, backing)
+    backing = Backing(lambda: open_store(home.store_url), home.folder("rejects"), agreed)
+    app = build(live, backing)
     uvicorn.run(app, host=host, port=port, log_level="warning")
+
+
+def _publish_before_serving(home: Home) -> None:
+    """Publish the champion if nobody has; a store that is down must not keep a service down."""
+    from features.errors import LeadqError
+
+    try:
+        with open_the_store(home) as store:
+            publish_champion(home, store)
+    except LeadqError as error:
+        err.print(f"warning: {error}", markup=False)
 
 
 @commands.command(epilog="Example: leadq simulate -o crm --leads 5000 --seed 3 --set drift=0.5")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from datetime import timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,7 @@ from leadq.common import (
     DEFAULT_AGREEMENT,
     AgreementFile,
     AsJson,
+    champion_of,
     err,
     need_csv,
     now,
@@ -24,6 +25,7 @@ from leadq.common import (
     read_agreement,
     say,
     this_process,
+    version_of,
     working,
     write_text,
 )
@@ -53,12 +55,11 @@ def queue(
     from features.store.jobs import lease
     from features.store.queue import called_on, waiting
     from serving import today
-    from serving.registry import load_champion
 
     need_csv(output)
     home, agreed = open_home(), read_agreement(agreement)
     with working("choosing today's calls"), open_the_store(home) as store:
-        model = load_champion(home)
+        model = champion_of(home, store)
         # Two at once would hand the same leads over twice.
         with lease(store, "queue", this_process(), now) if hand else nullcontext():
             moment = now()
@@ -92,7 +93,6 @@ def recycle(
     from features.spreadsheet import csv_text
     from features.store.recycle import recycled
     from serving.recycled import COLUMNS, recycled_lines, rows, with_scores
-    from serving.registry import load_champion
 
     need_csv(output)
     home, moment = open_home(), now()
@@ -102,7 +102,7 @@ def recycle(
         with store.reading() as connection:
             found = recycled(connection, agreed, moment, until)
         try:
-            model = load_champion(home) if found else None
+            model = champion_of(home, store) if found else None
         except ModelError as error:
             err.print(f"warning: no fresh scores: {error}", markup=False)
             model = None
@@ -124,7 +124,6 @@ def why(
     from features.counted import counted
     from features.store.feedback import waiting_count
     from features.store.history import history_of
-    from serving.registry import load_version
     from serving.story import history_lines, history_reply
     from serving.why import changes
 
@@ -139,7 +138,7 @@ def why(
                 f"{lead}: the store knows no such lead; hand it over or score it first"
                 f"{words if waiting else ''}"
             )
-        found = changes(history.scores, cache(lambda version: load_version(home, version)))
+        found = changes(history.scores, cache(partial(version_of, home, store)))
     say(*history_lines(history, found))
     if as_json:
         print_json(history_reply(history, found).model_dump(mode="json"))

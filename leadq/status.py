@@ -12,6 +12,7 @@ from leadq.common import (
     DEFAULT_AGREEMENT,
     AgreementFile,
     AsJson,
+    champion_of,
     err,
     now,
     open_home,
@@ -103,11 +104,10 @@ def status(
 
 def _standing(home: Home, store: Store, agreed: Agreement, moment: datetime) -> Standing | None:
     from features.errors import ModelError
-    from serving.registry import load_champion
     from training.standing import standing_of
 
     try:
-        return standing_of(store, load_champion(home), agreed, moment)
+        return standing_of(store, champion_of(home, store), agreed, moment)
     except ModelError as error:
         err.print(f"warning: {error}", markup=False)
         return None

@@ -2,65 +2,31 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from features.agreement import Agreement
-from features.errors import LeadqError
 from features.home import ServeSettings
 from features.store.database import Store
 from serving.access import Access
+from serving.champion import Live
 from serving.described import describe, page_of
 from serving.desk import add_desk
 from serving.doors import Doors
 from serving.intake import add_intake
 from serving.logs import RequestLog
 from serving.problems import documented, install
-from serving.registry import LoadedModel
 from serving.replies import ModelReply, Status
 from serving.scoring import SCORE, Scoring, Spool
 from serving.shell import Shell
 from serving.stored import OpenedStore
 from serving.tally import Tally
-from serving.why import Load
-
-log = structlog.get_logger()
-
-Loader = Callable[[], LoadedModel]
-
-
-class Service:
-    """What the routes share: the loaded model, or why there is none."""
-
-    def __init__(self, load: Loader) -> None:
-        self._load = load
-        self._lock = threading.Lock()
-        self.model: LoadedModel | None = None
-        self.trouble = "the model is being loaded"
-
-    def start(self) -> None:
-        """Load and verify the champion; without one the service is alive and not ready."""
-        with self._lock:
-            try:
-                self.model = self._load()
-                log.info("model loaded", version=self.model.version)
-            except LeadqError as error:
-                self.trouble = str(error)
-                log.error("no model loaded", reason=self.trouble)
-
-    def ready(self) -> LoadedModel:
-        """Return the model, or answer 503."""
-        if self.model is None:
-            raise HTTPException(503, self.trouble)
-        return self.model
 
 
 @dataclass(frozen=True)
@@ -69,8 +35,6 @@ class Backing:
 
     open_store: Callable[[], Store]
     """Opens the store; called once, and again while it fails."""
-    load_version: Load
-    """Gives an older model, to explain why a score changed."""
     rejects: Path
     """The folder of rows that were set aside."""
     agreement: Agreement | None = None
@@ -78,17 +42,17 @@ class Backing:
 
 
 def build(
-    load: Loader,
+    live: Live,
     backing: Backing | None = None,
     *,
     settings: ServeSettings | None = None,
     access: Access | None = None,
     spool: Spool | None = None,
 ) -> Shell:
-    """Build the service.
+    """Build the live.
 
     Args:
-        load: fetches and verifies the model to serve; called once at start.
+        live: gives the model to serve; started and stopped with the live.
         backing: the store and what goes with it; without one, leads are scored and nothing is kept.
         settings: how much is taken at once.
         access: checks keys; None lets everybody in.
@@ -96,16 +60,16 @@ def build(
 
     """
     limits = settings or ServeSettings()
-    service = Service(load)
     store = OpenedStore(backing.open_store) if backing else None
     tally, requests = Tally(), RequestLog(limits.log, None)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(service.start)
+        await run_in_threadpool(live.start)
         if store is not None:
             await run_in_threadpool(store.start)
         yield
+        live.stop()
         requests.flush()
         if store is not None:
             store.close()
@@ -120,23 +84,21 @@ def build(
         redirect_slashes=False,
     )
     install(app)
-    _add_routes(app, service, store)
+    _add_routes(app, live, store)
     if store is not None and backing is not None:
 
         def agreement() -> Agreement:
-            return backing.agreement or service.ready().artefact.scorer.agreement
+            return backing.agreement or live.ready().artefact.scorer.agreement
 
         add_intake(app, store, agreement, limits)
-        add_desk(
-            app, store, agreement, lambda: service.model, backing.load_version, backing.rejects
-        )
-    scoring = Scoring(service.ready, limits, tally, spool)
+        add_desk(app, store, agreement, lambda: live.model, backing.rejects)
+    scoring = Scoring(live.ready, limits, tally, spool)
     answers = {SCORE: scoring.answer}
-    describe(app, lambda: service.model)
+    describe(app, lambda: live.model)
     return Shell(app, Doors(app), answers, limits, tally, requests, access)
 
 
-def _add_routes(app: FastAPI, service: Service, store: OpenedStore | None) -> None:
+def _add_routes(app: FastAPI, live: Live, store: OpenedStore | None) -> None:
     @app.get("/", include_in_schema=False)
     async def root() -> RedirectResponse:
         """Lead whoever opens the address to the documentation."""
@@ -147,20 +109,28 @@ def _add_routes(app: FastAPI, service: Service, store: OpenedStore | None) -> No
         """Describe all routes on one page, which needs nothing from elsewhere."""
         return HTMLResponse(page_of(app.openapi()))
 
-    @app.get("/healthz", summary="Is the service alive?")
+    @app.get("/healthz", response_model_exclude_none=True, summary="Is the service alive?")
     async def healthz() -> Status:
         """Answer as long as the process runs."""
         return Status(status="alive")
 
-    @app.get("/readyz", responses=documented(), summary="Can it score?")
+    @app.get(
+        "/readyz",
+        responses=documented(),
+        response_model_exclude_none=True,
+        summary="Can it score?",
+    )
     async def readyz() -> Status:
-        """Answer 200 once a verified model is loaded, and 503 with the reason until then."""
-        service.ready()
-        return Status(status="ready")
+        """Answer 200 once a verified model is loaded, and 503 with the reason until then.
+
+        `detail` says why a newer champion does not score, where there is one.
+        """
+        version = live.ready().version
+        return Status(status="ready", model_version=version, detail=live.trouble or None)
 
     @app.get("/v1/model", responses=documented(), summary="Which model scores?")
     async def model() -> ModelReply:
         """Tell the model's version, agreement, fields and how it did on later leads."""
-        loaded = service.ready()
+        loaded = live.ready()
         agreed = loaded.artefact.scorer.agreement
         return ModelReply.of(loaded, await store.standing_of(agreed) if store else None)

@@ -1,4 +1,4 @@
-"""The artefact of a model: text and JSON in one folder, checked before it is used.
+"""The artefact of a model: a few files of text and JSON, checked before they are used.
 
 No pickle and no code: `read` builds everything with leadq's own classes, and `verify` replays
 the golden rows, so that a model which would score otherwise than in training never becomes ready.
@@ -40,7 +40,7 @@ from serving.timing import Timing
 from serving.value import ValueModel
 
 FORMAT = 2
-_FILES = (
+NAMES = (
     "additive.json",
     "artefact.json",
     "encoder.json",
@@ -52,12 +52,12 @@ _FILES = (
     "trees.txt",
     "value.json",
 )
-# What reading and scoring can raise when a file is not what it was.
-_DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError)
 _REPLAYED = (
     "probability", "probability_low", "probability_high", "expected_value", "expected_days",
 )  # fmt: skip
 Record = dict[str, Any]
+Files = Mapping[str, bytes]
+"""The files of an artefact, by name."""
 Part = TypeVar("Part")
 
 
@@ -71,6 +71,15 @@ class Artefact:
     reference: dict[str, Any]
     golden: tuple[Record, ...]
     """Synthetic leads, as records of raw values."""
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A verified model under the version that it is registered by."""
+
+    version: str
+    digest: str
+    artefact: Artefact
 
 
 def leads_of_records(records: list[Record], scorer: Scorer, faults: Faults) -> Leads:
@@ -99,11 +108,13 @@ def write(artefact: Artefact, folder: Path) -> str:
 
     The golden rows are scored as they are written, through the same reading as any lead.
     """
+    files = _files_of(artefact)
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".artefact-"))
     try:
-        _write_files(artefact, work)
-        written = digest(work)
+        for name, content in files.items():
+            (work / name).write_bytes(content)
+        written = digest(files)
         if folder.exists():
             shutil.rmtree(folder)
         work.replace(folder)
@@ -113,15 +124,15 @@ def write(artefact: Artefact, folder: Path) -> str:
     return written
 
 
-def _write_files(artefact: Artefact, folder: Path) -> None:
+def _files_of(artefact: Artefact) -> Files:
     scorer = artefact.scorer
+    files = {}
     for member in scorer.blend.members:
         if isinstance(member, Trees):
-            (folder / "trees.txt").write_text(member.text, encoding="utf-8")
+            files["trees.txt"] = member.text.encode()
         elif isinstance(member, Additive):
-            _dump(folder / "additive.json", member.as_dict())
-    _dump(
-        folder / "artefact.json",
+            files["additive.json"] = _json(member.as_dict())
+    files["artefact.json"] = _json(
         {
             "format": FORMAT,
             "agreement": scorer.agreement.as_dict(),
@@ -130,20 +141,21 @@ def _write_files(artefact: Artefact, folder: Path) -> None:
             "facts": artefact.facts,
         },
     )
-    _dump(folder / "encoder.json", scorer.encoder.as_dict())
-    _dump(folder / "reference.json", artefact.reference)
+    files["encoder.json"] = _json(scorer.encoder.as_dict())
+    files["reference.json"] = _json(artefact.reference)
     if scorer.value is not None:
-        _dump(folder / "value.json", scorer.value.as_dict())
+        files["value.json"] = _json(scorer.value.as_dict())
     if scorer.timing is not None:
-        _dump(folder / "timing.json", scorer.timing.as_dict())
+        files["timing.json"] = _json(scorer.timing.as_dict())
     if scorer.interval is not None:
-        _dump(folder / "interval.json", scorer.interval.as_dict())
+        files["interval.json"] = _json(scorer.interval.as_dict())
     if scorer.spread is not None:
-        _dump(folder / "spread.json", scorer.spread.as_dict())
+        files["spread.json"] = _json(scorer.spread.as_dict())
     records = list(artefact.golden)
     scores = scorer.score(leads_of_records(records, scorer, {}), reasons=0)
     golden = [{"lead": r, **_numbers(s)} for r, s in zip(records, scores, strict=True)]
-    _dump(folder / "golden.json", golden)
+    files["golden.json"] = _json(golden)
+    return files
 
 
 def _numbers(score: Score) -> dict[str, float]:
@@ -152,68 +164,95 @@ def _numbers(score: Score) -> dict[str, float]:
     return {name: number for name, number in numbers.items() if number is not None}
 
 
-def _dump(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+def _json(content: object) -> bytes:
+    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def digest(folder: Path) -> str:
+def files_in(folder: Path) -> Files:
+    """Return the files of the artefact in a folder; what does not belong to it is left out.
+
+    Raises:
+        ModelError: when a file cannot be read.
+
+    """
+    try:
+        return {name: (folder / name).read_bytes() for name in NAMES if (folder / name).is_file()}
+    except OSError as error:
+        raise ModelError(f"{folder}: is no readable model: {error}") from error
+
+
+def digest(files: Files) -> str:
     """Return the SHA-256 of the artefact's files, names and contents, in hex."""
     total = hashlib.sha256()
-    for name in _FILES:
-        path = folder / name
-        if path.is_file():
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
+    for name in NAMES:
+        if name in files:
+            content = hashlib.sha256(files[name]).hexdigest()
             total.update(f"{name} {content}\n".encode())
     return total.hexdigest()
 
 
 def read(folder: Path, expected_digest: str | None = None) -> Artefact:
+    """Read, check and replay the artefact in a folder. See `read_files`."""
+    return read_files(files_in(folder), str(folder), expected_digest)
+
+
+def read_files(files: Files, where: str, expected_digest: str | None = None) -> Artefact:
     """Read, check and replay an artefact.
 
     Args:
-        folder: where its files lie.
+        files: what it consists of.
+        where: they come from, as errors name it.
         expected_digest: the digest under which it was registered; None does not check it.
 
     Raises:
         ModelError: when it is damaged, changed, of a newer format, or scores otherwise.
 
     """
-    if expected_digest is not None and digest(folder) != expected_digest:
+    if expected_digest is not None and digest(files) != expected_digest:
         raise ModelError(
-            f"{folder}: the model's files are not those that were registered (digest "
-            f"{digest(folder)[:12]} instead of {expected_digest[:12]}); promote another version"
+            f"{where}: the model's files are not those that were registered (digest "
+            f"{digest(files)[:12]} instead of {expected_digest[:12]}); promote another version"
         )
     try:
-        artefact, expected = _read_files(folder)
+        artefact, expected = _built(files, where)
         leads = leads_of_records(list(artefact.golden), artefact.scorer, {})
         found = [_numbers(score) for score in artefact.scorer.score(leads, reasons=0)]
-    except _DAMAGE as error:
-        raise ModelError(f"{folder}: is no readable model: {error!r}") from error
-    _compare(found, expected, folder)
+    except ModelError:
+        raise
+    # Every part reads its own state and trusts it; what a damaged one makes it raise is open.
+    except Exception as error:
+        raise ModelError(f"{where}: is no readable model: {in_short(error)}") from error
+    _compare(found, expected, where)
     return artefact
 
 
-def _read_files(folder: Path) -> tuple[Artefact, list[Record]]:
-    main = _load(folder / "artefact.json")
+def in_short(error: Exception) -> str:
+    """Return kind and first words of an error; what a damaged file makes of it may be long."""
+    words = str(error).partition("\n")[0]
+    return f"{type(error).__name__}: {words[:200]}"
+
+
+def _built(files: Files, where: str) -> tuple[Artefact, list[Record]]:
+    main = json.loads(files["artefact.json"])
     if main["format"] != FORMAT:
         raise ModelError(
-            f"{folder}: artefact format {main['format']}, this leadq reads {FORMAT}; retrain"
+            f"{where}: artefact format {main['format']}, this leadq reads {FORMAT}; retrain"
         )
-    members = tuple(_member(folder, name) for name in main["members"])
+    members = tuple(_member(files, name) for name in main["members"])
     scorer = Scorer(
         from_dict(main["agreement"], "artefact.json"),
-        Encoder.from_dict(_load(folder / "encoder.json")),
+        Encoder.from_dict(json.loads(files["encoder.json"])),
         Blend(members, main["offset"]),
-        _optional(folder / "value.json", ValueModel.from_dict),
-        _optional(folder / "timing.json", Timing.from_dict),
-        _optional(folder / "interval.json", Interval.from_dict),
-        _optional(folder / "spread.json", Spread.from_dict),
+        _optional(files, "value.json", ValueModel.from_dict),
+        _optional(files, "timing.json", Timing.from_dict),
+        _optional(files, "interval.json", Interval.from_dict),
+        _optional(files, "spread.json", Spread.from_dict),
     )
-    golden = _load(folder / "golden.json")
+    golden = json.loads(files["golden.json"])
     artefact = Artefact(
         scorer,
-        main["facts"],
-        _load(folder / "reference.json"),
+        dict(main["facts"]),
+        dict(json.loads(files["reference.json"])),
         tuple(row["lead"] for row in golden),
     )
     return artefact, [{n: row[n] for n in _REPLAYED if n in row} for row in golden]
@@ -223,30 +262,26 @@ def _name(member: Member) -> str:
     return "trees" if isinstance(member, Trees) else "additive"
 
 
-def _member(folder: Path, name: str) -> Member:
+def _member(files: Files, name: str) -> Member:
     if name == "trees":
-        return Trees((folder / "trees.txt").read_text(encoding="utf-8"))
+        return Trees(files["trees.txt"].decode())
     if name == "additive":
-        return Additive.from_dict(_load(folder / "additive.json"))
+        return Additive.from_dict(json.loads(files["additive.json"]))
     raise ValueError(f"unknown member {name!r}")
 
 
-def _optional(path: Path, build: Callable[[Any], Part]) -> Part | None:
-    return build(_load(path)) if path.is_file() else None
+def _optional(files: Files, name: str, build: Callable[[Any], Part]) -> Part | None:
+    return build(json.loads(files[name])) if name in files else None
 
 
-def _load(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _compare(found: list[Record], expected: list[Record], folder: Path) -> None:
+def _compare(found: list[Record], expected: list[Record], where: str) -> None:
     if not expected:
-        raise ModelError(f"{folder}: holds no golden rows, so it cannot be verified; retrain")
+        raise ModelError(f"{where}: holds no golden rows, so it cannot be verified; retrain")
     # Another processor may round an exponential otherwise; more than that is another model.
     for row, (got, wanted) in enumerate(zip(found, expected, strict=True)):
         if not _same(got, wanted):
             raise ModelError(
-                f"{folder}: golden row {row} scores {got!r} instead of {wanted!r}; this machine "
+                f"{where}: golden row {row} scores {got!r} instead of {wanted!r}; this machine "
                 "or its libraries do not reproduce the model: retrain here"
             )
 

@@ -20,7 +20,7 @@ import numpy as np
 from features.errors import UsageError
 from features.files import open_table
 from features.leads import Intake, Leads, read_nightly
-from serving.registry import LoadedModel
+from serving.artefact import LoadedModel
 from serving.scorer import Score, Scorer
 from serving.sums import CampaignSum, Sums, campaign_sums, learned
 from serving.written import rejects_path, whole_or_not, write_rejects

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query
 from fastapi.openapi.utils import get_openapi
 
+from serving.artefact import LoadedModel
 from serving.problems import WITH_A_BODY, documented
-from serving.registry import LoadedModel
 from serving.replies import ScoreReply, openapi_example
 from serving.scoring import MOST_REASONS, REASONS, SCORE
 

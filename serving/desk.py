@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated
 
@@ -18,12 +18,13 @@ from features.store.database import Store
 from features.store.history import LeadHistory, history_of
 from features.store.recycle import Recycled, due_leads, with_history
 from features.store.texts import storable
+from serving.artefact import LoadedModel
 from serving.problems import documented
+from serving.published import load_version
 from serving.recycled import RecycledReply, with_scores
-from serving.registry import LoadedModel
 from serving.stored import OpenedStore
 from serving.story import HistoryReply, history_reply
-from serving.why import Load, changes
+from serving.why import changes
 
 _MOST_MODELS = 4
 """Older models that are held in memory to explain why scores changed."""
@@ -44,7 +45,6 @@ def add_desk(
     store: OpenedStore,
     agreement: Callable[[], Agreement],
     model: Callable[[], LoadedModel | None],
-    load_version: Load,
     rejects: Path,
 ) -> None:
     """Add the routes.
@@ -54,7 +54,6 @@ def add_desk(
         store: where leads are kept.
         agreement: gives the one whose delays hold.
         model: gives the one that scores, if there is one.
-        load_version: gives an older one, to explain a change.
         rejects: the folder of rows that were set aside, which erasure clears too.
 
     """
@@ -95,7 +94,8 @@ def add_desk(
         history = await store.use(read)
         if history is None:
             raise HTTPException(404, "nothing is known of such a lead; hand it over first")
-        found = await run_in_threadpool(changes, history.scores, remembered)
+        scores = history.scores
+        found = await store.use(lambda opened: changes(scores, partial(remembered, opened)))
         return history_reply(history, found)
 
     @app.delete(

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from features.store.recycle import Recycled
-from serving.registry import LoadedModel
+from serving.artefact import LoadedModel
 from serving.replies import ResultReply, score_records
 
 _REASONS = 3

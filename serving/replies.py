@@ -8,9 +8,8 @@ from pydantic import BaseModel, Field
 
 from features.cells import Cell, text_of
 from features.leads import Fault, Faults
-from serving.artefact import leads_of_cells
+from serving.artefact import LoadedModel, leads_of_cells
 from serving.problems import Problem, problem
-from serving.registry import LoadedModel
 from serving.scorer import Score, Scorer
 
 
@@ -62,6 +61,8 @@ class Status(BaseModel):
     """How the service is."""
 
     status: Literal["alive", "ready"]
+    model_version: str | None = Field(None, description="The version that scores.")
+    detail: str | None = Field(None, description="Why the newest champion does not score.")
 
 
 class ModelReply(BaseModel):

@@ -22,9 +22,9 @@ from starlette.exceptions import HTTPException
 
 from features.home import ServeSettings
 from features.leads import ROW_NUMBER, Fault, has_ids
+from serving.artefact import LoadedModel
 from serving.bodies import Items, read_items
 from serving.problems import problem
-from serving.registry import LoadedModel
 from serving.replies import score_records
 from serving.tally import Tally
 

@@ -15,8 +15,8 @@ from features.leads import Intake
 if TYPE_CHECKING:
     # Store and models are loaded by those commands alone that need them.
     from features.store.intake import Account
+    from serving.artefact import LoadedModel
     from serving.batch import Summary
-    from serving.registry import LoadedModel
     from serving.sums import CampaignSum
 
 _MOST_REASONS = 3

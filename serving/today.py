@@ -16,9 +16,8 @@ from features.store.database import Store
 from features.store.handoffs import Handover, Told, hand_over, read_handovers
 from features.store.queue import Waiting
 from features.store.scores import Given, add_scores
-from serving.artefact import leads_of_records
+from serving.artefact import LoadedModel, leads_of_records
 from serving.queue import Lane, draw_lane
-from serving.registry import LoadedModel
 from serving.scorer import Score
 
 _REASONS = 3

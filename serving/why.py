@@ -20,9 +20,8 @@ from features.cells import Cell
 from features.errors import ModelError
 from features.leads import Leads
 from features.store.history import PastScore
-from serving.artefact import leads_of_records
+from serving.artefact import LoadedModel, leads_of_records
 from serving.reasons import by_field
-from serving.registry import LoadedModel
 from serving.scorer import Scorer
 
 Load = Callable[[str], LoadedModel]

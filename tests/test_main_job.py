@@ -12,9 +12,10 @@ from fastapi.testclient import TestClient
 from features.agreement import load
 from serving.api import build
 from serving.batch import score_file
-from serving.registry import load_champion
 from tests.conftest import home_at
+from tests.lives import Fixed
 from training.propose import propose
+from training.registry import load_champion
 from training.render import render
 from training.roles import Told
 from training.train import Training, train
@@ -56,7 +57,7 @@ def test_the_file_and_the_service_say_the_same(job, xeducation: Path) -> None:
     with xeducation.open(newline="", encoding="utf-8") as file:
         leads = list(csv.DictReader(file))[:500]
 
-    with TestClient(build(lambda: model)) as client:
+    with TestClient(build(Fixed(model))) as client:
         results = client.post("/v1/score?reasons=3", json={"leads": leads}).json()["results"]
 
     assert [r["probability"] for r in results] == [float(r["probability"]) for r in scored[:500]]

@@ -13,9 +13,9 @@ import numpy as np
 
 from features.errors import ModelError, UsageError
 from features.home import Home
-from serving.registry import MODEL, champion_version, connect, registry_errors
 from training.later import LATER_FILE, Later, read_later
 from training.paired import differences, drawn_by
+from training.registry import MODEL, champion_version, connect, registry_errors
 from training.track import EXPERIMENT
 
 if TYPE_CHECKING:

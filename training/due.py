@@ -18,7 +18,7 @@ from features.store.database import Store
 from features.store.dataset import new_outcomes, training_set
 from features.store.jobs import last_done
 from features.store.promotions import champion_since
-from serving.registry import LoadedModel
+from serving.artefact import LoadedModel
 from serving.scorer import Scorer
 from training.intervals import rate_of
 from training.labels import label, last_answer

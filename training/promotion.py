@@ -1,25 +1,21 @@
 """Who is champion: moved by promote, retrain and rollback, and written down in the store.
 
-The registry's alias is the truth: serving reads it, and MLflow moves it in one step. The store
-keeps the history. The alias is moved first; whoever is killed before the move is written down
-leaves that to the next one (`catch_up`), so there is never a model that is half promoted.
+MLflow moves the registry's alias in one step; then the store takes the move and the model's files
+in one transaction, and services take them from there. Whoever is killed between the two leaves that
+to the next one (`catch_up`), so there is never a model that is half promoted.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from features.errors import UsageError
+from features.errors import ModelError, UsageError
 from features.home import Home
 from features.store.database import Store
-from features.store.promotions import Act, Champion, one_back, write_down
-from serving.registry import (
-    DIGEST_TAG,
-    champion_version,
-    connect,
-    load_version,
-    registry_errors,
-)
+from features.store.promotions import Act, Champion, one_back
+from features.store.published import newest, promoted
+from serving.archive import open_model, pack
+from training.registry import DIGEST_TAG, champion_version, connect, fetch, registry_errors
 from training.track import promote
 
 _FOUND = "the registry's alias was moved by other means, or leadq ended before it was written down"
@@ -35,7 +31,10 @@ def champion_now(home: Home) -> Champion | None:
 def catch_up(
     home: Home, store: Store, now: datetime, act: Act = "found", why: str = _FOUND, who: str = ""
 ) -> Champion | None:
-    """Write down who is champion where the store does not know it yet, and return it.
+    """Write down and publish who is champion where the store does not know it yet; return it.
+
+    One whose files cannot be had is written down alone: services keep the one before, and whoever
+    promotes it anew is told the reason.
 
     Args:
         home: whose registry says who is champion.
@@ -47,23 +46,37 @@ def catch_up(
 
     """
     champion = champion_now(home)
-    if champion is not None:
-        store.write(lambda c: write_down(c, champion, act, why, who, now))
+    if champion is None:
+        return None
+    with store.reading() as connection:
+        last = newest(connection)
+    if last is None or last.champion != champion or last.at is None:
+        try:
+            content = pack(fetch(home, champion.model)[1])
+        except ModelError:
+            content = None
+        store.write(lambda c: promoted(c, champion, content, act, why, who, now))
     return champion
 
 
 def make_champion(
     home: Home, store: Store, version: str, act: Act, why: str, who: str, now: datetime
 ) -> str | None:
-    """Make a version the champion and write it down; return the version it takes over from.
+    """Make a version the champion, publish it, and return the version it takes over from.
 
     Raises:
-        ModelError: when there is no such version.
+        ModelError: when there is no such version, or when it is not what was registered any more;
+            then nothing is changed.
 
     """
     catch_up(home, store, now)
+    digest, files = fetch(home, version)
+    content = pack(files)
+    open_model(version, digest, content)
     before = promote(home, version)
-    catch_up(home, store, now, act, why, who)
+    champion = Champion(version, digest)
+    if champion_now(home) == champion:
+        store.write(lambda c: promoted(c, champion, content, act, why, who, now))
     return before
 
 
@@ -82,6 +95,5 @@ def roll_back(home: Home, store: Store, why: str, who: str, now: datetime) -> tu
         raise UsageError(
             "no model was champion before this one; choose one with: leadq promote VERSION"
         )
-    load_version(home, version)
     make_champion(home, store, version, "rollback", why, who, now)
     return version, champion.model

@@ -22,12 +22,13 @@ from features.store.database import Store
 from features.store.dataset import training_set
 from features.store.jobs import Clock, Lease, lease
 from features.store.promotions import Champion
-from serving.registry import LoadedModel, load_champion
+from serving.artefact import LoadedModel
 from serving.scorer import Scorer
 from training.due import Due, due, trained_as_of
 from training.fit import Recipe
 from training.gate import Verdict, contest, is_points, new_suspects
 from training.promotion import catch_up, champion_now, make_champion
+from training.registry import load_champion
 from training.splits import Rows, as_place
 from training.track import describe
 from training.train import Training, enrol, train_on

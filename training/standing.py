@@ -11,7 +11,7 @@ from features.agreement import Agreement
 from features.store.database import Store
 from features.store.health import decided_by
 from features.store.promotions import champion_since
-from serving.registry import LoadedModel
+from serving.artefact import LoadedModel
 from training.due import Due, due, trained_as_of
 
 

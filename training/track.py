@@ -16,7 +16,8 @@ from features.cells import cell, text_of
 from features.errors import ModelError
 from features.home import Home
 from serving.artefact import Artefact, write
-from serving.registry import (
+from training.later import write_later
+from training.registry import (
     CHALLENGER,
     CHAMPION,
     DIGEST_TAG,
@@ -25,7 +26,6 @@ from serving.registry import (
     connect,
     registry_errors,
 )
-from training.later import write_later
 
 if TYPE_CHECKING:
     import pyarrow as pa

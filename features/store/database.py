@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
+from sqlalchemy.pool import NullPool
 
 from features.errors import StoreError
 
@@ -26,6 +27,13 @@ _BUSY_SECONDS = 60
 """How long a writer waits for another on SQLite; each write is short."""
 _CONNECT_SECONDS = "10"
 """How long PostgreSQL may take to answer, unless the address says it."""
+_LOOK_SECONDS = 5
+"""After which one who only looks gives up."""
+_LOOK_LIMITS = {
+    "connect_timeout": str(_LOOK_SECONDS),
+    "tcp_user_timeout": f"{1000 * _LOOK_SECONDS}",
+    "options": f"-c statement_timeout={1000 * _LOOK_SECONDS}",
+}
 _TRIES = 8
 """A write that lost against another one (deadlock, serialization) is done anew this often."""
 _MANY_WRITES = 4
@@ -150,8 +158,25 @@ def open_store(url: str) -> Store:
     return Store(engine)
 
 
-def engine_of(url: str) -> Engine:
+def open_to_look(url: str) -> Store:
+    """Open a database for one who looks at it often and waits for nothing long.
+
+    Nothing is made and the schema is taken as it is. A look that takes seconds is given up, and a
+    file of SQLite that was replaced is seen anew.
+
+    Raises:
+        StoreError: when the address is none of SQLite or PostgreSQL; all else, each look tells.
+
+    """
+    return Store(engine_of(url, looks=True))
+
+
+def engine_of(url: str, looks: bool = False) -> Engine:
     """Return what connects to the database at an address; its schema is taken as it is.
+
+    Args:
+        url: the address, as for `open_store`.
+        looks: whether it is for `open_to_look`.
 
     Raises:
         StoreError: when the address is none of SQLite or PostgreSQL.
@@ -167,9 +192,10 @@ def engine_of(url: str) -> Engine:
     if address.drivername in ("postgresql", "postgres"):
         address = address.set(drivername="postgresql+psycopg")
     if address.get_backend_name() == "sqlite":
-        return _sqlite(address)
+        return _sqlite(address, looks)
     if address.get_backend_name() == "postgresql":
-        address = address.set(query={"connect_timeout": _CONNECT_SECONDS, **address.query})
+        limits = _LOOK_LIMITS if looks else {"connect_timeout": _CONNECT_SECONDS}
+        address = address.set(query={**limits, **address.query})
         return create_engine(address, pool_pre_ping=True)
     raise StoreError(
         f"{address.get_backend_name()} is no database that the store knows; "
@@ -177,12 +203,17 @@ def engine_of(url: str) -> Engine:
     )
 
 
-def _sqlite(address: Any) -> Engine:
+def _sqlite(address: Any, looks: bool) -> Engine:
     if not address.database or address.database == ":memory:":
         raise StoreError("the store needs a file: sqlite:////folder/store.db")
     if not (folder := Path(address.database).parent).is_dir():
         raise StoreError(f"{folder}: no such folder; make it, or mend LEADQ_STORE__URL")
-    engine = create_engine(address, connect_args={"timeout": _BUSY_SECONDS})
+    if looks:
+        patience = {"timeout": _LOOK_SECONDS}
+        engine = create_engine(address, poolclass=NullPool, connect_args=patience)
+        _never_make(engine, Path(address.database))
+    else:
+        engine = create_engine(address, connect_args={"timeout": _BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
     def _prepare(raw: sqlite3.Connection, _: Any) -> None:
@@ -203,6 +234,15 @@ def _sqlite(address: Any) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _never_make(engine: Engine, file: Path) -> None:
+    """Refuse to connect where there is no file; SQLite would make an empty one."""
+
+    @event.listens_for(engine, "do_connect")
+    def _look(*_: Any) -> None:
+        if not file.exists():
+            raise StoreError(f"{file}: no such store; look at LEADQ_STORE__URL")
 
 
 @contextmanager

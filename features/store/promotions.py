@@ -1,8 +1,8 @@
-"""Which model was champion, since when and why. The registry's alias is the truth of today.
+"""Which model was champion, since when and why. The last one written down is the one that scores.
 
-The alias is moved first, then the move is written down here. A process that is killed between the
-two leaves the new champion in place and no word of it; `written` shows that, and whoever starts
-next writes it down.
+The registry's alias is moved first, then the move is written down here, with the model's files
+(`published`). A process that is killed between the two leaves the alias moved and no word of it;
+whoever trains or promotes next writes it down.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ class Champion:
     digest: str
 
 
-def written(connection: Connection) -> str | None:
-    """Return the version that was written down last as champion."""
-    newest = select(Promotion.model).order_by(Promotion.key.desc()).limit(1)
-    found: str | None = connection.execute(newest).scalar_one_or_none()
-    return found
+def written(connection: Connection) -> Champion | None:
+    """Return the model that was written down last as champion."""
+    newest = select(Promotion.model, Promotion.digest).order_by(Promotion.key.desc()).limit(1)
+    found = connection.execute(newest).one_or_none()
+    return found and Champion(*found)
 
 
 def write_down(
     connection: Connection, champion: Champion, act: Act, why: str, who: str, now: datetime
 ) -> None:
     """Write down that a model is champion, if that is news."""
-    before = written(connection)
-    if before == champion.model:
+    last = written(connection)
+    if last == champion:
         return
+    before = last and last.model
     row = {"model": champion.model, "digest": champion.digest, "previous": before}
     connection.execute(insert(Promotion).values(at=now, act=act, why=why, **row))
     audit(connection, act, f"version {champion.model} is champion; before: {before}", who, now)
@@ -52,14 +53,20 @@ def one_back(connection: Connection) -> str | None:
     A step back undoes the last step that was not itself undone: after 1, 2, 3 and a step back to 2
     the next one leads to 1, and not to 3 again.
     """
-    steps = select(Promotion.model, Promotion.act).order_by(Promotion.key)
-    past: list[str] = []
-    for model, act in connection.execute(steps):
+    past = way_here(connection)
+    return past[-2].model if len(past) > 1 else None
+
+
+def way_here(connection: Connection) -> list[Champion]:
+    """Return the champions that steps back lead through, the one of today last."""
+    steps = select(Promotion.model, Promotion.digest, Promotion.act).order_by(Promotion.key)
+    past: list[Champion] = []
+    for model, digest, act in connection.execute(steps):
         if act == "rollback" and len(past) > 1:
             past.pop()
         else:
-            past.append(model)
-    return past[-2] if len(past) > 1 else None
+            past.append(Champion(model, digest))
+    return past
 
 
 def champion_since(connection: Connection, version: str) -> datetime | None:

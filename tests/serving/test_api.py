@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from features.errors import ModelError
 from features.home import ServeSettings
 from serving import scoring
 from serving.api import build
-from serving.registry import load_champion
 from serving.scorer import sigmoid
+from tests.lives import Fixed
+from training.registry import load_champion
 
 PROBLEM = "application/problem+json"
 
 
 @pytest.fixture(scope="module")
 def client(trained) -> Iterator[TestClient]:
-    with TestClient(build(lambda: load_champion(trained[0]))) as client:
+    with TestClient(build(Fixed(load_champion(trained[0])))) as client:
         yield client
 
 
@@ -175,7 +175,7 @@ def test_too_many_leads_are_refused(trained) -> None:
 
 
 def limited(trained: Any, **limits: Any) -> Any:
-    return build(lambda: load_champion(trained[0]), settings=ServeSettings(**limits))
+    return build(Fixed(load_champion(trained[0])), settings=ServeSettings(**limits))
 
 
 def test_an_unknown_route_is_a_problem_document(client) -> None:
@@ -203,15 +203,11 @@ def test_the_model_tells_its_version_fields_and_figures(client) -> None:
 
 def test_a_ready_service_says_so(client) -> None:
     assert client.get("/healthz").json() == {"status": "alive"}
-    assert client.get("/readyz").json() == {"status": "ready"}
-
-
-def _no_model() -> Any:
-    raise ModelError("no model is champion")
+    assert client.get("/readyz").json() == {"status": "ready", "model_version": "1"}
 
 
 def test_without_a_model_the_service_is_alive_and_not_ready(lead) -> None:
-    with TestClient(build(_no_model)) as client:
+    with TestClient(build(Fixed(None, "no model is champion"))) as client:
         assert client.get("/healthz").status_code == 200
         assert client.get("/readyz").status_code == 503
         assert "no model is champion" in client.post("/v1/score", json=lead).json()["detail"]

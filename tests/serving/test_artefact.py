@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,9 +14,8 @@ import pytest
 
 from features.errors import ModelError
 from features.leads import Leads
-from serving.artefact import Artefact, digest, leads_of_records, read, write
+from serving.artefact import Artefact, Files, digest, files_in, leads_of_records, read, write
 from serving.members import Additive, Trees
-from serving.registry import load_champion
 from serving.scorer import Blend, sigmoid
 from serving.sums import Spread
 from tests.training.firms import agreed, use
@@ -99,7 +97,7 @@ def _golden(artefact: Artefact) -> list[float]:
 def test_writing_twice_gives_the_same_bytes(artefact, folder: Path, tmp_path: Path) -> None:
     again = write(artefact, tmp_path / "elsewhere")
 
-    assert again == digest(folder)
+    assert again == digest(files_in(folder))
 
 
 def test_training_twice_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
@@ -128,15 +126,15 @@ def test_another_process_in_another_folder_gives_the_same_bytes(
         [sys.executable, "-c", code], cwd=here, env=environment, check=True, capture_output=True
     )
 
-    assert done.stdout.decode().strip() == digest(folder)
+    assert done.stdout.decode().strip() == digest(files_in(folder))
 
 
 def test_another_seed_gives_another_model(folder: Path, tmp_path: Path) -> None:
-    assert write(make(seed=1), tmp_path / "other") != digest(folder)
+    assert write(make(seed=1), tmp_path / "other") != digest(files_in(folder))
 
 
 def test_a_changed_file_is_refused_by_its_digest(folder: Path) -> None:
-    registered = digest(folder)
+    registered = digest(files_in(folder))
     with (folder / "trees.txt").open("a") as file:
         file.write("\n")
 
@@ -176,17 +174,17 @@ def test_a_missing_folder_is_a_clear_error(tmp_path: Path) -> None:
 
 
 def test_a_write_that_fails_leaves_the_old_artefact(artefact, folder: Path, monkeypatch) -> None:
-    before = digest(folder)
+    before = digest(files_in(folder))
     monkeypatch.setattr("serving.artefact.digest", _full_disk)
 
     with pytest.raises(OSError, match="no space"):
         write(artefact, folder)
 
-    assert digest(folder) == before
+    assert digest(files_in(folder)) == before
     assert [p.name for p in folder.parent.iterdir()] == [folder.name]
 
 
-def _full_disk(folder: Path) -> str:
+def _full_disk(files: Files) -> str:
     raise OSError("no space left")
 
 
@@ -194,22 +192,3 @@ def test_the_artefact_is_text_and_json_alone(folder: Path) -> None:
     for path in folder.iterdir():
         assert path.suffix in (".json", ".txt")
         path.read_text(encoding="utf-8")
-
-
-def test_the_cache_is_fetched_anew_when_its_copy_was_changed(trained) -> None:
-    home = trained[0]
-    load_champion(home)
-    copy = next(home.folder("models").iterdir())
-    (copy / "encoder.json").write_text("[]")
-
-    again = load_champion(home)
-
-    assert digest(copy) == again.digest
-
-
-def test_the_champion_survives_the_loss_of_the_cache(trained) -> None:
-    home = trained[0]
-    load_champion(home)
-    shutil.rmtree(home.folder("models"))
-
-    assert load_champion(home).version == "1"

@@ -20,10 +20,12 @@ from features.simulate import Settings as Market
 from features.simulate import simulate, write
 from serving import batch
 from serving.api import build
+from serving.artefact import LoadedModel
 from serving.batch import score_file
-from serving.registry import MODEL, LoadedModel, load_champion
 from serving.summary import scoring_json, scoring_lines
 from serving.sums import Spread
+from tests.lives import Fixed
+from training.registry import MODEL, load_champion
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +67,7 @@ def test_rest_batch_and_pyfunc_agree_on_ten_thousand_leads(model, trained, tmp_p
     score_file(model, source, tmp_path / "scored.csv", 0)
     by_batch = {row["id"]: float(row["probability"]) for row in rows(tmp_path / "scored.csv")}
     records = [{k: v for k, v in row.items() if v} for row in rows(source)]
-    with TestClient(build(lambda: model)) as client:
+    with TestClient(build(Fixed(model))) as client:
         reply = client.post("/v1/score?reasons=0", json={"leads": records}).json()
     frame = pd.read_csv(source, dtype="str", keep_default_na=False, na_values=[""])
     mlflow.set_tracking_uri(trained[0].tracking_uri)

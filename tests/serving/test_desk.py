@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,11 @@ from features.leads import Intake, Leads, read_nightly
 from features.store.database import Store, open_store
 from features.store.scores import Given, keep_scores
 from serving.api import Backing, build
-from serving.registry import LoadedModel, load_champion, load_version
+from serving.artefact import LoadedModel
 from tests.features.store.making import MONDAY
+from tests.lives import Fixed
+from training.promotion import catch_up
+from training.registry import load_champion
 from training.train import Training
 
 
@@ -29,14 +31,13 @@ def model(trained: tuple[Home, Training]) -> LoadedModel:
 @pytest.fixture
 def client(
     trained: tuple[Home, Training], model: LoadedModel, agreement: Agreement, store_url: str,
-    tmp_path: Path,
+    store: Store, tmp_path: Path,
 ) -> Iterator[TestClient]:  # fmt: skip
+    catch_up(trained[0], store, MONDAY)
     rejects = tmp_path / "rejects"
     rejects.mkdir()
-    backing = Backing(
-        lambda: open_store(store_url), partial(load_version, trained[0]), rejects, agreement
-    )
-    with TestClient(build(lambda: model, backing)) as client:
+    backing = Backing(lambda: open_store(store_url), rejects, agreement)
+    with TestClient(build(Fixed(model), backing)) as client:
         yield client
 
 

@@ -13,29 +13,29 @@ from fastapi.testclient import TestClient
 from sqlalchemy import func, select
 
 from features.agreement import Agreement
-from features.errors import ModelError, StoreError
+from features.errors import StoreError
 from features.store.database import Store, open_store
 from features.store.tables import Disposition, Handoff, Lead, Reply, Waiting
 from serving.api import Backing, build
-from serving.registry import load_champion
 from tests.features.store.making import agreed
+from tests.lives import Fixed
+from training.registry import load_champion
 
 PROBLEM = "application/problem+json"
 LOST = {"id": "a", "code": "lost", "at": "2026-03-05", "by": "kim"}
 
 
-def no_model() -> Any:
-    raise ModelError("none yet")
+NO_MODEL = Fixed(None, "none yet")
 
 
 def backing(open_it: Callable[[], Store], agreement: Agreement | None = None) -> Backing:
-    return Backing(open_it, lambda _: no_model(), Path("rejects"), agreement)
+    return Backing(open_it, Path("rejects"), agreement)
 
 
 @pytest.fixture
 def client(store_url: str) -> Iterator[TestClient]:
     routes = [{"owner": "eve", "team": "south", "all": [{"field": "visits", "at_least": 5.0}]}]
-    app = build(no_model, backing(lambda: open_store(store_url), agreed(routes=routes)))
+    app = build(NO_MODEL, backing(lambda: open_store(store_url), agreed(routes=routes)))
     with TestClient(app) as client:
         yield client
 
@@ -222,7 +222,7 @@ def test_a_store_that_is_down_is_told_with_when_to_come_back() -> None:
     def down() -> Store:
         raise StoreError("postgresql://kim@secret-host/leads: refused")
 
-    with TestClient(build(no_model, backing(down, agreed()))) as client:
+    with TestClient(build(NO_MODEL, backing(down, agreed()))) as client:
         reply = client.post("/v1/feedback", json=LOST)
         alive = client.get("/healthz")
 
@@ -240,7 +240,7 @@ def test_a_store_that_comes_back_is_used_again(store_url: str) -> None:
             raise StoreError("down")
         return open_store(store_url)
 
-    with TestClient(build(no_model, backing(open_it, agreed()))) as client:
+    with TestClient(build(NO_MODEL, backing(open_it, agreed()))) as client:
         codes = [client.post("/v1/feedback", json=LOST).status_code for _ in range(3)]
 
     assert codes == [503, 200, 200]
@@ -256,7 +256,7 @@ def test_the_documented_examples_are_taken(client: TestClient) -> None:
 def test_the_model_says_who_signed_its_agreement(trained, store_url: str) -> None:
     home, training = trained
     with TestClient(
-        build(lambda: load_champion(home), backing(lambda: open_store(store_url)))
+        build(Fixed(load_champion(home)), backing(lambda: open_store(store_url)))
     ) as client:
         told = client.get("/v1/model").json()["agreement_standing"]
 

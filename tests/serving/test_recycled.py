@@ -9,9 +9,10 @@ import pytest
 
 from features.home import Home
 from features.store.recycle import Event, Recycled
+from serving.artefact import LoadedModel
 from serving.recycled import COLUMNS, recycled_lines, rows, with_scores
-from serving.registry import LoadedModel, load_champion
 from serving.replies import openapi_example, score_records
+from training.registry import load_champion
 from training.train import Training
 
 SAID = datetime(2026, 3, 2, 9)

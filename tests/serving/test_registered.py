@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,10 @@ from fastapi.testclient import TestClient
 from features.errors import ModelError
 from features.home import Home
 from serving.api import build
-from serving.artefact import read
+from serving.artefact import LoadedModel, read
 from serving.batch import score_file
-from serving.registry import LoadedModel, load_champion
+from tests.lives import Fixed
+from training.registry import fetch, load_champion
 from training.train import Training
 
 NUMBERS = ("probability_low", "probability_high", "expected_value", "expected_days")
@@ -47,7 +47,7 @@ def test_file_and_reply_carry_the_same_numbers(
     with (crm / "nightly.csv").open(newline="") as file:
         leads = [{k: v for k, v in row.items() if v} for row in csv.DictReader(file)]
 
-    with TestClient(build(lambda: model)) as client:
+    with TestClient(build(Fixed(model))) as client:
         results = client.post("/v1/score?reasons=0", json={"leads": leads}).json()["results"]
 
     for name in NUMBERS:
@@ -57,8 +57,11 @@ def test_file_and_reply_carry_the_same_numbers(
 
 def files_of(model: LoadedModel, trained: tuple[Home, Training], folder: Path) -> Path:
     """A copy of the model's files, without their digest."""
-    kept = next(f for f in trained[0].folder("models").iterdir() if model.digest[:12] in f.name)
-    return Path(shutil.copytree(kept, folder / "leadq"))
+    copy = folder / "leadq"
+    copy.mkdir()
+    for name, content in fetch(trained[0], model.version)[1].items():
+        (copy / name).write_bytes(content)
+    return copy
 
 
 def test_the_golden_rows_hold_every_number_that_a_score_has(

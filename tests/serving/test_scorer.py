@@ -9,8 +9,9 @@ import pytest
 
 from features.files import open_table
 from features.leads import Intake, Leads, read_nightly
-from serving.registry import LoadedModel, load_champion
+from serving.artefact import LoadedModel
 from serving.scorer import sigmoid
+from training.registry import load_champion
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from features.store.database import Store
 from features.store.queue import Waiting, waiting
 from features.store.scores import Given, keep_scores
 from features.store.tables import Handoff, Score
-from serving.registry import LoadedModel, load_champion
+from serving.artefact import LoadedModel
 from serving.today import (
     COLUMNS,
     Call,
@@ -27,6 +27,7 @@ from serving.today import (
     rows,
     todays_calls,
 )
+from training.registry import load_champion
 from training.train import Training
 
 NOW = datetime(2026, 11, 2, 8)

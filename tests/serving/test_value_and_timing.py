@@ -16,14 +16,14 @@ from features.cells import text_of
 from features.errors import ModelError
 from features.leads import Leads
 from serving.api import build
-from serving.artefact import Artefact, digest, read, write
+from serving.artefact import Artefact, LoadedModel, digest, files_in, read, write
 from serving.batch import score_file
 from serving.effects import Effects
 from serving.members import Additive, ColumnTable
-from serving.registry import LoadedModel
 from serving.scorer import Scorer
 from serving.timing import Timing
 from serving.value import ValueModel
+from tests.lives import Fixed
 from tests.training.deals import AGREED, AS_OF, World, labelled_with, world
 from training.golden import golden_rows
 from training.timing import fit_timing
@@ -64,7 +64,7 @@ def folder(scorer: Scorer, leads: Leads, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def model(folder: Path) -> LoadedModel:
-    return LoadedModel("1", digest(folder), read(folder))
+    return LoadedModel("1", digest(files_in(folder)), read(folder))
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_rest_and_batch_agree_to_the_last_bit(
 ) -> None:
     score_file(model, nightly, tmp_path / "scored.csv", 0)
     score_file(model, nightly, tmp_path / "scored.parquet", 0)
-    with nightly.open() as file, TestClient(build(lambda: model)) as client:
+    with nightly.open() as file, TestClient(build(Fixed(model))) as client:
         records = list(csv.DictReader(file))
         results = client.post("/v1/score", json={"leads": records}).json()["results"]
     with (tmp_path / "scored.csv").open() as file:
@@ -153,7 +153,7 @@ def test_a_broken_file_is_refused(folder: Path, name: str, content: str) -> None
 
 @pytest.mark.parametrize("name", ["value.json", "timing.json"])
 def test_a_changed_or_absent_file_is_refused_by_the_digest(folder: Path, name: str) -> None:
-    before = digest(folder)
+    before = digest(files_in(folder))
     (folder / name).unlink()
 
     with pytest.raises(ModelError, match="not those that were registered"):

@@ -12,10 +12,11 @@ import pytest
 from features.errors import ModelError
 from features.home import Home
 from features.store.history import LeadHistory, PastHandoff, PastScore, PastWord
-from serving.registry import LoadedModel, load_version
+from serving.artefact import LoadedModel
 from serving.replies import openapi_example, score_records
 from serving.story import history_lines, history_reply
 from serving.why import Change, Load, changes
+from training.registry import load_version
 
 MONDAY = datetime(2026, 3, 2, 9)
 

@@ -12,12 +12,12 @@ from features.errors import ModelError, UsageError
 from features.home import Home
 from serving.artefact import Artefact
 from serving.members import Vector
-from serving.registry import load_champion
 from tests.conftest import home_at
 from tests.training.firms import START
 from training.compare import METRICS, Group, compare, load_later
 from training.compare_words import compare_json, pair_lines
 from training.later import later_table
+from training.registry import load_champion
 from training.track import Record, Trial, promote, register
 
 LEADS = 800

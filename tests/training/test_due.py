@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from serving.registry import LoadedModel, load_champion
+from serving.artefact import LoadedModel
 from tests.training.firms import START, Enquiry
 from tests.training.test_retrain import AGREED, NOW, Firm, Row, clear, decided
 from training.due import due
+from training.registry import load_champion
 
 QUIET = {"min_new_outcomes": 10_000, "max_age_days": 3650, "drift": 99.0, "calibration_off": 99.0}
 LATER = NOW + timedelta(days=40)

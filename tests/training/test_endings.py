@@ -14,12 +14,14 @@ from features.agreement import Agreement, PointsRule
 from features.errors import UsageError
 from features.home import Home
 from serving.api import build
+from serving.artefact import LoadedModel
 from serving.batch import score_file
-from serving.registry import LoadedModel, load_champion
 from tests.conftest import SHARED_DATA, home_at
+from tests.lives import Fixed
 from tests.training.firms import Enquiry, agreed, clear, decided, with_times, write_export
 from training.page import page
 from training.propose import propose
+from training.registry import load_champion
 from training.roles import Told
 from training.summary import training_json, training_lines
 from training.track import promote
@@ -67,7 +69,7 @@ def lines(training: Training) -> str:
 
 def warnings(model: LoadedModel, lead: dict[str, object]) -> list[str]:
     """What a reply warns of."""
-    with TestClient(build(lambda: model)) as client:
+    with TestClient(build(Fixed(model))) as client:
         found: list[str] = client.post("/v1/score", json=lead).json()["results"][0]["warnings"]
     return found
 
@@ -151,7 +153,7 @@ def test_the_points_score_over_rest_as_in_batch(
     with path.open(newline="") as file, (tmp_path / "scored.csv").open(newline="") as scored:
         leads, rows = list(csv.DictReader(file)), list(csv.DictReader(scored))
 
-    with TestClient(build(lambda: model)) as client:
+    with TestClient(build(Fixed(model))) as client:
         results = client.post("/v1/score?reasons=2", json={"leads": leads}).json()["results"]
 
     assert len(rows) == 60

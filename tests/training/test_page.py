@@ -10,12 +10,12 @@ import pytest
 
 from features.errors import UsageError
 from features.home import Home
-from serving.registry import connect
 from tests.conftest import home_at
 from tests.training.firms import Enquiry, decided, write_export
 from training.compare import compare
 from training.page import page
 from training.propose import propose
+from training.registry import connect
 from training.roles import Told
 from training.train import Training, train
 

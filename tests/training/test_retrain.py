@@ -20,10 +20,10 @@ from features.store.database import Store, open_store
 from features.store.exports import keep_export
 from features.store.jobs import HeldError, last_done, lease
 from features.store.tables import Audit, Promotion
-from serving.registry import MODEL, connect
 from tests.conftest import home_at
 from tests.training.firms import Enquiry, agreed, decided, enquiries
 from training.promotion import catch_up, champion_now, make_champion, roll_back
+from training.registry import MODEL, connect
 from training.retrain import Retrained, Retraining
 
 NOW = datetime(2028, 6, 1)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from features.home import Home
-from serving.registry import connect, load_champion
 from tests.conftest import home_at
+from training.registry import connect, load_champion
 from training.track import EXPERIMENT, Record, Trial, register
 
 WINDOW = "2024-01-01 to 2024-09-30"

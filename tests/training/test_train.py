@@ -9,12 +9,12 @@ from features.errors import AgreementError, ModelError
 from features.files import open_table
 from features.home import Home
 from features.leads import Intake, read_history
-from serving.registry import CHALLENGER, CHAMPION, MODEL, connect, load_champion
 from tests.conftest import home_at
 from tests.training.firms import clear, write_export
 from training.choose import LeftOut, choose_fields
 from training.labels import label
 from training.propose import propose
+from training.registry import CHALLENGER, CHAMPION, MODEL, connect, load_champion
 from training.render import render
 from training.roles import Told
 from training.track import promote

@@ -21,7 +21,7 @@ def back(store: Store) -> str | None:
 def test_the_same_champion_is_written_down_once(store: Store) -> None:
     moved(store, ("1", "train"), ("1", "found"))
     with store.reading() as connection:
-        assert written(connection) == "1"
+        assert written(connection) == Champion("1", "digest")
     assert back(store) is None
 
 

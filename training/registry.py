@@ -1,20 +1,21 @@
-"""Models by version and alias, as MLflow's registry keeps them; checked before they are used."""
+"""Models by version and alias, as MLflow's registry keeps them; checked before they are used.
+
+Training alone asks the registry. Services take models from the store, where promotion puts them.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from features.errors import ModelError
 from features.home import Home
-from serving.artefact import Artefact, digest, read
+from serving.artefact import Files, LoadedModel, files_in, read_files
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,15 +24,6 @@ MODEL = "leadq"
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 DIGEST_TAG = "digest"
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """A verified model under the version that the registry knows it by."""
-
-    version: str
-    digest: str
-    artefact: Artefact
 
 
 def connect(home: Home) -> MlflowClient:
@@ -97,15 +89,26 @@ def load_champion(home: Home) -> LoadedModel:
             f"no model is champion in {home.root}; train one with: leadq train EXPORT, "
             "or choose one with: leadq promote VERSION"
         )
-    return _load(home, entry)
+    return load_version(home, str(entry.version))
 
 
-@registry_errors()
 def load_version(home: Home, version: str) -> LoadedModel:
     """Fetch, check and replay a registered version.
 
     Raises:
         ModelError: when there is none of that name, or when it is not what was registered.
+
+    """
+    digest, files = fetch(home, version)
+    return LoadedModel(version, digest, read_files(files, f"version {version}", digest))
+
+
+@registry_errors()
+def fetch(home: Home, version: str) -> tuple[str, Files]:
+    """Return the digest of a registered version and its files, as they are now.
+
+    Raises:
+        ModelError: when there is none of that name, or its files cannot be had.
 
     """
     from mlflow.exceptions import MlflowException
@@ -116,33 +119,22 @@ def load_version(home: Home, version: str) -> LoadedModel:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise ModelError(f"there is no version {version} in {home.root}") from error
         raise
-    return _load(home, entry)
+    digest = entry.tags.get(DIGEST_TAG)
+    if not digest:
+        raise ModelError(f"version {version} has no digest tag: leadq did not register it")
+    return digest, _files(version)
 
 
-def _load(home: Home, entry: Any) -> LoadedModel:
-    expected = entry.tags.get(DIGEST_TAG)
-    if not expected:
-        raise ModelError(f"version {entry.version} has no digest tag: leadq did not register it")
-    folder = home.folder("models") / f"{entry.version}-{expected[:16]}"
-    if not folder.exists() or digest(folder) != expected:
-        _fetch(entry, folder)
-    return LoadedModel(str(entry.version), expected, read(folder, expected))
-
-
-def _fetch(entry: Any, folder: Path) -> None:
-    """Copy the artefact from the registry; it appears under its name whole or not at all."""
+def _files(version: str) -> Files:
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".fetch-"))
-    try:
-        uri = f"models:/{MODEL}/{entry.version}"
-        got = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(work)))
-        shutil.rmtree(folder, ignore_errors=True)
-        (got / "artifacts" / MODEL).replace(folder)
-    except (MlflowException, OSError) as error:
-        raise ModelError(
-            f"the files of version {entry.version} cannot be fetched: {error}; promote another"
-        ) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as work:
+        try:
+            uri = f"models:/{MODEL}/{version}"
+            got = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=work))
+        except (MlflowException, OSError) as error:
+            raise ModelError(
+                f"the files of version {version} cannot be fetched: {error}; promote another"
+            ) from error
+        return files_in(got / "artifacts" / MODEL)
