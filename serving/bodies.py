@@ -17,6 +17,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 _WHOLE = 2**63
 """Beyond it orjson reads an integer as the nearest float: an id would become another one."""
+_JSON, _PLAIN = b"application/json", b"identity"
 _SHOWN = 100
 """Characters of a name that a reply repeats."""
 
@@ -36,49 +37,89 @@ def check_kind(headers: Mapping[bytes, bytes], limits: ServeSettings) -> None:
         HTTPException: 413 or 415.
 
     """
-    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if kind not in (b"", b"application/json") and not (
-        kind.startswith(b"application/") and kind.endswith(b"+json")
-    ):
+    kind = headers.get(b"content-type", _JSON)
+    if kind != _JSON and not _is_json(kind):
         raise HTTPException(
             415, "the body must be JSON; send it with Content-Type: application/json"
         )
-    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+    if headers.get(b"content-encoding", _PLAIN).lower() != _PLAIN:
         raise HTTPException(415, "the body is encoded; send it plain, without Content-Encoding")
     length = headers.get(b"content-length", b"0")
     if not length.isdigit() or int(length[:20]) > limits.body_bytes:
         raise _too_large(limits)
 
 
-async def read_body(receive: Receive, limits: ServeSettings) -> bytes:
-    """Read a body as far as the limits allow.
+def _is_json(kind: bytes) -> bool:
+    plain = kind.partition(b";")[0].strip().lower()
+    return plain == _JSON or (plain.startswith(b"application/") and plain.endswith(b"+json"))
 
-    Raises:
-        HTTPException: 408 where it comes too slowly, 413 where it is too large.
-        GoneError: the caller has left.
 
+class BodyReader:
+    """Reads bodies as far as the limits allow.
+
+    One timer watches all that are being read: a timer for each would cost as much as all else
+    that is done to a request before it is scored.
     """
-    try:
-        async with asyncio.timeout(limits.body_seconds):
-            part, more = await _part(receive)
-            if not more and len(part) <= limits.body_bytes:
-                return part
-            return await _rest(receive, bytearray(part), more, limits)
-    except TimeoutError as error:
+
+    def __init__(self, limits: ServeSettings) -> None:
+        self._limits = limits
+        self._reading: dict[asyncio.Task[Any], float] = {}
+        """Who reads, and since when; the longest first."""
+        self._given_up: set[asyncio.Task[Any]] = set()
+        self._is_watched = False
+
+    async def read(self, receive: Receive) -> bytes:
+        """Return a whole body.
+
+        Raises:
+            HTTPException: 408 where it comes too slowly, 413 where it is too large.
+            GoneError: the caller has left.
+
+        """
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  # a coroutine runs in one
+        loop = asyncio.get_running_loop()
+        self._reading[task] = loop.time()
+        if not self._is_watched:
+            self._watch(loop)
+        try:
+            return await self._whole(receive)
+        except asyncio.CancelledError:
+            if task not in self._given_up:
+                raise
+            self._given_up.discard(task)
+            task.uncancel()
+        finally:
+            del self._reading[task]
+        seconds = self._limits.body_seconds
         raise HTTPException(
             408,
-            f"the body did not come within {limits.body_seconds:g} s; send it again, or less",
+            f"the body did not come within {seconds:g} s; send it again, or less",
             {"Connection": "close"},
-        ) from error
+        )
 
+    async def _whole(self, receive: Receive) -> bytes:
+        content, more = await _part(receive)
+        if more:
+            parts = bytearray(content)
+            while more and len(parts) <= self._limits.body_bytes:
+                part, more = await _part(receive)
+                parts += part
+            content = bytes(parts)
+        if len(content) > self._limits.body_bytes:
+            raise _too_large(self._limits)
+        return content
 
-async def _rest(receive: Receive, content: bytearray, more: bool, limits: ServeSettings) -> bytes:
-    while len(content) <= limits.body_bytes:
-        if not more:
-            return bytes(content)
-        part, more = await _part(receive)
-        content += part
-    raise _too_large(limits)
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Give up whoever reads for too long, and look again as long as anybody reads."""
+        for task, since in list(self._reading.items()):
+            if loop.time() - since < self._limits.body_seconds:
+                break
+            self._given_up.add(task)
+            task.cancel()
+        self._is_watched = bool(self._reading)
+        if self._is_watched:
+            loop.call_later(self._limits.body_seconds / 4, self._watch, loop)
 
 
 async def _part(receive: Receive) -> tuple[bytes, bool]:
@@ -116,10 +157,10 @@ def read_items(content: bytes, many: str, limits: ServeSettings) -> Items:
     """
     try:
         items = _items_in(orjson.loads(content), many, limits)
-        return Items(items, _faults(items, limits, by_orjson=True))
+        return Items(items, _faults(items, limits, len(content), by_orjson=True))
     except (orjson.JSONDecodeError, _HugeIntegerError):
         items = _items_in(_read_leniently(content, many), many, limits)
-        return Items(items, _faults(items, limits, by_orjson=False))
+        return Items(items, _faults(items, limits, len(content), by_orjson=False))
 
 
 def whole_items(content: bytes, many: str, limits: ServeSettings) -> list[Any]:
@@ -152,32 +193,40 @@ def _items_in(body: Any, many: str, limits: ServeSettings) -> list[Any]:
     return items
 
 
-def _faults(items: list[Any], limits: ServeSettings, by_orjson: bool) -> Faults:
+def _faults(items: list[Any], limits: ServeSettings, size: int, by_orjson: bool) -> Faults:
+    has_long = size > limits.text
     found: Faults = {}
     for position, item in enumerate(items):
-        if isinstance(item, dict) and (fault := _fault(item, limits, by_orjson)):
+        if isinstance(item, dict) and (fault := _fault(item, limits, has_long, by_orjson)):
             found[position] = fault
     return found
 
 
-def _fault(item: dict[str, Any], limits: ServeSettings, by_orjson: bool) -> Fault | None:
+def _fault(
+    item: dict[str, Any], limits: ServeSettings, has_long: bool, by_orjson: bool
+) -> Fault | None:
     """Say what is too large in one item; this is run for each value of each lead."""
     if len(item) > limits.fields:
         return Fault("", None, f"{len(item):,} fields; send at most {limits.fields:,}")
-    longest = limits.text
     for name, value in item.items():
         kind = type(value)
         if kind is str:
-            if len(value) > longest:
-                long = f"{len(value):,} characters; send at most {longest:,}"
-                return Fault(name[:_SHOWN], None, long)
-        elif kind is float:
+            continue
+        if kind is float:
             if by_orjson and not -_WHOLE <= value <= _WHOLE:
                 raise _HugeIntegerError
-        elif (kind is dict or kind is list) and (deep := _nested(value, limits, by_orjson)):
-            return Fault(name[:_SHOWN], None, deep)
+        elif (kind is dict or kind is list) and (reason := _nested(value, limits, by_orjson)):
+            return Fault(name[:_SHOWN], None, reason)
+    return _long_text(item, limits.text) if has_long else None
+
+
+def _long_text(item: dict[str, Any], longest: int) -> Fault | None:
+    for name, value in item.items():
         if len(name) > longest:
             return Fault(name[:_SHOWN], None, f"its name is over {longest:,} characters")
+        if isinstance(value, str) and len(value) > longest:
+            reason = f"{len(value):,} characters; send at most {longest:,}"
+            return Fault(name[:_SHOWN], None, reason)
     return None
 
 

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Send
 
 from features.home import ServeSettings
 from serving.access import Access, Caller
-from serving.bodies import GoneError, check_kind, read_body
+from serving.bodies import BodyReader, GoneError, check_kind
 from serving.doors import Door, Doors
 from serving.logs import RequestLog
 from serving.problems import MEDIA_TYPE, UNEXPECTED, problem, where
@@ -87,6 +87,7 @@ class Shell:
         self._doors = doors
         self._answers = answers
         self._limits = limits
+        self._bodies = BodyReader(limits)
         self._tally = tally
         self._requests = requests
         self._access = access
@@ -123,6 +124,9 @@ class Shell:
         send: Send,
     ) -> None:
         try:
+            if call.method == "OPTIONS" and (methods := self._doors.methods(scope["path"])):
+                await _send(call, send, 204, b"", None, [(b"allow", ", ".join(methods).encode())])
+                return
             door = self._enter(call, scope, headers)
             content = await self._body(call, door, headers, receive)
             answer = self._answers.get(door.route)
@@ -163,8 +167,6 @@ class Shell:
         if not methods:
             return HTTPException(404, "there is no such path; /docs lists those that there are")
         allow = {"Allow": ", ".join(methods)}
-        if call.method == "OPTIONS":
-            return HTTPException(204, "", allow)
         return HTTPException(405, f"send {' or '.join(methods)} to this path", allow)
 
     async def _body(
@@ -173,7 +175,7 @@ class Shell:
         if not door.takes_body:
             return b""
         check_kind(headers, self._limits)
-        content = await read_body(receive, self._limits)
+        content = await self._bodies.read(receive)
         call.received = len(content)
         return content
 
@@ -257,9 +259,7 @@ async def _refuse(
     if call.status:
         return
     extra = [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()]
-    content = b""
-    if detail:
-        content = orjson.dumps(problem(status, detail).model_dump(exclude_none=True))
+    content = orjson.dumps(problem(status, detail).model_dump(exclude_none=True))
     await _send(call, send, status, content, MEDIA_TYPE.encode(), extra)
 
 
@@ -268,16 +268,13 @@ async def _send(
     send: Send,
     status: int,
     content: bytes,
-    media_type: bytes = b"application/json",
+    media_type: bytes | None = b"application/json",
     extra: list[tuple[bytes, bytes]] | None = None,
 ) -> None:
     call.status = status
     call.sent = len(content)
-    headers = [
-        (b"content-type", media_type),
-        (b"content-length", b"%d" % len(content)),
-        *_headers(call),
-        *(extra or ()),
-    ]
+    headers = [*_headers(call), *(extra or ())]
+    if media_type is not None:
+        headers += [(b"content-type", media_type), (b"content-length", b"%d" % len(content))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if call.method == "HEAD" else content})
