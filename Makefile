@@ -52,7 +52,7 @@ demo-serve:  ## serve the demo: the API on port 8000, MLflow's page on port 5000
 	@echo "   API, described:  http://127.0.0.1:8000/docs"
 	@echo "   MLflow:          http://127.0.0.1:5000"
 	@trap 'trap - INT TERM EXIT; echo stopped; kill 0' INT TERM EXIT; $(LEADQ) compare --open > demo/mlflow.log 2>&1 & \
-	  $(LEADQ) serve -a demo/agreement.toml
+	  $(LEADQ) serve --no-keys -a demo/agreement.toml
 
 check: setup  ## formatting, lint, types and import rules
 	$(BIN)/ruff format --check .

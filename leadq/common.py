@@ -151,6 +151,21 @@ def rejects_of(home: Home, source: Path) -> Path:
     return home.folder("rejects") / f"{source.stem}.rejects.csv"
 
 
+def need_loopback(host: str) -> None:
+    """Refuse to open everything to other machines."""
+    import ipaddress
+
+    try:
+        is_here = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_here = False
+    if not is_here:
+        raise UsageError(
+            f"--no-keys lets everybody in, and {host} may be reached from other machines; leave "
+            "--host out, or make a key: leadq keys new"
+        )
+
+
 def need_port(host: str, port: int) -> None:
     """Refuse a port that is taken before anything is loaded for it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

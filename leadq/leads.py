@@ -17,6 +17,7 @@ from leadq.common import (
     Export,
     champion_of,
     err,
+    need_loopback,
     need_port,
     now,
     open_home,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from features.agreement import Agreement
     from features.home import Home
     from features.leads import Leads
+    from serving.access import Access
     from serving.scorer import Score
 
 commands = typer.Typer()
@@ -89,19 +91,26 @@ def _warn_of_other_agreement(home: Home, path: Path, trained_with: Agreement) ->
 def serve(
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Where to listen.")] = 8000,
+    no_keys: Annotated[
+        bool,
+        typer.Option("--no-keys", help="Let everybody on this machine in; to try leadq out."),
+    ] = False,
     agreement: AgreementFile = DEFAULT_AGREEMENT,
 ) -> None:
-    """Serve over REST: POST /v1/score, /v1/handoffs and /v1/feedback."""
+    """Serve over REST, to whoever has a key: POST /v1/score, /v1/handoffs and /v1/feedback."""
+    home = open_home()
+    if no_keys:
+        need_loopback(host)
+    need_port(host, port)
+    access = None if no_keys else _access(home)
     import uvicorn
 
-    need_port(host, port)
     from features.store.database import open_store, open_to_look
     from serving.api import Backing, build
     from serving.cache import Cache
     from serving.champion import Live
     from serving.logs import configure
 
-    home = open_home()
     configure()
     look = partial(open_to_look, home.store_url)
     live = Live(Cache(home.folder("models")), look, home.serve.poll)
@@ -113,11 +122,12 @@ def serve(
     else:
         _warn_of_other_agreement(home, agreement, live.model.artefact.scorer.agreement)
     err.print(
-        f"scoring at http://{host}:{port}/v1/score, documentation at http://{host}:{port}/docs"
+        f"scoring at http://{host}:{port}/v1/score, documentation at http://{host}:{port}/docs; "
+        + ("open to everybody on this machine" if no_keys else "open to whoever has a key")
     )
     agreed = read_agreement(agreement) if agreement.exists() else None
     backing = Backing(lambda: open_store(home.store_url), home.folder("rejects"), agreed)
-    app = build(live, backing)
+    app = build(live, backing, settings=home.serve, access=access)
     uvicorn.run(app, host=host, port=port, log_level="warning")
 
 
@@ -130,6 +140,17 @@ def _publish_before_serving(home: Home) -> None:
             publish_champion(home, store)
     except LeadqError as error:
         err.print(f"warning: {error}", markup=False)
+
+
+def _access(home: Home) -> Access:
+    from serving.access import Access
+
+    try:
+        return Access(home.secret, home.serve.rate, home.root / "keys.json")
+    except UsageError as error:
+        raise UsageError(
+            f"{error}; or try leadq out on this machine without keys: leadq serve --no-keys"
+        ) from error
 
 
 @commands.command(epilog="Example: leadq simulate -o crm --leads 5000 --seed 3 --set drift=0.5")

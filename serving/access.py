@@ -38,6 +38,7 @@ from serving.written import whole_or_not
 
 log = structlog.get_logger()
 
+_HOW_TO_MAKE_ONE = "leadq keys new --name CRM --scope score,feedback"
 _POLL_SECONDS = 2.0
 _START_SECONDS = 3.0
 """A store that does not answer holds up the start for no longer."""
@@ -99,7 +100,6 @@ class Access:
     """Checks keys. `start` begins to read them, `close` ends it.
 
     Args:
-        opened: gives the store, opened; called by the thread alone.
         secret: under which keys are hashed.
         rate: calls a second for each key, in this process.
         remembered: the file in which the hashes are kept for a restart without the store.
@@ -110,14 +110,12 @@ class Access:
 
     def __init__(
         self,
-        opened: Callable[[], Store],
         secret: bytes,
         rate: float,
         remembered: Path,
         wall: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._opened = opened
         self._secret = secret
         self._rate = rate
         self._remembered = remembered
@@ -178,20 +176,25 @@ class Access:
         self._used[found.caller.name] = at
         return found.caller
 
-    def start(self) -> None:
-        """Read the keys, and go on reading them; a slow store is not waited for."""
+    def start(self, opened: Callable[[], Store]) -> None:
+        """Read the keys, and go on reading them; a store that is slow is not waited for.
+
+        Args:
+            opened: gives the store; called by the thread alone.
+
+        """
         self._recall()
-        threading.Thread(target=self._read_on, name="keys", daemon=True).start()
+        threading.Thread(target=self._read_on, args=(opened,), name="keys", daemon=True).start()
         self._tried.wait(_START_SECONDS)
 
     def close(self) -> None:
         """Stop reading."""
         self._stop.set()
 
-    def refresh(self) -> None:
+    def refresh(self, opened: Callable[[], Store]) -> None:
         """Read the keys from the store, and write down there which were used."""
         try:
-            store = self._opened()
+            store = opened()
             if used := self._used_since():
                 store.write(lambda connection: write_used(connection, used))
             with store.reading() as connection:
@@ -203,10 +206,16 @@ class Access:
         if keys != self._keys or self._held is None:
             self._hold(keys)
             self._remember()
+            if not self._held:
+                log.warning(f"nobody may ask yet; make a key with: {_HOW_TO_MAKE_ONE}")
 
-    def _read_on(self) -> None:
+    def _read_on(self, opened: Callable[[], Store]) -> None:
         while not self._stop.is_set():
-            self.refresh()
+            try:
+                self.refresh(opened)
+            except Exception as error:
+                # A thread that ends would leave revoked keys in place for good.
+                self._tell_once(f"{type(error).__name__}, which nobody foresaw")
             self._tried.set()
             self._stop.wait(_POLL_SECONDS)
 

@@ -49,13 +49,13 @@ def build(
     access: Access | None = None,
     spool: Spool | None = None,
 ) -> Shell:
-    """Build the live.
+    """Build the service.
 
     Args:
-        live: gives the model to serve; started and stopped with the live.
+        live: gives the model to serve; started and stopped with the service.
         backing: the store and what goes with it; without one, leads are scored and nothing is kept.
         settings: how much is taken at once.
-        access: checks keys; None lets everybody in.
+        access: checks keys, which it reads from the store; None lets everybody in.
         spool: keeps scores until the store has them; None keeps none.
 
     """
@@ -68,9 +68,13 @@ def build(
         await run_in_threadpool(live.start)
         if store is not None:
             await run_in_threadpool(store.start)
+            if access is not None:
+                await run_in_threadpool(access.start, store.opened)
         yield
         live.stop()
         requests.flush()
+        if access is not None:
+            access.close()
         if store is not None:
             store.close()
 
@@ -94,7 +98,7 @@ def build(
         add_desk(app, store, agreement, lambda: live.model, backing.rejects)
     scoring = Scoring(live.ready, limits, tally, spool)
     answers = {SCORE: scoring.answer}
-    describe(app, lambda: live.model)
+    describe(app, lambda: live.model, has_keys=access is not None)
     return Shell(app, Doors(app), answers, limits, tally, requests, access)
 
 

@@ -11,6 +11,7 @@ from fastapi import FastAPI, Query
 from fastapi.openapi.utils import get_openapi
 
 from serving.artefact import LoadedModel
+from serving.doors import SCOPES
 from serving.problems import WITH_A_BODY, documented
 from serving.replies import ScoreReply, openapi_example
 from serving.scoring import MOST_REASONS, REASONS, SCORE
@@ -26,12 +27,13 @@ _BODY: dict[str, Any] = {
 }
 
 
-def describe(app: FastAPI, model: Callable[[], LoadedModel | None]) -> None:
+def describe(app: FastAPI, model: Callable[[], LoadedModel | None], *, has_keys: bool) -> None:
     """Describe the score route, which the shell answers, and show an example lead of the model.
 
     Args:
         app: the service with all its other routes.
         model: gives the one that scores, if there is one.
+        has_keys: whether a key is asked for.
 
     """
 
@@ -58,6 +60,8 @@ def describe(app: FastAPI, model: Callable[[], LoadedModel | None]) -> None:
             app.openapi_schema = get_openapi(
                 title=app.title, version=app.version, summary=app.summary, routes=app.routes
             )
+            if has_keys:
+                _say_scopes(app.openapi_schema)
         body = app.openapi_schema["paths"][SCORE]["post"]["requestBody"]["content"]
         if (loaded := model()) is not None:
             # A synthetic lead, so that it can be pasted.
@@ -65,6 +69,17 @@ def describe(app: FastAPI, model: Callable[[], LoadedModel | None]) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents
+
+
+def _say_scopes(schema: dict[str, Any]) -> None:
+    """Say of each route which scope of a key it needs."""
+    schema["components"]["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": _KEY}
+    }
+    for (method, path), scope in SCOPES.items():
+        route = schema["paths"].get(path.replace(":path}", "}"), {})
+        if scope is not None and method.lower() in route:
+            route[method.lower()]["security"] = [{"key": [scope]}]
 
 
 def page_of(schema: dict[str, Any]) -> str:
@@ -109,6 +124,7 @@ def _table(rows: list[tuple[str, str]]) -> str:
     return f"<table>{''.join(lines)}</table>" if lines else ""
 
 
+_KEY = "A key made by leadq keys new, with the scope that stands at the route."
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width">

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import FastAPI, HTTPException, Query
+from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
@@ -18,6 +18,7 @@ from features.store.database import Store
 from features.store.history import LeadHistory, history_of
 from features.store.recycle import Recycled, due_leads, with_history
 from features.store.texts import storable
+from serving.access import caller_of
 from serving.artefact import LoadedModel
 from serving.problems import documented
 from serving.published import load_version
@@ -104,11 +105,11 @@ def add_desk(
         responses=documented(_404=_UNKNOWN_LEAD, _422=_PARAMETER),
         summary="Erase a person",
     )
-    async def erase_lead(lead: str) -> None:
+    async def erase_lead(lead: str, request: Request) -> None:
         """Erase a lead's data from everything that is kept; the counts stay."""
-        ids = [storable(lead)]
+        ids, who = [storable(lead)], caller_of(request).name
         removed = await run_in_threadpool(erasure.scrub, rejects, ids)
-        erased = await store.use(lambda opened: erasure.erase(opened, ids, "rest", _now()))
+        erased = await store.use(lambda opened: erasure.erase(opened, ids, who, _now()))
         if not erased and not removed:
             raise HTTPException(404, "nothing is known of such a lead")
 

@@ -26,7 +26,7 @@ from features.errors import StoreError, UsageError
 from features.home import Home
 from features.store.database import open_store
 from features.store.jobs import HeldError, lease
-from leadq.common import now
+from leadq.common import need_loopback, now
 from training.train import Training
 
 ROOT = Path(leadq.__file__).parent.parent
@@ -347,6 +347,31 @@ def test_a_port_that_is_taken_is_refused_before_anything_is_loaded(tmp_path: Pat
         refused = run("serve", "--port", port, cwd=tmp_path, code=2)
 
     assert f"cannot listen on 127.0.0.1:{port}" in refused.stderr
+
+
+def test_without_keys_only_this_machine_is_served(tmp_path: Path) -> None:
+    refused = run("serve", "--no-keys", "--host", "0.0.0.0", cwd=tmp_path, code=2)
+    assert "0.0.0.0 may be reached from other machines" in refused.stderr
+
+
+@pytest.mark.parametrize("host", ["::", "192.168.0.7", "leads.example.com", ""])
+def test_an_address_that_others_may_reach_is_refused_without_keys(host: str) -> None:
+    with pytest.raises(UsageError, match="may be reached from other machines"):
+        need_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_an_address_of_this_machine_may_be_served_without_keys(host: str) -> None:
+    need_loopback(host)
+
+
+def test_without_a_secret_serve_says_how_to_make_one_and_how_to_try_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LEADQ_SECRET", raising=False)
+    refused = run("serve", "--port", "0", cwd=tmp_path, code=2)
+    assert "export LEADQ_SECRET=$(openssl rand -hex 32)" in refused.stderr
+    assert "leadq serve --no-keys" in refused.stderr
 
 
 def test_an_unknown_option_is_bad_usage(tmp_path: Path) -> None:

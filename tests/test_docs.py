@@ -58,7 +58,7 @@ class Terminal:
     def run(self, command: str) -> list[str]:
         words = shlex.split(command)
         if words[:2] == ["leadq", "serve"]:
-            return self._serve()
+            return self._serve(words[2:])
         if words[0] == "curl":
             return self._post(words)
         assert words[0] == "leadq", f"the transcript may run leadq and curl alone: {command}"
@@ -75,8 +75,8 @@ class Terminal:
     def _environment(self) -> dict[str, str]:
         return {k: v for k, v in os.environ.items() if not k.startswith(("LEADQ_", "MLFLOW_"))}
 
-    def _serve(self) -> list[str]:
-        command = self._leadq(["serve", "--port", str(self.port)])
+    def _serve(self, options: list[str]) -> list[str]:
+        command = self._leadq(["serve", "--port", str(self.port), *options])
         self.service = subprocess.Popen(
             command, cwd=self.folder, env=self._environment(), stderr=subprocess.DEVNULL
         )

@@ -1,0 +1,192 @@
+"""Every route of the service, tried with every key that must not open it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+from starlette.routing import Route
+
+from features.store import api_keys
+from features.store.api_keys import SCOPES, Scope, create
+from features.store.database import Store, open_store
+from features.store.tables import Audit
+from serving.access import Access
+from serving.api import Backing, build
+from serving.shell import Shell
+from tests.features.store.making import NOW, agreed
+from tests.lives import Fixed
+
+SECRET = b"s" * 32
+LONG_AGO = datetime(2001, 1, 1)
+PROBLEM = "application/problem+json"
+
+
+def built(url: str, folder: Path, access: Access | None) -> Shell:
+    backing = Backing(lambda: open_store(url), folder, agreed())
+    return build(Fixed(None, "none yet"), backing, access=access)
+
+
+def routes(shell: Shell) -> list[tuple[str, str]]:
+    """Method and path of everything that the app answers."""
+    return [
+        (method, re.sub(r"{[^}]*}", "web-1", route.path))
+        for route in shell._app.routes  # type: ignore[attr-defined]
+        if isinstance(route, Route)
+        for method in sorted(
+            {*(route.methods or ()), "HEAD"} - ({"HEAD"} - (route.methods or set()))
+        )
+    ]
+
+
+def key(store: Store, *scopes: Scope, **options: Any) -> str:
+    """A key as it is sent."""
+    made = {"now": LONG_AGO, "expires": None} | options
+    return store.write(lambda c: create(c, "CRM", scopes, secret=SECRET, who="kim", **made))
+
+
+@pytest.fixture
+def store(tmp_path: Path, sqlite_store: Path) -> Iterator[Store]:
+    (tmp_path / "store.db").write_bytes(sqlite_store.read_bytes())
+    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def keys(store: Store) -> dict[str, str]:
+    """A key for each scope, by its name, and some that are good for nothing any more."""
+    found = {scope: key(store, scope) for scope in SCOPES}
+    found["expired"] = key(store, *SCOPES, expires=datetime(2001, 1, 2))
+    found["revoked"] = key(store, *SCOPES)
+    store.write(lambda c: api_keys.revoke(c, found["revoked"], "kim", NOW))
+    return found
+
+
+@pytest.fixture
+def shell(store: Store, keys: dict[str, str], tmp_path: Path) -> Shell:
+    access = Access(SECRET, 10_000, tmp_path / "keys.json")
+    return built(f"sqlite:///{tmp_path / 'store.db'}", tmp_path, access)
+
+
+@pytest.fixture
+def client(shell: Shell) -> Iterator[TestClient]:
+    with TestClient(shell, follow_redirects=False) as client:
+        yield client
+
+
+def headers(key: str | None) -> dict[str, str]:
+    return {} if key is None else {"Authorization": f"Bearer {key}"}
+
+
+def test_nothing_is_open_but_health(client: TestClient, shell: Shell) -> None:
+    tried = {
+        (method, path): client.request(method, path).status_code for method, path in routes(shell)
+    }
+    closed = {door for door, status in tried.items() if status == 401}
+    assert {path for _, path in tried.keys() - closed} == {"/healthz", "/readyz"}
+    assert ("DELETE", "/v1/leads/web-1") in closed
+
+
+@pytest.mark.parametrize("kind", ["wrong", "unknown", "expired", "revoked"])
+def test_no_route_takes_a_key_that_is_not_good(
+    client: TestClient, shell: Shell, keys: dict[str, str], kind: str
+) -> None:
+    wrong = {"wrong": keys["admin"][:-64] + "0" * 64, "unknown": f"leadq_zzzzzzzz_{'0' * 64}"}
+    sent = headers((wrong | keys)[kind])
+    replies = {
+        (method, path): client.request(method, path, headers=sent)
+        for method, path in routes(shell)
+        if path not in ("/healthz", "/readyz")
+    }
+    assert {reply.status_code for reply in replies.values()} == {401}
+    for (method, _), reply in replies.items():
+        assert reply.headers["www-authenticate"].startswith("Bearer")
+        assert reply.headers["content-type"] == PROBLEM
+        assert method == "HEAD" or keys["admin"][:14] not in reply.text
+
+
+def test_each_route_takes_one_scope_and_refuses_the_others(
+    client: TestClient, shell: Shell, keys: dict[str, str]
+) -> None:
+    for method, path in routes(shell):
+        if path in ("/healthz", "/readyz"):
+            continue
+        tried = {
+            scope: client.request(method, path, headers=headers(keys[scope])).status_code
+            for scope in SCOPES
+        }
+        let_in = [scope for scope, status in tried.items() if status not in (401, 403, 429)]
+        assert let_in == [wanted(method, path)], (method, path, tried)
+
+
+def wanted(method: str, path: str) -> Scope:
+    if path == "/v1/score":
+        return "score"
+    if path in ("/v1/handoffs", "/v1/feedback"):
+        return "feedback"
+    return "admin" if method == "DELETE" else "read"
+
+
+def test_a_key_is_refused_before_its_body_is_looked_at(client: TestClient) -> None:
+    reply = client.post("/v1/score", content=b"\xff not JSON", headers=headers("leadq_x"))
+    assert reply.status_code == 401
+
+
+def test_an_erasure_is_written_down_under_the_key(
+    client: TestClient, store: Store, keys: dict[str, str]
+) -> None:
+    item = {"id": "web-1", "at": "2026-03-02", "fields": {}}
+    handed = client.post("/v1/handoffs", json=item, headers=headers(keys["feedback"]))
+    assert handed.json()["stored"] == 1
+    erased = client.delete("/v1/leads/web-1", headers=headers(keys["admin"]))
+    assert erased.status_code == 204
+    with store.reading() as connection:
+        who = connection.execute(select(Audit.who).where(Audit.act == "erase")).scalars().all()
+    assert who == [keys["admin"][:14]]
+
+
+def test_a_key_that_asks_too_often_is_told_when_to_come_back(
+    store: Store, keys: dict[str, str], tmp_path: Path
+) -> None:
+    access = Access(SECRET, 0.001, tmp_path / "keys.json")
+    with TestClient(built(f"sqlite:///{tmp_path / 'store.db'}", tmp_path, access)) as client:
+        client.get("/v1/recycled", headers=headers(keys["read"]))
+        reply = client.get("/v1/recycled", headers=headers(keys["read"]))
+    assert (reply.status_code, reply.headers["content-type"]) == (429, PROBLEM)
+    assert 900 < int(reply.headers["retry-after"]) <= 1000
+
+
+def test_neither_log_nor_reply_holds_a_key(
+    client: TestClient, keys: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    replies = [
+        client.get("/v1/recycled", headers=headers(sent)).text
+        for sent in (*keys.values(), keys["read"][:-1] + "x")
+    ]
+    told = "".join((*capsys.readouterr(), *replies))
+    assert not [name for name, sent in keys.items() if sent[14:] in told]
+
+
+def test_without_keys_everything_is_open(store: Store, tmp_path: Path) -> None:
+    shell = built(f"sqlite:///{tmp_path / 'store.db'}", tmp_path, None)
+    with TestClient(shell, follow_redirects=False) as client:
+        tried = {client.request(m, p).status_code for m, p in routes(shell)}
+    assert not tried & {401, 403, 429}
+
+
+def test_the_description_says_which_scope_a_route_needs(
+    client: TestClient, keys: dict[str, str]
+) -> None:
+    described = client.get("/openapi.json", headers=headers(keys["read"])).json()
+    assert described["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    paths = described["paths"]
+    assert paths["/v1/score"]["post"]["security"] == [{"key": ["score"]}]
+    assert paths["/v1/leads/{lead}"]["delete"]["security"] == [{"key": ["admin"]}]
+    assert "security" not in paths["/healthz"]["get"]
