@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ from serving.tree_text import Tree
 
 LANES = 4
 CATEGORY, NUMBER = 0, 1
-_MOST_WORDS = 1 << 24
+_MOST_BITS = 1 << 28
+_SPLIT = np.dtype([("decision", "u4"), ("child", "u2", 2)])
+_PART = np.dtype([("share", "f8"), ("factor", "i4"), ("column", "u2"), ("above", "u2")])
 Ints = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
 def lay_out(columns: int, trees: Sequence[Tree]) -> dict[str, Any]:
@@ -25,6 +29,11 @@ def lay_out(columns: int, trees: Sequence[Tree]) -> dict[str, Any]:
 
     """
     sizes = [len(tree.columns) for tree in trees]
+    inputs, position = _inputs(trees)
+    # One more than there are: a walk that has come to its end still looks at a split.
+    split = np.zeros(sum(sizes) + 1, dtype=_SPLIT)
+    split["decision"][:-1] = position
+    split["child"][:-1] = np.array([c for tree in trees for c in _slots(tree)]).reshape(-1, 2)
     return {
         "columns": columns,
         "trees": len(trees),
@@ -33,8 +42,9 @@ def lay_out(columns: int, trees: Sequence[Tree]) -> dict[str, Any]:
         "base": float(sum(_expected(tree) for tree in trees)),
         "tree": _int32(np.cumsum([0, *sizes])),
         "leaf": np.array([leaf for tree in trees for leaf in tree.leaves], dtype=np.float64),
-        **_inputs(trees),
-        **_walks(trees),
+        "split": split,
+        **inputs,
+        **_parts(trees),
     }
 
 
@@ -48,8 +58,11 @@ def _expected(tree: Tree) -> float:
     return sum(n / total * leaf for n, leaf in zip(tree.leaf_counts, tree.leaves, strict=True))
 
 
-def _inputs(trees: Sequence[Tree]) -> dict[str, Any]:
-    """Return the splits gathered by what they read, so that a cell is looked at once."""
+def _inputs(trees: Sequence[Tree]) -> tuple[dict[str, Any], Ints]:
+    """Return the splits gathered by what they read, so that a cell is looked at once.
+
+    The second are the positions of the splits among a row's decisions.
+    """
     column = np.array([c for tree in trees for c in tree.columns], dtype=np.int64)
     decision = np.array([d for tree in trees for d in tree.decisions], dtype=np.int64)
     threshold = np.array([x for tree in trees for x in tree.thresholds], dtype=np.float64)
@@ -60,66 +73,84 @@ def _inputs(trees: Sequence[Tree]) -> dict[str, Any]:
     ]
     kind = np.where(decision & 1, CATEGORY, NUMBER + (decision >> 2))
     missing_left = np.where(decision & 1, 0, decision >> 1 & 1)
-    keys, of = np.unique(np.column_stack([column, kind, missing_left]), axis=0, return_inverse=True)
-    rank = np.zeros(len(column), dtype=np.int64)
-    size, start = [], []
-    cuts: list[Doubles] = [np.empty(0)]
-    masks: list[npt.NDArray[np.uint64]] = [np.empty(0, dtype=np.uint64)]
+    read = np.column_stack([column, kind, missing_left])
+    keys, of = np.unique(read, axis=0, return_inverse=True)
+    position = np.zeros(len(column), dtype=np.int64)
+    size, cut, bit, first = [], [0], [0], [0]
+    cuts, bits = [np.empty(0)], [np.empty(0, dtype=np.uint8)]
     order = np.argsort(of, kind="stable")
-    first = np.searchsorted(of[order], np.arange(len(keys) + 1))
-    for i, key in enumerate(keys):
-        own = order[first[i] : first[i + 1]]
+    bounds = np.searchsorted(of[order], np.arange(len(keys) + 1))
+    for key, (start, end) in zip(keys, pairwise(bounds), strict=True):
+        own = order[start:end]
         if key[1] == CATEGORY:
-            words = _masks([sets[split] for split in own])
-            size.append(64 * len(words))
-            start.append(sum(map(len, masks)))
-            masks.append(words.ravel())
+            rising, left = np.empty(0), _by_code([sets[split] for split in own])
         else:
-            rising, rank[own] = np.unique(threshold[own], return_inverse=True)
-            size.append(len(rising))
-            start.append(sum(map(len, cuts)))
-            cuts.append(rising)
-    return {
+            rising, left = _by_bin(threshold[own])
+        packed = np.packbits(left, axis=1, bitorder="little")
+        position[own] = 8 * first[-1] + np.arange(len(own))
+        size.append(len(left) - 1)
+        cuts.append(rising)
+        cut.append(cut[-1] + len(rising))
+        bits.append(packed.ravel())
+        bit.append(bit[-1] + packed.size)
+        first.append(first[-1] + packed.shape[1])
+    fields = {
         "inputs": len(keys),
+        "decisions": first[-1],
         "column": _int32(keys[:, 0]),
         "kind": _int32(keys[:, 1]),
         "missing_left": _int32(keys[:, 2]),
-        "first": _int32(first),
         "size": _int32(size),
-        "start": np.array(start, dtype=np.int64),
         "cuts": np.concatenate(cuts),
-        "masks": np.concatenate(masks),
-        "node": _int32(order),
-        "rank": _int32(rank[order]),
+        "cut": np.array(cut, dtype=np.int64),
+        "bits": np.concatenate(bits),
+        "bit": np.array(bit, dtype=np.int64),
+        "first": _int32(first),
     }
+    return fields, position
 
 
-def _masks(sets: Sequence[int]) -> npt.NDArray[np.uint64]:
-    """Return sets of codes as words of 64 bits, shape (words, sets)."""
-    words = max(1, *(-(-bits.bit_length() // 64) for bits in sets))
-    if words * len(sets) > _MOST_WORDS:
-        raise ValueError(f"{len(sets)} splits by {64 * words} categories are more than can be kept")
-    packed = b"".join(bits.to_bytes(8 * words, "little") for bits in sets)
-    found = np.frombuffer(packed, dtype="<u8").astype(np.uint64)
-    return np.ascontiguousarray(found.reshape(len(sets), words).T)
+def _by_code(sets: Sequence[int]) -> Mask:
+    """Return whether each code goes left at each split, shape (codes + 1, splits).
+
+    The last row is for any other code and for what is missing.
+    """
+    codes = max(bits.bit_length() for bits in sets)
+    _check_size(codes, len(sets))
+    packed = b"".join(bits.to_bytes(codes // 8 + 1, "little") for bits in sets)
+    rows = np.frombuffer(packed, dtype=np.uint8).reshape(len(sets), -1)
+    return np.unpackbits(rows, axis=1, count=codes + 1, bitorder="little").T.astype(np.bool_)
 
 
-def _walks(trees: Sequence[Tree]) -> dict[str, Any]:
-    """Return what the walk over each tree needs."""
-    slots = [_slots(tree) for tree in trees]
+def _by_bin(thresholds: Doubles) -> tuple[Doubles, Mask]:
+    """Return the thresholds once, rising, and whether each bin goes left at each split.
+
+    Bin n is above the first n of them; the shape is (thresholds + 1, splits).
+    """
+    rising, rank = np.unique(thresholds, return_inverse=True)
+    _check_size(len(rising), len(thresholds))
+    return rising, rank >= np.arange(len(rising) + 1)[:, np.newaxis]
+
+
+def _check_size(bins: int, splits: int) -> None:
+    if bins * splits > _MOST_BITS:
+        raise ValueError(f"{splits} splits of a column by {bins} values are more than can be kept")
+
+
+def _parts(trees: Sequence[Tree]) -> dict[str, Any]:
+    """Return what contributions need beyond the splits."""
     ways = [_ways(tree) for tree in trees]
     # A polynomial of degree below 2 n is summed exactly by n nodes.
     blocks = np.array([-(-most // (2 * LANES)) for _, _, most in ways], dtype=np.int64)
     of_splits = np.repeat(blocks, [len(tree.columns) for tree in trees])
     passed = np.array([z for _, shares, _ in ways for z in shares], dtype=np.float64)
-    return {
-        "child": _int32([pair for own in slots for pair in own]).reshape(-1, 2),
-        "target": _int32([c for tree in trees for c in tree.columns]),
-        "above": _int32([slot for above, _, _ in ways for slot in above]),
-        "share": np.array([share for tree in trees for share in _shares(tree)], dtype=np.float64),
-        "blocks": _int32(blocks),
-        **_quadrature(blocks, of_splits, passed),
-    }
+    factor, nodes = _quadrature(blocks, of_splits, passed)
+    part = np.empty(len(factor), dtype=_PART)
+    part["share"] = [share for tree in trees for share in _shares(tree)]
+    part["factor"] = factor
+    part["column"] = [column for tree in trees for column in tree.columns]
+    part["above"] = [slot for above, _, _ in ways for slot in above]
+    return {"part": part, "blocks": _int32(blocks), **nodes}
 
 
 def _slots(tree: Tree) -> Iterator[tuple[int, int]]:
@@ -163,8 +194,8 @@ def _ways(tree: Tree) -> tuple[list[int], list[float], int]:
     return above, passed, most
 
 
-def _quadrature(blocks: Ints, of_splits: Ints, passed: Doubles) -> dict[str, Any]:
-    """Return the weights of trees, and what their splits multiply by, at each quadrature node.
+def _quadrature(blocks: Ints, of_splits: Ints, passed: Doubles) -> tuple[Ints, dict[str, Any]]:
+    """Return the place of each split's factors; the factors and weights at quadrature nodes.
 
     A row that passed the splits above on the same column, which a share z of the training rows
     pass, goes left with factor (t + (1 - t) z s) / f, or ((1 - t) z s) / f when it goes right;
@@ -187,9 +218,8 @@ def _quadrature(blocks: Ints, of_splits: Ints, passed: Doubles) -> dict[str, Any
         parts = np.stack([t / f, (1 - t) * z / f, z / f**2], axis=1)
         by_block = parts.reshape(len(z), 3, size, LANES).swapaxes(1, 2)
         factors.append(by_block.reshape(-1, 3, LANES))
-    return {
+    return factor, {
         "quadrature": _int32(quadrature),
-        "factor": _int32(factor),
         "weights": np.concatenate(weights),
         "factors": np.concatenate(factors),
     }

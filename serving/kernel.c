@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define LANES 4
+#define IN_STEP 4
 #define ZERO 1.0000000180025095e-35 /* LightGBM's: what it takes for zero */
 
 typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
@@ -29,32 +30,39 @@ typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
 
 enum { CATEGORY = 0, NUMBER = 1, NUMBER_OR_ZERO = 2, NUMBER_OR_NAN = 3 };
 
-/* Trees. A slot is a place in one tree: first its splits, parents before children, then leaves. */
+/* A slot is a place in one tree: first its splits, parents before children, then its leaves. */
+struct split {
+    uint32_t decision; /* position among the decisions of a row */
+    uint16_t child[2]; /* slots: right, left */
+};
+
+struct part { /* what the contributions need of a split */
+    double share;    /* of the training rows that go left */
+    int32_t factor;  /* into factors */
+    uint16_t column;
+    uint16_t above;  /* slot below the last split on this column; 0: there is none */
+};
+
 struct forest {
-    int32_t columns, inputs, trees, splits, most_slots;
+    int32_t columns, inputs, trees, splits, most_slots, decisions;
     double base;
-    /* Inputs: a column, read in one way. */
-    const int32_t *column, *kind, *missing_left; /* [inputs] */
-    const int32_t *first;                        /* [inputs + 1] into node and rank */
-    const int32_t *size;                         /* [inputs] thresholds, or codes */
-    const int64_t *start;                        /* [inputs] into cuts, or into masks */
-    const double *cuts;                          /* thresholds of an input, rising */
-    const uint64_t *masks;                       /* codes that go left: [word][split] per input */
-    const int32_t *node;                         /* [splits] by input: position among all splits */
-    const int32_t *rank;                         /* [splits] by input: position in its cuts */
-    /* Splits, tree by tree. */
-    const int32_t *child;  /* [splits][2] slots: right, left */
-    const int32_t *target; /* [splits] column */
-    const int32_t *above;  /* [splits] slot below the last split on this column; 0: there is none */
-    const int32_t *factor; /* [splits] into factors */
-    const double *share;   /* [splits] of the training rows that go left */
+    /* Inputs: a column, read in one way. A cell falls into one of size + 1 bins, and a row of bits
+     * for each bin says which splits it lets go left. */
+    const int32_t *column, *kind, *missing_left, *size; /* [inputs] */
+    const double *cuts;    /* thresholds, rising */
+    const int64_t *cut;    /* [inputs] into cuts */
+    const uint8_t *bits;   /* [bin][bytes] of each input */
+    const int64_t *bit;    /* [inputs] into bits */
+    const int32_t *first;  /* [inputs + 1] bytes in the decisions of a row */
     /* Trees. */
-    const int32_t *tree;     /* [trees + 1] into splits; leaves are at that plus the tree's number */
-    const int32_t *blocks;   /* [trees] of LANES quadrature nodes */
+    const int32_t *tree;       /* [trees + 1] into splits; leaves are at that plus the tree's number */
+    const struct split *split; /* [splits + 1] */
+    const struct part *part;   /* [splits] */
+    const double *leaf;        /* [splits + trees] */
+    const int32_t *blocks;     /* [trees] of LANES quadrature nodes */
     const int32_t *quadrature; /* [trees] into weights */
-    const double *leaf;      /* [splits + trees] */
-    const double *weights;   /* [][LANES] */
-    const double *factors;   /* [][3][LANES], the first for splits that a row does not come to */
+    const double *weights;     /* [][LANES] */
+    const double *factors;     /* [][3][LANES], the first for splits that a row does not come to */
 };
 
 /* Tables: each says of one column's cell what it adds. */
@@ -94,50 +102,58 @@ static inline int32_t below(const double *numbers, int32_t count, double x)
     return low;
 }
 
-/* Say of each split whether the row goes left; LightGBM's rules. */
-static inline void decide(const struct forest *f, const double *row, uint8_t *left)
+/* Say of each split whether the row goes left, by LightGBM's rules, as one bit. */
+static inline void decide(const struct forest *f, const double *row, uint8_t *decisions)
 {
     for (int32_t i = 0; i < f->inputs; i++) {
-        int32_t count = f->first[i + 1] - f->first[i], size = f->size[i], kind = f->kind[i];
-        const int32_t *node = f->node + f->first[i], *rank = f->rank + f->first[i];
+        int32_t size = f->size[i], kind = f->kind[i], bytes = f->first[i + 1] - f->first[i], bin;
         double x = row[f->column[i]];
         if (kind == CATEGORY) {
-            if (!(x > -1.0 && x < size)) { /* also when it is missing */
-                for (int32_t k = 0; k < count; k++)
-                    left[node[k]] = 0;
-                continue;
-            }
-            uint32_t code = (uint32_t)(int32_t)x, bit = code & 63;
-            const uint64_t *mask = f->masks + f->start[i] + (int64_t)(code >> 6) * count;
-            for (int32_t k = 0; k < count; k++)
-                left[node[k]] = (mask[k] >> bit) & 1;
-            continue;
+            bin = x > -1.0 && x < size ? (int32_t)x : size; /* the last also when it is missing */
+        } else {
+            if (x != x && kind != NUMBER_OR_NAN)
+                x = 0.0;
+            if (x != x || (kind == NUMBER_OR_ZERO && x >= -ZERO && x <= ZERO))
+                bin = f->missing_left[i] ? 0 : size;
+            else
+                bin = below(f->cuts + f->cut[i], size, x);
         }
-        if (x != x && kind != NUMBER_OR_NAN)
-            x = 0.0;
-        int32_t bin;
-        if (x != x || (kind == NUMBER_OR_ZERO && x >= -ZERO && x <= ZERO))
-            bin = f->missing_left[i] ? 0 : size;
-        else
-            bin = below(f->cuts + f->start[i], size, x);
-        for (int32_t k = 0; k < count; k++)
-            left[node[k]] = rank[k] >= bin;
+        memcpy(decisions + f->first[i], f->bits + f->bit[i] + (int64_t)bin * bytes, bytes);
     }
 }
 
-/* Write the sum of the leaves of each row to `out`, tree by tree. */
+static inline int goes_left(const uint8_t *decisions, uint32_t decision)
+{
+    return decisions[decision >> 3] >> (decision & 7) & 1;
+}
+
+/* Write the sum of the leaves of each row to `out`, tree by tree.
+ *
+ * Some trees are walked in step: each waits for memory, and so they wait together. */
 FAST void forest_log_odds(const struct forest *f, const double *matrix, int64_t rows,
                           double *scratch, double *out)
 {
-    uint8_t *left = (uint8_t *)scratch;
+    uint8_t *decisions = (uint8_t *)scratch;
     for (int64_t r = 0; r < rows; r++) {
         double sum = 0.0;
-        decide(f, matrix + r * f->columns, left);
-        for (int32_t t = 0; t < f->trees; t++) {
-            int32_t first = f->tree[t], splits = f->tree[t + 1] - first, slot = 0;
-            while (slot < splits)
-                slot = f->child[2 * (first + slot) + left[first + slot]];
-            sum += f->leaf[first + t + slot - splits];
+        decide(f, matrix + r * f->columns, decisions);
+        for (int32_t t = 0; t < f->trees; t += IN_STEP) {
+            int32_t count = f->trees - t < IN_STEP ? f->trees - t : IN_STEP, walking = 1;
+            int32_t first[IN_STEP] = {0}, splits[IN_STEP] = {0}, slot[IN_STEP] = {0};
+            for (int32_t j = 0; j < count; j++)
+                first[j] = f->tree[t + j], splits[j] = f->tree[t + j + 1] - first[j];
+            while (walking) {
+                walking = 0;
+                for (int32_t j = 0; j < IN_STEP; j++) {
+                    int32_t more = slot[j] < splits[j];
+                    const struct split *split = f->split + first[j] + (more ? slot[j] : 0);
+                    int32_t next = split->child[goes_left(decisions, split->decision)];
+                    slot[j] = more ? next : slot[j];
+                    walking |= more;
+                }
+            }
+            for (int32_t j = 0; j < count; j++)
+                sum += f->leaf[first[j] + t + j + slot[j] - splits[j]];
         }
         out[r] = sum;
     }
@@ -146,7 +162,7 @@ FAST void forest_log_odds(const struct forest *f, const double *matrix, int64_t 
 /* Return how many doubles of scratch a call needs. */
 int64_t forest_scratch(const struct forest *f)
 {
-    int64_t bytes = (int64_t)f->splits + f->most_slots;
+    int64_t bytes = (int64_t)f->decisions + f->most_slots;
     return LANES * (1 + 3 * (int64_t)f->most_slots + f->columns) + bytes / 8 + 1;
 }
 
@@ -159,15 +175,16 @@ FAST void forest_contributions(const struct forest *f, const double *matrix, int
     lanes *value = weight + f->most_slots;     /* of a slot: the sum over the leaves below */
     lanes *go_left = value + f->most_slots;    /* of a split: the factor of its left branch */
     lanes *parts = go_left + f->most_slots;    /* of a column */
-    uint8_t *left = (uint8_t *)(parts + f->columns);
-    uint8_t *passed = left + f->splits; /* whether the row passed this column's splits above */
+    uint8_t *decisions = (uint8_t *)(parts + f->columns);
+    uint8_t *passed = decisions + f->decisions; /* whether the row passed this column's splits above */
     for (int64_t r = 0; r < rows; r++, out += f->columns + 1) {
-        decide(f, matrix + r * f->columns, left);
+        decide(f, matrix + r * f->columns, decisions);
         for (int32_t c = 0; c < f->columns; c++)
             parts[c] = all(0.0);
         for (int32_t t = 0; t < f->trees; t++) {
             int32_t first = f->tree[t], splits = f->tree[t + 1] - first;
-            const int32_t *child = f->child + 2 * (int64_t)first;
+            const struct split *split = f->split + first;
+            const struct part *part = f->part + first;
             const double *leaf = f->leaf + first + t;
             if (splits == 0)
                 continue;
@@ -177,23 +194,23 @@ FAST void forest_contributions(const struct forest *f, const double *matrix, int
                 weight[0] = load(f->weights + LANES * (f->quadrature[t] + b));
                 passed[0] = 1;
                 for (int32_t i = 0; i < splits; i++) {
-                    int32_t n = first + i, met = passed[f->above[n]], goes = left[n];
-                    int32_t l = child[2 * i + 1], r = child[2 * i];
+                    int met = passed[part[i].above], goes = goes_left(decisions, split[i].decision);
+                    uint16_t l = split[i].child[1], r = split[i].child[0];
                     const double *factor =
-                        f->factors + 3 * LANES * (int64_t)(met ? f->factor[n] + b : 0);
-                    double share = f->share[n], goes_left = goes;
-                    lanes to_left = load(factor) * goes_left + load(factor + LANES) * share;
-                    weight[l] = weight[i] * to_left;
+                        f->factors + 3 * LANES * (int64_t)(met ? part[i].factor + b : 0);
+                    double share = part[i].share, known = goes;
+                    go_left[i] = load(factor) * known + load(factor + LANES) * share;
+                    weight[l] = weight[i] * go_left[i];
                     weight[r] = weight[i] - weight[l];
-                    weight[i] *= load(factor + 2 * LANES) * (goes_left - share);
-                    go_left[i] = to_left;
+                    weight[i] *= load(factor + 2 * LANES) * (known - share);
                     passed[l] = met & goes;
                     passed[r] = met & (1 - goes);
                 }
                 for (int32_t i = splits - 1; i >= 0; i--) {
-                    lanes right = value[child[2 * i]], apart = value[child[2 * i + 1]] - right;
+                    lanes right = value[split[i].child[0]];
+                    lanes apart = value[split[i].child[1]] - right;
                     value[i] = right + go_left[i] * apart;
-                    parts[f->target[first + i]] += weight[i] * apart;
+                    parts[part[i].column] += weight[i] * apart;
                 }
             }
         }

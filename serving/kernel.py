@@ -24,14 +24,16 @@ _ARRAY = ctypes.c_void_p
 
 class _ForestStruct(ctypes.Structure):
     _fields_ = (
-        *((name, _INT32) for name in ("columns", "inputs", "trees", "splits", "most_slots")),
+        *(
+            (name, _INT32)
+            for name in ("columns", "inputs", "trees", "splits", "most_slots", "decisions")
+        ),
         ("base", _DOUBLE),
         *(
             (name, _ARRAY)
             for name in (
-                *("column", "kind", "missing_left", "first", "size", "start", "cuts", "masks"),
-                *("node", "rank", "child", "target", "above", "factor", "share", "tree"),
-                *("blocks", "quadrature", "leaf", "weights", "factors"),
+                *("column", "kind", "missing_left", "size", "cuts", "cut", "bits", "bit", "first"),
+                *("tree", "split", "part", "leaf", "blocks", "quadrature", "weights", "factors"),
             )
         ),
     )

@@ -21,7 +21,9 @@ _KEYS = frozenset(
     )
 )
 _ONE = ("num_class", "num_tree_per_iteration")
-_MOST_LEAVES = 1 << 16
+_MOST_LEAVES = 1 << 15
+_MOST_COLUMNS = 1 << 16
+_MOST_ROWS = 1 << 53
 _DECISIONS = frozenset(range(12))
 Number = TypeVar("Number", int, float)
 
@@ -77,8 +79,8 @@ def _columns(head: str) -> int:
     if "average_output" in values:
         raise ValueError("averaged trees (random forests) cannot be read")
     last = values.get("max_feature_idx", "")
-    if not last.isdecimal() or len(last) > 6:
-        raise ValueError(f"max_feature_idx is {last!r}")
+    if not last.isdecimal() or len(last) > 5 or int(last) >= _MOST_COLUMNS:
+        raise ValueError(f"max_feature_idx is {last[:40]!r}")
     return int(last) + 1
 
 
@@ -181,8 +183,8 @@ def _check_shape(tree: Tree) -> None:
 
 def _check_counts(tree: Tree) -> None:
     """Check that the training rows of a split are those below it; contributions need them."""
-    if min(tree.leaf_counts) < 1:
-        raise ValueError("a leaf had no training rows")
+    if min(tree.leaf_counts) < 1 or sum(tree.leaf_counts) > _MOST_ROWS:
+        raise ValueError("a leaf had no training rows, or more than there can be")
     # A leaf's number is negative: it counts from the end.
     rows = tree.counts + tree.leaf_counts[::-1]
     for count, left, right in zip(tree.counts, tree.left, tree.right, strict=True):
