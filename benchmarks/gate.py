@@ -120,25 +120,27 @@ def worth(case: Case, rows: int = _VERY_MANY) -> tuple[float, float]:
     return found.wins.value / found.wins_found, found.auc.value
 
 
-def promoted(case: Case, rows: int, repeats: int) -> tuple[float, Counter[str]]:
+def promoted(case: Case, rows: int, repeats: int, age: float) -> tuple[float, Counter[str]]:
     """Return the share of windows on which it is promoted, and which checks stopped it."""
     stopped: Counter[str] = Counter()
     passed = 0
     for seed in range(1, repeats + 1):
         window, champion, challenger = drawn(case, rows, seed)
-        verdict = decide(window, champion, challenger, agreement_for(rows), times=_DRAWS)
+        verdict = decide(
+            window, champion, challenger, agreement_for(rows), times=_DRAWS, age_days=age
+        )
         passed += verdict.promoted
         stopped.update(check.name for check in verdict.checks if not check.passed)
     return passed / repeats, stopped
 
 
-def table(sizes: tuple[int, ...], repeats: int, why: bool) -> Iterator[str]:
+def table(sizes: tuple[int, ...], repeats: int, age: float, why: bool) -> Iterator[str]:
     """Yield the table in Markdown."""
     yield f"| challenger | wins | AUC | {' | '.join(f'{n:,}' for n in sizes)} |"
     yield f"|---|---|---|{'---|' * len(sizes)}"
     for case in CASES:
         wins, auc = worth(case)
-        found = [promoted(case, rows, repeats) for rows in sizes]
+        found = [promoted(case, rows, repeats, age) for rows in sizes]
         shares = " | ".join(f"{100 * share:.0f} %" for share, _ in found)
         yield f"| {case.name} | {100 * wins:+.1f} % | {auc:+.3f} | {shares} |"
         if why:
@@ -152,9 +154,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=200)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--age", type=float, default=0, help="days since the champion was made")
     parser.add_argument("--why", action="store_true", help="also say which checks stopped it")
     asked = parser.parse_args()
-    for line in table(tuple(asked.sizes), asked.repeats, asked.why):
+    for line in table(tuple(asked.sizes), asked.repeats, asked.age, asked.why):
         print(line, flush=True)
 
 

@@ -9,13 +9,16 @@ fits ended. All of this must hold; each bound is broken only by what is shown, `
     wins             it is not shown to find fewer wins with the agreed calls a day
     order            unless it is shown to find more wins, its AUC is not shown to be lower
     gain             it is shown to find more wins; or, where neither is shown to, its log loss is
-                     shown to be lower
+                     shown to be lower; or, where the champion is old, is not shown to be higher
     calibration      mean predicted by mean actual lies within the bounds, overall and in each
                      large campaign, or not much further off than the champion's
     grades           shares of grades, and the A leads, do not move further than agreed, unless
                      that mends a champion shown to expect too many or too few wins
 
 So a challenger that is only as good stays a challenger: a change that nobody gains by costs trust.
+But a window of some thousand leads seldom shows the one or two percent of the wins that a model
+loses in half a year where the market moves. So after `gate.renew_after_days` the proof is asked of
+the other side: the champion stays only where the challenger is shown to be worse.
 How often equal, better and worse challengers pass is measured in docs/science.md.
 
 Where the agreed points score, or no model does yet, they are the champion. Then the rule by which
@@ -85,6 +88,7 @@ def contest(
     weight: Vector | None = None,
     came_in: int | None = None,
     seed: int = 0,
+    age_days: float = 0.0,
 ) -> Verdict:
     """Let both score the window as they would be served, and decide.
 
@@ -97,6 +101,7 @@ def contest(
         weight: how many leads each stands for, shape (n,); None: one each.
         came_in: all leads of these days, with an outcome or without; None: n.
         seed: of the draws.
+        age_days: as in `decide`.
 
     """
     agreement, leads = challenger.agreement, labelled.history.leads
@@ -110,6 +115,7 @@ def contest(
         "points" if is_points(champion) else "model",
         [f.field for f in challenger.encoder.fields if f.field not in known],
         seed,
+        age_days=age_days,
     )
 
 
@@ -151,6 +157,7 @@ def decide(
     new_fields: Sequence[str] = (),
     seed: int = 0,
     times: int = DRAWS,
+    age_days: float = 0.0,
 ) -> Verdict:
     """Decide by what both said of leads that neither had seen.
 
@@ -164,6 +171,7 @@ def decide(
         new_fields: fields that the champion does not use.
         seed: of the draws.
         times: how often days (or leads) are drawn anew.
+        age_days: from the moment up to which the champion knew outcomes to that of the challenger.
 
     """
     if not window.both_outcomes:
@@ -182,6 +190,7 @@ def decide(
         over_points,
         suspects or {},
         new_fields,
+        age_days,
     )
     checks = tuple(checks_of(case))
     failed = [check for check in checks if not check.passed]

@@ -54,6 +54,8 @@ class Case:
     """Whether it takes over from the points; None where a model is champion."""
     suspects: Mapping[str, Finding]
     new_fields: Sequence[str]
+    age_days: float = 0.0
+    """By how much longer the challenger could learn than the champion."""
 
     @property
     def name(self) -> str:
@@ -64,6 +66,11 @@ class Case:
     def finds_more(self) -> bool:
         """Whether more wins are shown to be found, and that decides."""
         return self.gate.decide_by == "wins_at_capacity" and self.contest.wins.low > _NOTHING
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the champion is so old that a challenger need not be shown to be better."""
+        return self.age_days >= self.gate.renew_after_days
 
 
 def checks_of(case: Case) -> Iterator[Check]:
@@ -167,6 +174,8 @@ def _gain(case: Case) -> Check:
     loss = case.contest.log_loss
     lower = loss.high < -_NOTHING
     bound = "more wins shown, or a lower log loss"
+    if case.is_old:
+        bound += "; no higher one against an old champion"
     than = f"its log loss differs by {loss.value:+.4f} ({loss.low:+.4f} to {loss.high:+.4f})"
     if case.over_points is not None:
         passed = case.over_points.scorer == "model"
@@ -177,6 +186,12 @@ def _gain(case: Case) -> Check:
     if case.contest.identical:
         told = f"it predicts the same as {case.name}: nothing would be gained"
         return _check("gain", loss, bound, False, told)
+    if case.is_old and not lower and loss.low <= _NOTHING:
+        told = (
+            f"it knows {case.age_days:.0f} days more than {case.name}, which is old (agreed: "
+            f"{case.gate.renew_after_days}), and is not shown to be worse: {than}"
+        )
+        return _check("gain", loss, bound, True, told)
     told = f"no gain in its probabilities is shown: {than}"
     if lower:
         told = f"its probabilities are shown to be truer: {than}"

@@ -161,9 +161,8 @@ def champion_before(training: Training, champion: LoadedModel) -> tuple[Scorer, 
             f"{trained.date()}, before these leads came in"
         )
     rows, when = work.split.earlier, "the earlier leads"
-    as_of = training.labelled.as_of
-    if trained and begin and as_of and work.place is not None:
-        until = begin - max(as_of - trained, timedelta(0))
+    if trained and begin and training.labelled.as_of and work.place is not None:
+        until = begin - _age(training, champion)
         last = as_place(until) - work.agreement.horizon_days
         older = rows[work.place[rows] <= last]
         if work.can_fit(older):
@@ -203,7 +202,14 @@ def _meet(training: Training, champion: LoadedModel, fitted: Scorer) -> Verdict:
         suspects,
         came_in=_came_in(training),
         seed=training.work.plan.seed,
+        age_days=_age(training, champion) / timedelta(days=1),
     )
+
+
+def _age(training: Training, champion: LoadedModel) -> timedelta:
+    """Return how much longer the challenger could learn than the champion."""
+    as_of, trained = training.labelled.as_of, trained_as_of(champion)
+    return max(as_of - trained, timedelta(0)) if as_of and trained else timedelta(0)
 
 
 def _came_in(training: Training) -> int | None:

@@ -81,6 +81,30 @@ def test_a_challenger_that_is_only_as_good_stays_a_challenger() -> None:
     assert failed(judge(AS_GOOD, AS_GOOD_TOO)) == {"gain"}
 
 
+def test_an_old_champion_yields_to_a_challenger_that_is_not_shown_to_be_worse() -> None:
+    verdict = judge(AS_GOOD, AS_GOOD_TOO, age_days=90)
+
+    assert verdict.promoted, verdict.reasons
+    assert "it knows 90 days more than the champion, which is old (agreed: 90)" in verdict.headline
+
+
+def test_a_champion_is_not_old_before_the_agreed_day() -> None:
+    assert failed(judge(AS_GOOD, AS_GOOD_TOO, age_days=89)) == {"gain"}
+
+
+@pytest.mark.parametrize(
+    "challenger",
+    [BLIND, expit(logit(KNOWING) + 0.5), np.random.default_rng(1).permutation(KNOWING)],
+    ids=["worse order", "level off", "shuffled"],
+)
+def test_no_age_lets_a_worse_challenger_pass(challenger: Vector) -> None:
+    assert not judge(KNOWING, challenger, age_days=1000).promoted
+
+
+def test_an_old_champion_does_not_yield_to_itself() -> None:
+    assert failed(judge(KNOWING, KNOWING.copy(), age_days=1000)) == {"gain"}
+
+
 def test_equal_challengers_are_seldom_promoted() -> None:
     promoted = 0
     for seed in range(40):

@@ -176,6 +176,15 @@ def test_a_challenger_that_learned_a_changed_market_is_promoted(firm: Firm) -> N
     assert ("kim", "retrain") in notes
 
 
+def test_an_old_champion_yields_to_newer_knowledge(firm: Firm) -> None:
+    firm.export(clear)
+    firm.retrain()
+    firm.export(clear, first=700, rows=900)
+    result = firm.retrain()
+    assert result.outcome == "promoted", result.why
+    assert "which is old (agreed: 90)" in result.why
+
+
 def test_a_challenger_of_random_outcomes_is_refused(firm: Firm) -> None:
     firm.export(clear)
     firm.retrain()
