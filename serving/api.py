@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from features.agreement import Agreement
 from features.home import ServeSettings
@@ -21,12 +23,21 @@ from serving.desk import add_desk
 from serving.doors import Doors
 from serving.intake import add_intake
 from serving.logs import RequestLog
+from serving.metrics import CONTENT_TYPE, Gauge, Metrics
 from serving.problems import documented, install
 from serving.replies import ModelReply, Status
 from serving.scoring import SCORE, Scoring, Spool
 from serving.shell import Shell
 from serving.stored import OpenedStore
 from serving.tally import Tally
+from serving.watch import Watch
+
+_PAUSE = 0.2
+"""Seconds between two looks at what was scored."""
+_LOOKED_AT = 10
+"""Leads at most in one look: about a hundredth of a worker's time."""
+_LEAVE_EVERY = 5
+"""Looks between two times that counts are left for other workers."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,7 @@ def build(
     settings: ServeSettings | None = None,
     access: Access | None = None,
     spool: Spool | None = None,
+    folder: Path | None = None,
 ) -> Shell:
     """Build the service.
 
@@ -57,11 +69,13 @@ def build(
         settings: how much is taken at once.
         access: checks keys, which it reads from the store; None lets everybody in.
         spool: keeps scores until the store has them; None keeps none.
+        folder: where workers leave their counts for one another; None: there is one worker.
 
     """
     limits = settings or ServeSettings()
     store = OpenedStore(backing.open_store) if backing else None
-    tally, requests = Tally(), RequestLog(limits.log, None)
+    tally, watch, requests = Tally(), Watch(), RequestLog(limits.log, None)
+    metrics = Metrics(tally, watch, lambda: live.model, _gauges(live), folder)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -70,8 +84,11 @@ def build(
             await run_in_threadpool(store.start)
             if access is not None:
                 await run_in_threadpool(access.start, store.opened)
+        aside = asyncio.create_task(_beside(metrics, watch))
         yield
+        aside.cancel()
         live.stop()
+        metrics.leave()
         requests.flush()
         if access is not None:
             access.close()
@@ -88,7 +105,7 @@ def build(
         redirect_slashes=False,
     )
     install(app)
-    _add_routes(app, live, store)
+    _add_routes(app, live, store, metrics)
     if store is not None and backing is not None:
 
         def agreement() -> Agreement:
@@ -96,13 +113,32 @@ def build(
 
         add_intake(app, store, agreement, limits)
         add_desk(app, store, agreement, lambda: live.model, backing.rejects)
-    scoring = Scoring(live.ready, limits, tally, spool)
+    scoring = Scoring(live.ready, limits, tally, watch, spool)
     answers = {SCORE: scoring.answer}
     describe(app, lambda: live.model, has_keys=access is not None)
     return Shell(app, Doors(app), answers, limits, tally, requests, access)
 
 
-def _add_routes(app: FastAPI, live: Live, store: OpenedStore | None) -> None:
+async def _beside(metrics: Metrics, watch: Watch) -> None:
+    """Look at a few of the leads that were scored, and leave the counts for other workers."""
+    for turn in itertools.count():
+        await asyncio.sleep(_PAUSE)
+        for _ in range(_LOOKED_AT):
+            if not watch.look():
+                break
+            await asyncio.sleep(0)
+        if turn % _LEAVE_EVERY == 0:
+            metrics.leave()
+
+
+def _gauges(live: Live) -> list[Gauge]:
+    return [
+        Gauge("leadq_model_swaps", "Champions taken since the start.", lambda: live.swaps),
+        Gauge("leadq_model_refusals", "Champions refused since the start.", lambda: live.refusals),
+    ]
+
+
+def _add_routes(app: FastAPI, live: Live, store: OpenedStore | None, metrics: Metrics) -> None:
     @app.get("/", include_in_schema=False)
     async def root() -> RedirectResponse:
         """Lead whoever opens the address to the documentation."""
@@ -112,6 +148,18 @@ def _add_routes(app: FastAPI, live: Live, store: OpenedStore | None) -> None:
     async def docs() -> HTMLResponse:
         """Describe all routes on one page, which needs nothing from elsewhere."""
         return HTMLResponse(page_of(app.openapi()))
+
+    @app.get(
+        "/metrics",
+        response_class=PlainTextResponse,
+        responses=documented(),
+        summary="Counts for Prometheus",
+    )
+    async def counts() -> Response:
+        """Tell latency, errors, scores, the model, and how leads differ from the training."""
+        up = None if store is None else await store.answers()
+        page = await run_in_threadpool(metrics.page, up)
+        return Response(page, media_type=CONTENT_TYPE)
 
     @app.get("/healthz", response_model_exclude_none=True, summary="Is the service alive?")
     async def healthz() -> Status:

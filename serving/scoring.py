@@ -27,6 +27,7 @@ from serving.bodies import Items, read_items
 from serving.problems import problem
 from serving.replies import score_records
 from serving.tally import Tally
+from serving.watch import Watch
 
 SCORE = "/v1/score"
 REASONS = 5
@@ -35,6 +36,8 @@ MOST_REASONS = 50
 _NUMBER = re.compile(r"\d{1,3}", re.ASCII)
 _TURN = 0.001
 """Seconds of scoring between two turns of the event loop."""
+_WATCHED = 5
+"""Leads of one request that may be looked at later."""
 _FIRST_TURN = 8
 """Leads in the first turn, before it is known how long one takes."""
 
@@ -57,11 +60,13 @@ class Scoring:
         ready: Callable[[], LoadedModel],
         limits: ServeSettings,
         tally: Tally,
+        watch: Watch,
         spool: Spool | None = None,
     ) -> None:
         self._ready = ready
         self._limits = limits
         self._tally = tally
+        self._watch = watch
         self._spool = spool
         self._bulks = 0
         self._turn = asyncio.Lock()
@@ -83,6 +88,9 @@ class Scoring:
         if self._spool is not None:
             self._spool.put(model, items.values, reply)
         self._tally.scored(reply["results"])
+        for record, result in zip(items.values, reply["results"][:_WATCHED], strict=False):
+            if "error" not in result:
+                self._watch.saw(model, record)
         return _dumped(reply), len(items.values)
 
     async def _in_turns(self, model: LoadedModel, items: Items, reasons: int) -> dict[str, Any]:

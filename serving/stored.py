@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -14,6 +15,7 @@ from features.agreement import Agreement
 from features.errors import StoreError
 from features.store.agreements import standing
 from features.store.database import Store
+from features.store.published import newest
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -22,6 +24,8 @@ RETRY_AFTER = "10"
 """Seconds after which a caller may try a store again that is down."""
 _AT_ONCE = 8
 """Requests that use the store at the same time; the others wait without holding up scores."""
+_SLOW = 2.0
+"""Seconds after which a store is said not to answer."""
 
 
 class OpenedStore:
@@ -44,6 +48,19 @@ class OpenedStore:
                 "the store does not answer and nothing was kept; send it again later",
                 {"Retry-After": RETRY_AFTER},
             ) from error
+
+    async def answers(self) -> bool:
+        """Whether the store answers just now; one that is slow does not."""
+
+        def look(store: Store) -> None:
+            with store.reading() as connection:
+                newest(connection)
+
+        look_up = asyncio.ensure_future(self.use(look))
+        # One that is not waited for any longer may fail as it likes.
+        look_up.add_done_callback(lambda task: task.cancelled() or task.exception())
+        done, _ = await asyncio.wait({look_up}, timeout=_SLOW)
+        return bool(done) and look_up.exception() is None
 
     async def standing_of(self, agreement: Agreement) -> str | None:
         """Say who signed an agreement; None where the store does not answer."""

@@ -1,0 +1,243 @@
+"""`GET /metrics`: the state of the service in Prometheus' words, for all workers of this home.
+
+Each worker leaves its counts in a folder every second; whoever is asked adds them up. A worker
+that died is counted with what it left. prometheus-client writes the page; it is loaded when the
+page is asked for the first time.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import orjson
+
+from serving.artefact import LoadedModel
+from serving.tally import Histogram, Tally
+from serving.watch import Seen, Watch, fields_seen
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_DEAD_SECONDS = 10.0
+"""A worker that has left nothing for so long is dead."""
+
+
+class Gauge(NamedTuple):
+    """A number that somebody else knows, read when the page is asked for."""
+
+    name: str
+    description: str
+    read: Callable[[], float | None]
+    """Returns None where there is no number."""
+
+
+class Metrics:
+    """Adds up what all workers have counted.
+
+    Args:
+        tally: of this worker.
+        watch: of this worker.
+        model: gives the one that scores, if there is one.
+        gauges: further numbers.
+        folder: where workers leave their counts; None: there is one worker.
+
+    """
+
+    def __init__(
+        self,
+        tally: Tally,
+        watch: Watch,
+        model: Callable[[], LoadedModel | None],
+        gauges: Iterable[Gauge] = (),
+        folder: Path | None = None,
+    ) -> None:
+        self._tally = tally
+        self._watch = watch
+        self._model = model
+        self._gauges = tuple(gauges)
+        self._folder = folder
+        self._name = f"{os.getpid()}-{time.time_ns()}.json"
+
+    def leave(self) -> None:
+        """Leave this worker's counts for the others, whole or not at all."""
+        if self._folder is None:
+            return
+        state = {"tally": self._tally.state(), "seen": asdict(self._watch.seen)}
+        work = self._folder / f".{self._name}"
+        try:
+            work.write_bytes(orjson.dumps(state))
+            work.replace(self._folder / self._name)
+        except OSError:
+            # A full disk must not touch scoring; the counts are left a second later.
+            return
+
+    def page(self, store_up: bool | None) -> bytes:
+        """Return the page.
+
+        Args:
+            store_up: whether the store answers; None where there is none.
+
+        """
+        from prometheus_client import CollectorRegistry, generate_latest
+
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Collector(list(self._all(store_up))))
+        return generate_latest(registry)
+
+    def _all(self, store_up: bool | None) -> Iterator[Metric]:
+        tally, seen = self._added_up()
+        yield from _of_requests(tally)
+        yield from _of_scores(tally)
+        model = self._model()
+        if model is not None:
+            yield from _of_model(model)
+            yield from _of_fields(seen, model)
+        up = Gauge("leadq_store_up", "Whether the store answers.", lambda: store_up)
+        yield from _of_others([*self._gauges, up])
+
+    def _added_up(self) -> tuple[Tally, Seen]:
+        tally, seen = Tally(), Seen(self._watch.seen.version)
+        tally.take_in(self._tally.state(), is_alive=True)
+        seen.take_in(asdict(self._watch.seen))
+        for path in self._folder.glob("*.json") if self._folder else ():
+            if path.name == self._name:
+                continue
+            try:
+                state = orjson.loads(path.read_bytes())
+                is_alive = time.time() - path.stat().st_mtime < _DEAD_SECONDS
+            except (OSError, ValueError):
+                continue
+            tally.take_in(state["tally"], is_alive)
+            if is_alive:
+                seen.take_in(state["seen"])
+        return tally, seen
+
+
+class _Collector:
+    """Gives metrics in the way that prometheus-client asks for them."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> list[Metric]:
+        """Return all of them."""
+        return self._metrics
+
+
+def begin(folder: Path) -> None:
+    """Forget what the workers of an earlier service have left."""
+    for path in folder.glob("*.json"):
+        path.unlink(missing_ok=True)
+
+
+def _of_requests(tally: Tally) -> Iterator[Metric]:
+    from prometheus_client.core import (
+        CounterMetricFamily,
+        GaugeMetricFamily,
+        HistogramMetricFamily,
+    )
+
+    requests = CounterMetricFamily(
+        "leadq_requests", "Requests answered.", labels=["method", "route", "status"]
+    )
+    for (method, route, status), count in sorted(tally.requests.items()):
+        requests.add_metric([method, route, str(status)], count)
+    yield requests
+    seconds = HistogramMetricFamily(
+        "leadq_request_seconds", "Time from a request's headers to its answer.", labels=["route"]
+    )
+    for route, histogram in sorted(tally.seconds.items()):
+        seconds.add_metric([route], _buckets(histogram), histogram.total)
+    yield seconds
+    yield GaugeMetricFamily(
+        "leadq_requests_in_flight", "Requests being answered.", value=tally.in_flight
+    )
+
+
+def _of_scores(tally: Tally) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+
+    yield HistogramMetricFamily(
+        "leadq_probability",
+        "Probabilities given.",
+        buckets=_buckets(tally.probabilities),
+        sum_value=tally.probabilities.total,
+    )
+    grades = CounterMetricFamily("leadq_leads_scored", "Leads scored.", labels=["grade"])
+    for grade, count in sorted(tally.grades.items()):
+        grades.add_metric([grade], count)
+    yield grades
+    yield CounterMetricFamily(
+        "leadq_leads_refused", "Leads with an error in place of a score.", value=tally.refused_leads
+    )
+
+
+def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
+    total, found = 0, []
+    for bound, count in zip([*map(str, histogram.bounds), "+Inf"], histogram.counts, strict=True):
+        total += count
+        found.append((bound, float(total)))
+    return found
+
+
+def _of_model(model: LoadedModel) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    info = GaugeMetricFamily(
+        "leadq_model_info", "The model that scores.", labels=["version", "digest", "agreement"]
+    )
+    agreement = model.artefact.scorer.agreement.label
+    info.add_metric([model.version, model.digest[:12], agreement], 1)
+    yield info
+    if as_of := model.artefact.facts.get("as_of"):
+        moment = datetime.fromisoformat(as_of)
+        since = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        yield GaugeMetricFamily(
+            "leadq_model_as_of_seconds",
+            "Up to when the model knows outcomes, in seconds since 1970.",
+            value=since.timestamp(),
+        )
+
+
+def _of_fields(seen: Seen, model: LoadedModel) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    yield GaugeMetricFamily(
+        "leadq_watched_leads", "Recent leads that the next figures rest on.", value=seen.leads
+    )
+    missing = GaugeMetricFamily(
+        "leadq_field_missing_ratio", "Share of recent leads without the field.", labels=["field"]
+    )
+    unseen = GaugeMetricFamily(
+        "leadq_field_unseen_ratio",
+        "Share of recent leads with a value that training did not see often enough, or that "
+        "cannot be read.",
+        labels=["field"],
+    )
+    moved = GaugeMetricFamily(
+        "leadq_field_psi",
+        "Population stability index of recent leads against the training.",
+        labels=["field"],
+    )
+    artefact = model.artefact
+    for each in fields_seen(seen, artefact.scorer, artefact.reference):
+        missing.add_metric([each.field], each.missing)
+        unseen.add_metric([each.field], each.unseen)
+        if each.psi is not None:
+            moved.add_metric([each.field], each.psi)
+    yield from (missing, unseen, moved)
+
+
+def _of_others(gauges: Iterable[Gauge]) -> Iterator[Metric]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    for gauge in gauges:
+        if (value := gauge.read()) is not None:
+            yield GaugeMetricFamily(gauge.name, gauge.description, value=value)

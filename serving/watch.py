@@ -1,0 +1,189 @@
+"""How the leads that come in differ from those that the model learned from, on a sample.
+
+A few leads a second are looked at, between requests: fields that are missing, values that training
+did not see, and how each column is spread over the bands of the artefact's reference. Only counts
+are kept.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from serving.artefact import LoadedModel, leads_of_records
+from serving.scorer import Scorer
+
+_WAITING = 50
+"""Leads that wait to be looked at; more are let go."""
+_RECENT = 20_000
+"""Leads after which all counts are halved: what came lately counts more."""
+_FEWEST = 200
+"""Leads from which on a PSI is told; of fewer it is mostly chance."""
+_HALF = 0.5
+"""Added to each band, so that none is empty."""
+_LEARNED_FROM = 1000
+"""Leads for which the shares of the reference are taken."""
+
+
+class Bands(NamedTuple):
+    """The bands of one column, with their shares in training."""
+
+    bounds: tuple[float, ...] | None
+    """Upper ends of all but the last; None where each code is a band."""
+    shares: list[float]
+    """Of each band, the missing ones last."""
+
+    def place(self, value: float) -> int:
+        """Return the band of a value; NaN is missing."""
+        if math.isnan(value):
+            return len(self.shares) - 1
+        if self.bounds is None:
+            return min(int(value), len(self.shares) - 2)
+        return bisect_left(self.bounds, value)
+
+
+class FieldSeen(NamedTuple):
+    """What recent leads show of one field."""
+
+    field: str
+    missing: float
+    """Share of leads without it."""
+    unseen: float
+    """Share of leads with a value that training hardly saw, or that cannot be read."""
+    psi: float | None
+    """Of its column that moved most, against the training; None for too few leads."""
+
+
+@dataclass
+class Seen:
+    """Counts of recent leads under one version of the model."""
+
+    version: str
+    leads: float = 0.0
+    missing: dict[str, float] = field(default_factory=dict)
+    """By field."""
+    unseen: dict[str, float] = field(default_factory=dict)
+    bands: dict[str, list[float]] = field(default_factory=dict)
+    """By column: leads in each band of the reference, the missing ones last."""
+
+    def halve(self) -> None:
+        """Let what was counted until now count half."""
+        self.leads /= 2
+        self.missing = {name: n / 2 for name, n in self.missing.items()}
+        self.unseen = {name: n / 2 for name, n in self.unseen.items()}
+        self.bands = {name: [n / 2 for n in counts] for name, counts in self.bands.items()}
+
+    def take_in(self, state: dict[str, Any]) -> None:
+        """Add what another worker has counted under the same version."""
+        if state["version"] != self.version:
+            return
+        self.leads += state["leads"]
+        for mine, others in ((self.missing, state["missing"]), (self.unseen, state["unseen"])):
+            for name, n in others.items():
+                mine[name] = mine.get(name, 0.0) + n
+        for name, counts in state["bands"].items():
+            have = self.bands.get(name, [0.0] * len(counts))
+            self.bands[name] = [a + b for a, b in zip(have, counts, strict=True)]
+
+
+class Watch:
+    """Looks at a sample of the leads that one worker scores."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[LoadedModel, Any]] = deque()
+        self._bands: dict[str, Bands] = {}
+        self.seen = Seen("")
+
+    def saw(self, model: LoadedModel, record: Any) -> None:
+        """Take a lead that was scored, unless enough of them wait."""
+        if len(self._waiting) < _WAITING:
+            self._waiting.append((model, record))
+
+    def look(self) -> bool:
+        """Look at one lead; return whether there was one."""
+        if not self._waiting:
+            return False
+        model, record = self._waiting.popleft()
+        if model.version != self.seen.version:
+            self.seen = Seen(model.version)
+            reference = model.artefact.reference
+            self._bands = {name: bands_of(known) for name, known in reference.items()}
+        self._count(model, record)
+        if self.seen.leads >= _RECENT:
+            self.seen.halve()
+        return True
+
+    def _count(self, model: LoadedModel, record: Any) -> None:
+        scorer, seen = model.artefact.scorer, self.seen
+        leads = leads_of_records([record], scorer, {})
+        seen.leads += 1
+        for each in scorer.encoder.fields:
+            cell = leads.column(each.field)[0]
+            if cell is None:
+                seen.missing[each.field] = seen.missing.get(each.field, 0.0) + 1
+            elif each.remark(cell):
+                seen.unseen[each.field] = seen.unseen.get(each.field, 0.0) + 1
+        row = scorer.encoder.encode(leads)[0].tolist()
+        for column, value in zip(scorer.encoder.columns, row, strict=True):
+            if (bands := self._bands.get(column.name)) is not None:
+                counts = seen.bands.setdefault(column.name, [0.0] * len(bands.shares))
+                counts[bands.place(value)] += 1
+
+
+def fields_seen(seen: Seen, scorer: Scorer, reference: dict[str, Any]) -> list[FieldSeen]:
+    """Tell what recent leads show of each field, against the reference of the artefact."""
+    if not seen.leads:
+        return []
+    enough = seen.leads >= _FEWEST
+    return [
+        FieldSeen(
+            each.field,
+            seen.missing.get(each.field, 0.0) / seen.leads,
+            seen.unseen.get(each.field, 0.0) / seen.leads,
+            max(_psis(seen, [c.name for c in each.columns], reference), default=0.0)
+            if enough
+            else None,
+        )
+        for each in scorer.encoder.fields
+    ]
+
+
+def _psis(seen: Seen, columns: list[str], reference: dict[str, Any]) -> list[float]:
+    return [
+        psi([_LEARNED_FROM * share for share in bands_of(reference[n]).shares], seen.bands[n])
+        for n in columns
+        if n in reference and n in seen.bands
+    ]
+
+
+def psi(before: list[float], after: list[float]) -> float:
+    """Return the population stability index of counts by band: Σ (a − b) ln(a / b) over shares."""
+    b, a = ([n + _HALF for n in counts] for counts in (before, after))
+    all_b, all_a = sum(b), sum(a)
+    pairs = [(x / all_b, y / all_a) for x, y in zip(b, a, strict=True)]
+    return math.fsum((y - x) * math.log(y / x) for x, y in pairs)
+
+
+def bands_of(known: dict[str, Any]) -> Bands:
+    """Return the bands of a column from what the artefact keeps of it: shares, or deciles."""
+    missing = known["missing"]
+    if "shares" in known:
+        return Bands(None, [*known["shares"], missing])
+    bounds, shares, before, at, tied = [], [], 0.0, 0, False
+    for bound, same in groupby(known["deciles"]):
+        many = len(list(same))
+        at, tied = at + many, many > 1
+        # Leads of one value that fill several tenths end somewhere within the next.
+        up_to = at / 10 + (0.05 if tied else 0.0)
+        bounds.append(bound)
+        shares.append(up_to - before)
+        before = up_to
+    if tied:  # how many lie above the last bound cannot be told: they are one band with it
+        bounds.pop()
+        before -= shares.pop()
+    shares.append(1.0 - before)
+    return Bands(tuple(bounds), [*((1.0 - missing) * share for share in shares), missing])
