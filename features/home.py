@@ -42,7 +42,7 @@ class ServeSettings(BaseModel):
     log: Literal["all", "failed", "none"] = Field(
         "all", description="Which requests have a line in the log: all, failed or none."
     )
-    poll: float = Field(2, gt=0, description="Seconds between looks for a new champion.")
+    poll: float = Field(2, gt=0, description="Seconds between looks for a new champion and keys.")
 
 
 class Settings(BaseSettings):

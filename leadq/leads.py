@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from features.agreement import Agreement
     from features.home import Home
     from features.leads import Leads
+    from features.store.database import Store
     from serving.access import Access
     from serving.scorer import Score
 
@@ -102,17 +103,18 @@ def serve(
     if no_keys:
         need_loopback(host)
     need_port(host, port)
-    access = None if no_keys else _access(home)
+    from features.store.database import open_store, open_to_look
+
+    look = partial(open_to_look, home.store_url)
+    access = None if no_keys else _access(home, look)
     import uvicorn
 
-    from features.store.database import open_store, open_to_look
     from serving.api import Backing, build
     from serving.cache import Cache
     from serving.champion import Live
     from serving.logs import configure
 
     configure()
-    look = partial(open_to_look, home.store_url)
     live = Live(Cache(home.folder("models")), look, home.serve.poll)
     with working("loading the champion"):
         _publish_before_serving(home)
@@ -142,11 +144,13 @@ def _publish_before_serving(home: Home) -> None:
         err.print(f"warning: {error}", markup=False)
 
 
-def _access(home: Home) -> Access:
+def _access(home: Home, look: Callable[[], Store]) -> Access:
     from serving.access import Access
 
     try:
-        return Access(home.secret, home.serve.rate, home.root / "keys.json")
+        return Access(
+            home.secret, home.serve.rate, home.folder(".") / "keys.json", look, home.serve.poll
+        )
     except UsageError as error:
         raise UsageError(
             f"{error}; or try leadq out on this machine without keys: leadq serve --no-keys"

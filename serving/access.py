@@ -34,12 +34,12 @@ from features.store.api_keys import (
     write_used,
 )
 from features.store.database import Store
+from serving.problems import where
 from serving.written import whole_or_not
 
 log = structlog.get_logger()
 
 _HOW_TO_MAKE_ONE = "leadq keys new --name CRM --scope score,feedback"
-_POLL_SECONDS = 2.0
 _START_SECONDS = 3.0
 """A store that does not answer holds up the start for no longer."""
 _LONGEST = 128
@@ -103,6 +103,8 @@ class Access:
         secret: under which keys are hashed.
         rate: calls a second for each key, in this process.
         remembered: the file in which the hashes are kept for a restart without the store.
+        open_store: opens the store; called by the thread, once, and again while it fails.
+        every_seconds: how often the keys are read.
         wall: the time of day, in seconds since 1970; by it keys expire.
         steady: a time that never jumps, in seconds; by it calls are limited.
 
@@ -113,18 +115,23 @@ class Access:
         secret: bytes,
         rate: float,
         remembered: Path,
+        open_store: Callable[[], Store],
+        every_seconds: float = 2.0,
         wall: Callable[[], float] = time.time,
         steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._secret = secret
         self._rate = rate
         self._remembered = remembered
+        self._open_store = open_store
+        self._every = every_seconds
+        self._store: Store | None = None
         self._wall = wall
         self._steady = steady
         self._held: dict[str, _Held] | None = None
         self._keys: list[KnownKey] = []
         self._used: dict[str, float] = {}
-        self._is_told = False
+        self._told = ""
         self._kept = ""
         self._stop, self._tried = threading.Event(), threading.Event()
         # Nobody knows what hashes to it, and it is good for nothing.
@@ -176,53 +183,55 @@ class Access:
         self._used[found.caller.name] = at
         return found.caller
 
-    def start(self, opened: Callable[[], Store]) -> None:
-        """Read the keys, and go on reading them; a store that is slow is not waited for.
-
-        Args:
-            opened: gives the store; called by the thread alone.
-
-        """
+    def start(self) -> None:
+        """Read the keys, and go on reading them; a store that is slow is not waited for."""
         self._recall()
-        threading.Thread(target=self._read_on, args=(opened,), name="keys", daemon=True).start()
+        threading.Thread(target=self._read_on, name="keys", daemon=True).start()
         self._tried.wait(_START_SECONDS)
 
     def close(self) -> None:
         """Stop reading."""
         self._stop.set()
 
-    def refresh(self, opened: Callable[[], Store]) -> None:
+    def refresh(self) -> None:
         """Read the keys from the store, and write down there which were used."""
         try:
-            store = opened()
-            if used := self._used_since():
-                store.write(lambda connection: write_used(connection, used))
-            with store.reading() as connection:
+            if self._store is None:
+                self._store = self._open_store()
+            with self._store.reading() as connection:
                 keys = known_keys(connection)
         except LeadqError as error:
-            self._tell_once(str(error))
+            self._tell_once("the keys cannot be read; those known last go on", str(error))
             return
-        self._is_told = False
+        self._take(keys)
+        try:
+            if used := self._used_since():
+                self._store.write(lambda connection: write_used(connection, used))
+            self._told = ""
+        except LeadqError as error:
+            self._tell_once("when keys were used cannot be written down yet", str(error))
+
+    def _take(self, keys: list[KnownKey]) -> None:
         if keys != self._keys or self._held is None:
             self._hold(keys)
             self._remember()
             if not self._held:
                 log.warning(f"nobody may ask yet; make a key with: {_HOW_TO_MAKE_ONE}")
 
-    def _read_on(self, opened: Callable[[], Store]) -> None:
+    def _read_on(self) -> None:
         while not self._stop.is_set():
             try:
-                self.refresh(opened)
+                self.refresh()
             except Exception as error:
                 # A thread that ends would leave revoked keys in place for good.
-                self._tell_once(f"{type(error).__name__}, which nobody foresaw")
+                self._tell_once("reading the keys failed; those known last go on", where(error))
             self._tried.set()
-            self._stop.wait(_POLL_SECONDS)
+            self._stop.wait(self._every)
 
-    def _tell_once(self, reason: str) -> None:
-        if not self._is_told:
-            log.error("the keys cannot be read; those known last go on", reason=reason)
-        self._is_told = True
+    def _tell_once(self, event: str, reason: str) -> None:
+        if event != self._told:
+            log.error(event, reason=reason)
+        self._told = event
 
     def _hold(self, keys: list[KnownKey]) -> None:
         before = self._held or {}

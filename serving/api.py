@@ -67,7 +67,7 @@ def build(
         live: gives the model to serve; started and stopped with the service.
         backing: the store and what goes with it; without one, leads are scored and nothing is kept.
         settings: how much is taken at once.
-        access: checks keys, which it reads from the store; None lets everybody in.
+        access: checks keys; started and stopped with the service; None lets everybody in.
         spool: keeps scores until the store has them; None keeps none.
         folder: where workers leave their counts for one another; None: there is one worker.
 
@@ -80,10 +80,10 @@ def build(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await run_in_threadpool(live.start)
+        if access is not None:
+            await run_in_threadpool(access.start)
         if store is not None:
             await run_in_threadpool(store.start)
-            if access is not None:
-                await run_in_threadpool(access.start, store.opened)
         aside = asyncio.create_task(_beside(metrics, watch))
         yield
         aside.cancel()

@@ -40,7 +40,7 @@ class OpenedStore:
     async def use(self, work: Callable[[Store], T]) -> T:
         """Return what `work` returns, or answer 503 where the store does not do what is asked."""
         try:
-            return await to_thread.run_sync(lambda: work(self.opened()), limiter=self._places)
+            return await to_thread.run_sync(lambda: work(self._opened()), limiter=self._places)
         except StoreError as error:
             log.error("the store failed", reason=str(error))
             raise HTTPException(
@@ -74,13 +74,7 @@ class OpenedStore:
         except HTTPException:
             return None
 
-    def opened(self) -> Store:
-        """Return the store, opened at the first call.
-
-        Raises:
-            StoreError: while it does not answer.
-
-        """
+    def _opened(self) -> Store:
         with self._lock:
             if self._store is None:
                 self._store = self._open()
@@ -89,7 +83,7 @@ class OpenedStore:
     def start(self) -> None:
         """Open the store before it is asked for; where it does not answer, go on without."""
         try:
-            self.opened()
+            self._opened()
         except StoreError as error:
             log.error("no store yet", reason=str(error))
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import HTTPException
+from sqlalchemy import Connection
 
 from features.errors import StoreError
 from features.store import api_keys
@@ -35,21 +39,34 @@ class Clock:
 class Desk:
     """An `Access` with a store that can be switched off, and clocks that are set by hand."""
 
-    def __init__(self, store: Store, folder: Path, rate: float = 100.0) -> None:
+    def __init__(
+        self, store: Store, folder: Path, rate: float = 100.0, every: float = 0.01
+    ) -> None:
         self.store = store
-        self.is_down = False
+        self.is_down = self.is_locked = False
         self.wall, self.steady = Clock(), Clock()
         file = folder / "keys.json"
-        self.access = Access(SECRET, rate, file, self.wall, self.steady)
+        self.access = Access(SECRET, rate, file, self.opened, every, self.wall, self.steady)
 
-    def opened(self) -> Store:
+    def opened(self) -> Any:
+        """This stands for the store."""
+        return self
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
         if self.is_down:
             raise StoreError("no answer")
-        return self.store
+        with self.store.reading() as connection:
+            yield connection
+
+    def write(self, work: Callable[[Connection], Any]) -> Any:
+        if self.is_locked:
+            raise StoreError("somebody writes")
+        return self.store.write(work)
 
     def key(self, *scopes: Scope, expires: datetime | None = None) -> str:
         made = self.store.write(lambda c: create(c, "CRM", scopes, expires, SECRET, "kim", NOW))
-        self.access.refresh(self.opened)
+        self.access.refresh()
         return made
 
     def refused(self, authorization: str | None, scope: Scope = "score") -> HTTPException:
@@ -99,7 +116,7 @@ def not_let_in(desk: Desk) -> dict[str, str | None]:
     desk.store.write(lambda c: api_keys.revoke(c, revoked, "kim", NOW))
     expired = desk.key("score", expires=NOW + HOUR)
     desk.wall.at += 3600
-    desk.access.refresh(desk.opened)
+    desk.access.refresh()
     return {
         "nothing": None,
         "empty": "",
@@ -164,22 +181,21 @@ def test_a_key_ends_at_the_moment_in_which_it_expires(desk: Desk) -> None:
 def test_a_revoked_key_stops_with_the_next_reading(desk: Desk) -> None:
     key = desk.key("score")
     desk.store.write(lambda c: api_keys.revoke(c, key, "kim", NOW))
-    desk.access.refresh(desk.opened)
+    desk.access.refresh()
     assert not desk.may(key)
 
 
 def test_both_keys_work_while_one_takes_the_place_of_the_other(desk: Desk) -> None:
     old = desk.key("score")
     new = desk.store.write(lambda c: api_keys.rotate(c, old, HOUR, SECRET, "kim", NOW))
-    desk.access.refresh(desk.opened)
+    desk.access.refresh()
     assert (desk.may(old), desk.may(new)) == (True, True)
     desk.wall.at += 3600
     assert (desk.may(old), desk.may(new)) == (False, True)
 
 
-def test_keys_are_read_in_the_background(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "_POLL_SECONDS", 0.01)
-    desk.access.start(desk.opened)
+def test_keys_are_read_in_the_background(desk: Desk) -> None:
+    desk.access.start()
     try:
         assert desk.refused(None).status_code == 401
         key = desk.store.write(lambda c: create(c, "CRM", ("score",), None, SECRET, "kim", NOW))
@@ -192,31 +208,31 @@ def test_keys_are_read_in_the_background(desk: Desk, monkeypatch: pytest.MonkeyP
         desk.access.close()
 
 
-def test_the_thread_outlives_what_nobody_foresaw(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checking, "_POLL_SECONDS", 0.01)
+def test_the_thread_outlives_what_nobody_foresaw(store: Store, tmp_path: Path) -> None:
     tries: list[int] = []
 
     def opened() -> Store:
         tries.append(1)
         if len(tries) == 1:
             raise ZeroDivisionError
-        return desk.store
+        return store
 
-    desk.access.start(opened)
+    access = Access(SECRET, 1.0, tmp_path / "keys.json", opened, 0.01)
+    access.start()
     for _ in range(500):
-        if desk.refused(None).status_code == 401:
+        with pytest.raises(HTTPException) as refused:
+            access.check(None, "score")
+        if refused.value.status_code == 401:
             break
         time.sleep(0.01)
-    desk.access.close()
-    assert desk.refused(None).status_code == 401
+    access.close()
+    assert refused.value.status_code == 401
 
 
 def test_keys_go_on_while_the_store_is_down(desk: Desk) -> None:
     key = desk.key("score")
     desk.is_down = True
-    desk.access.refresh(desk.opened)
+    desk.access.refresh()
     assert desk.may(key)
 
 
@@ -226,12 +242,12 @@ def test_a_restart_without_the_store_knows_the_keys_known_last(
     key, expired = desk.key("score"), desk.key("score", expires=NOW + HOUR)
     revoked = desk.key("score")
     store.write(lambda c: api_keys.revoke(c, revoked, "kim", NOW))
-    desk.access.refresh(desk.opened)
+    desk.access.refresh()
 
     again = Desk(store, tmp_path)
     again.is_down = True
     again.wall.at += 3600
-    again.access.start(again.opened)
+    again.access.start()
     again.access.close()
     assert [again.may(k) for k in (key, expired, revoked)] == [True, False, False]
 
@@ -250,7 +266,7 @@ def test_a_broken_file_for_a_restart_is_as_good_as_none(
 ) -> None:
     (tmp_path / "keys.json").write_text(text)
     desk.is_down = True
-    desk.access.start(desk.opened)
+    desk.access.start()
     desk.access.close()
     refused = desk.refused("Bearer x")
     assert refused.status_code == 503
@@ -261,7 +277,19 @@ def test_use_is_written_down_by_the_thread_and_not_by_the_check(desk: Desk) -> N
     key = desk.key("score")
     desk.may(key)
     assert desk.used() is None
-    desk.access.refresh(desk.opened)
+    desk.access.refresh()
+    assert desk.used() == NOW
+
+
+def test_keys_are_read_although_use_cannot_be_written_down(desk: Desk) -> None:
+    key = desk.key("score")
+    desk.may(key)
+    desk.is_locked = True
+    desk.store.write(lambda c: api_keys.revoke(c, key, "kim", NOW))
+    desk.access.refresh()
+    assert (desk.may(key), desk.used()) == (False, None)
+    desk.is_locked = False
+    desk.access.refresh()
     assert desk.used() == NOW
 
 
@@ -269,7 +297,7 @@ def test_a_refused_key_was_not_used(desk: Desk) -> None:
     key = desk.key("score")
     desk.may(key, "admin")
     desk.may(key[:-1] + "x")
-    desk.access.refresh(desk.opened)
+    desk.access.refresh()
     assert desk.used() is None
 
 

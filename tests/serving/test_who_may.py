@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,10 @@ from tests.lives import Fixed
 SECRET = b"s" * 32
 LONG_AGO = datetime(2001, 1, 1)
 PROBLEM = "application/problem+json"
+
+
+def url_in(folder: Path) -> str:
+    return f"sqlite:///{folder / 'store.db'}"
 
 
 def built(url: str, folder: Path, access: Access | None) -> Shell:
@@ -54,7 +59,7 @@ def key(store: Store, *scopes: Scope, **options: Any) -> str:
 @pytest.fixture
 def store(tmp_path: Path, sqlite_store: Path) -> Iterator[Store]:
     (tmp_path / "store.db").write_bytes(sqlite_store.read_bytes())
-    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    opened = open_store(url_in(tmp_path))
     yield opened
     opened.close()
 
@@ -71,8 +76,8 @@ def keys(store: Store) -> dict[str, str]:
 
 @pytest.fixture
 def shell(store: Store, keys: dict[str, str], tmp_path: Path) -> Shell:
-    access = Access(SECRET, 10_000, tmp_path / "keys.json")
-    return built(f"sqlite:///{tmp_path / 'store.db'}", tmp_path, access)
+    access = Access(SECRET, 10_000, tmp_path / "keys.json", partial(open_store, url_in(tmp_path)))
+    return built(url_in(tmp_path), tmp_path, access)
 
 
 @pytest.fixture
@@ -155,8 +160,8 @@ def test_an_erasure_is_written_down_under_the_key(
 def test_a_key_that_asks_too_often_is_told_when_to_come_back(
     store: Store, keys: dict[str, str], tmp_path: Path
 ) -> None:
-    access = Access(SECRET, 0.001, tmp_path / "keys.json")
-    with TestClient(built(f"sqlite:///{tmp_path / 'store.db'}", tmp_path, access)) as client:
+    access = Access(SECRET, 0.001, tmp_path / "keys.json", partial(open_store, url_in(tmp_path)))
+    with TestClient(built(url_in(tmp_path), tmp_path, access)) as client:
         client.get("/v1/recycled", headers=headers(keys["read"]))
         reply = client.get("/v1/recycled", headers=headers(keys["read"]))
     assert (reply.status_code, reply.headers["content-type"]) == (429, PROBLEM)
@@ -175,7 +180,7 @@ def test_neither_log_nor_reply_holds_a_key(
 
 
 def test_without_keys_everything_is_open(store: Store, tmp_path: Path) -> None:
-    shell = built(f"sqlite:///{tmp_path / 'store.db'}", tmp_path, None)
+    shell = built(url_in(tmp_path), tmp_path, None)
     with TestClient(shell, follow_redirects=False) as client:
         tried = {client.request(m, p).status_code for m, p in routes(shell)}
     assert not tried & {401, 403, 429}
