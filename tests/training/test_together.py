@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from datetime import datetime, timedelta
+import multiprocessing
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from sqlalchemy import func, select
 
 from features.home import Home, Settings, StoreSettings
-from features.store.database import open_store
-from features.store.feedback import keep
-from features.store.said import Said
-from features.store.tables import Disposition
-from tests.training.firms import START, enquiries
-from tests.training.test_retrain import AGREED, NOW, Firm, clear
+from features.store.database import Store, open_store
+from features.store.tables import Disposition, Handoff, Job, Lead, Waiting
+from tests.features.store.writing import write_until
+from tests.training.test_retrain import Firm, clear
 
-WRITERS, WORDS = 8, 20
-ENQUIRIES = enquiries(300)
+PROCESSES, WRITERS = 2, 4
+"""Processes, and threads in each: they meet in the database and in a pool of connections."""
+EXPORTED = 300
 
 
 def test_eight_writers_and_a_retraining_at_once_lose_nothing(
@@ -27,36 +27,34 @@ def test_eight_writers_and_a_retraining_at_once_lose_nothing(
     firm.home = Home(Settings(home=tmp_path / "home", store=StoreSettings(url=store_url)))
     firm.store.close()
     firm.store = open_store(store_url)
-    firm.export(clear, rows=300)
-    failures: list[Exception] = []
+    firm.export(clear, rows=EXPORTED)
+    end = tmp_path / "end"
 
-    def write(writer: int) -> None:
-        try:
-            for i in range(WORDS):
-                said = Said(f"{writer}-{i}", "lost", _at(i), by=f"rep {writer}")
-                more = Said(_lead(writer, i), "contacted", _at(i), by=f"rep {writer}")
-                firm.store.write(lambda c, s=(said, more): keep(c, s, AGREED, "rest", NOW))
-        except Exception as error:
-            failures.append(error)
+    with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
+        firsts = range(0, PROCESSES * WRITERS, WRITERS)
+        writing = [pool.submit(write_until, store_url, n, WRITERS, end) for n in firsts]
+        result = firm.retrain()
+        end.touch()
+        told = [writer for process in writing for writer in process.result()]
 
-    threads = [threading.Thread(target=write, args=(n,)) for n in range(WRITERS)]
-    for thread in threads:
-        thread.start()
-    result = firm.retrain()
-    for thread in threads:
-        thread.join()
-
-    assert failures == []
-    assert result.outcome == "first"
-    with firm.store.reading() as connection:
-        said = select(func.count()).where(Disposition.code == "contacted")
-        assert connection.execute(said).scalar_one() == WRITERS * WORDS
+    rounds = [writer["rounds"] for writer in told]
+    added = sum(told, Counter())
+    assert (len(rounds), min(rounds) > 0) == (PROCESSES * WRITERS, True)
+    # Each writer's own words, and those that all of them said, were taken once and counted once.
+    leads = sum(rounds) + max(rounds)
+    assert (added["own handed"], added["shared handed"]) == (sum(rounds), max(rounds))
+    assert added["own waiting"] == sum(rounds)
+    assert not any(name.endswith("refused") for name in added)
+    assert _rows(firm.store, Lead) == EXPORTED + leads
+    assert _rows(firm.store, Handoff) == leads
+    assert _rows(firm.store, Disposition, Disposition.code == "contacted") == leads
+    assert _rows(firm.store, Waiting) == 0
+    assert (result.outcome, firm.champion, firm.acts()) == ("first", "1", [("retrain", "1")])
+    assert _rows(firm.store, Job, Job.result == "done") == _rows(firm.store, Job) == 1
     firm.store.close()
 
 
-def _at(i: int) -> datetime:
-    return START + timedelta(days=400, minutes=i)
-
-
-def _lead(writer: int, i: int) -> str:
-    return ENQUIRIES[writer * WORDS + i].code
+def _rows(store: Store, table: type, *which: object) -> int:
+    with store.reading() as connection:
+        rows = select(func.count()).select_from(table).where(*which)  # type: ignore[arg-type]
+        return connection.execute(rows).scalar_one()
