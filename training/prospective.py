@@ -9,22 +9,25 @@ ready, in contract, not reached or open have no outcome and are counted apart.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TypeVar
+from datetime import datetime
 
 import numpy as np
 
 from features.agreement import Agreement
-from features.store.health import GivenScore
-from serving.members import Vector
+from features.coded import CodedCells, each
+from features.store.health import GivenScores
+from serving.members import Mask, Vector
 from training.evaluate import Evaluation, judge
 from training.intervals import Interval, by_draws, draws, sum_test, wilson
-from training.judged import Judged
-from training.labels import DECIDED
+from training.judged import Judged, groups
+from training.labels import DECIDED, Labels
+from training.splits import Rows
 
-T = TypeVar("T")
+_DAY = 86_400_000_000
+"""Microseconds of a day."""
+_YOUNG = "too young: the horizon is not over"
 FEWEST = 20
 """Matured leads below which a month shows nothing but its count."""
 
@@ -33,58 +36,66 @@ FEWEST = 20
 class Truth:
     """Scores whose outcome is known, with the outcome."""
 
-    scores: Sequence[GivenScore]
-    won: Sequence[int]
+    scores: GivenScores
+    won: Labels
+    """Shape (scores,)."""
     waiting: Counter[str]
     """Scores without an outcome, by reason."""
 
-    def take(self, rows: Sequence[int]) -> Truth:
+    def take(self, rows: Rows) -> Truth:
         """Return the scores at the given positions; those waiting are left out."""
-        return Truth([self.scores[i] for i in rows], [self.won[i] for i in rows], Counter())
+        return Truth(self.scores.take(rows), self.won[rows], Counter())
 
-    def by(self, key: Callable[[GivenScore], T]) -> dict[T, Truth]:
-        """Return the scores by what `key` gives for each."""
-        rows: dict[T, list[int]] = {}
-        for i, score in enumerate(self.scores):
-            rows.setdefault(key(score), []).append(i)
-        return {found: self.take(places) for found, places in rows.items()}
+    def by_version(self) -> dict[str, Truth]:
+        """Return the scores of each model, in the order of versions."""
+        parts = groups(_names(self.scores.model))
+        return {model: self.take(parts[model]) for model in sorted(parts, key=_version)}
+
+    def by_month(self) -> dict[str, Truth]:
+        """Return the scores of each month, in the order of time."""
+        months, place = np.unique(self.scores.at.astype("datetime64[M]"), return_inverse=True)
+        return {str(m): self.take(np.flatnonzero(place == i)) for i, m in enumerate(months)}
 
     @property
     def both_occur(self) -> bool:
         """Whether there are leads of each outcome."""
-        return 0 < sum(self.won) < len(self.won)
+        return 0 < int(self.won.sum()) < len(self.won)
 
     def judged(self) -> Judged:
         """Return what is judged: rows of one day hang together."""
-        days = [f"{score.at:%Y-%m-%d}" for score in self.scores]
-        place = [score.at.timestamp() / 86400 for score in self.scores]
+        days, place = np.unique(self.scores.at.astype("datetime64[D]"), return_inverse=True)
         return Judged(
-            y=np.array(self.won, dtype=np.int8),
-            probability=np.array([score.probability for score in self.scores]),
-            clusters=days,
-            place=np.array(place),
-            campaign=[score.campaign for score in self.scores],
-            grades=[score.grade for score in self.scores],
+            y=self.won,
+            probability=self.scores.probability,
+            clusters=_names(CodedCells(days.astype(str).tolist(), place)),
+            place=self.scores.at.astype(np.int64) / _DAY,
+            campaign=_names(self.scores.campaign),
+            grades=_names(self.scores.grade),
         )
 
 
-def truth_of(scores: Sequence[GivenScore], agreement: Agreement, now: datetime) -> Truth:
+def _names(cells: CodedCells) -> list[str | None]:
+    """Return a category for each row; rows of one category share its text."""
+    return each(cells, lambda cell: None if cell is None else str(cell))
+
+
+def truth_of(scores: GivenScores, agreement: Agreement, now: datetime) -> Truth:
     """Join scores with outcomes as known at a moment."""
-    horizon = timedelta(days=agreement.horizon_days)
-    known: list[GivenScore] = []
-    won: list[int] = []
-    waiting: Counter[str] = Counter()
-    for score in scores:
-        start = score.created or score.at
-        if start + horizon > now:
-            waiting["too young: the horizon is not over"] += 1
-        elif score.code not in DECIDED:
-            waiting["open: not decided" if score.code in (None, "open") else score.code] += 1
-        else:
-            known.append(score)
-            in_time = score.closed is None or score.closed < start + horizon
-            won.append(int(score.code == "won" and in_time))
-    return Truth(known, won, waiting)
+    ends = scores.start + np.timedelta64(agreement.horizon_days, "D")
+    young = ends > np.datetime64(now)
+    decided = _is(scores.code, *DECIDED)
+    waiting = Counter({_YOUNG: int(young.sum())} if young.any() else {})
+    for code in scores.code.take(np.flatnonzero(~young & ~decided)):
+        waiting["open: not decided" if code in (None, "open") else str(code)] += 1
+    known = ~young & decided
+    in_time = np.isnat(scores.closed) | (scores.closed < ends)
+    won = (_is(scores.code, "won") & in_time)[known].astype(np.int8)
+    return Truth(scores.take(np.flatnonzero(known)), won, waiting)
+
+
+def _is(cells: CodedCells, *wanted: str) -> Mask:
+    """Return for each row whether its cell is one of some."""
+    return np.array([value in wanted for value in cells.values], dtype=np.bool_)[cells.codes]
 
 
 @dataclass(frozen=True)
@@ -103,16 +114,18 @@ class Month:
 
 def by_month(truth: Truth) -> list[Month]:
     """Account for each model and month, in their order."""
-    found = []
-    parts = truth.by(lambda score: (score.model, f"{score.at:%Y-%m}"))
-    for model, name in sorted(parts, key=lambda key: (_version(key[0]), key[1])):
-        part = parts[model, name]
-        chances = np.array([score.probability for score in part.scores])
-        won = sum(part.won)
-        test = sum_test(chances, won) if len(chances) >= FEWEST else None
-        allowed = None if test is None else (test.low, test.high)
-        found.append(Month(model, name, len(chances), won, float(chances.sum()), allowed))
-    return found
+    return [
+        _month(model, name, part)
+        for model, given in truth.by_version().items()
+        for name, part in given.by_month().items()
+    ]
+
+
+def _month(model: str, name: str, part: Truth) -> Month:
+    chances, won = part.scores.probability, int(part.won.sum())
+    test = sum_test(chances, won) if len(chances) >= FEWEST else None
+    allowed = None if test is None else (test.low, test.high)
+    return Month(model, name, len(chances), won, float(chances.sum()), allowed)
 
 
 def _version(name: str) -> tuple[int, str]:
@@ -121,11 +134,10 @@ def _version(name: str) -> tuple[int, str]:
 
 def by_model(truth: Truth, agreement: Agreement, seed: int = 0) -> dict[str, Evaluation]:
     """Judge each model that has leads of both outcomes, in the order of versions."""
-    parts = truth.by(lambda score: score.model)
     return {
-        model: judge(parts[model].judged(), agreement, seed)
-        for model in sorted(parts, key=_version)
-        if parts[model].both_occur
+        model: judge(part.judged(), agreement, seed)
+        for model, part in truth.by_version().items()
+        if part.both_occur
     }
 
 
@@ -147,13 +159,13 @@ def measured_lift(truth: Truth, seed: int = 0) -> MeasuredLift | None:
     stands for 1 / propensity leads that were never called (Horvitz & Thompson 1952). The interval
     draws whole days anew.
     """
-    in_lane = [i for i, score in enumerate(truth.scores) if score.lane is not None]
-    lanes = truth.take(in_lane)
-    top = np.array([score.lane == "model" for score in lanes.scores], dtype=bool)
+    lanes = truth.take(np.flatnonzero(_is(truth.scores.lane, "model", "exploration")))
+    top = _is(lanes.scores.lane, "model")
     if not lanes.both_occur or top.all() or not top.any():
         return None
-    weight = np.array([1 / (score.propensity or 1.0) for score in lanes.scores])
-    y = np.array(lanes.won, dtype=np.float64)
+    chance = lanes.scores.propensity
+    weight = 1 / np.where(chance > 0, chance, 1.0)
+    y = lanes.won.astype(np.float64)
 
     def lift(drawn: Vector) -> float:
         called, all_ = drawn * top, drawn * weight

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, Select, func, select
 
 from features.cells import key_of
+from features.coded import CodedCells, coded, joined
 from features.sections import STEPS
 from features.store.said import GRACE
 from features.store.states import DECISIONS, answers, words
 from features.store.tables import Disposition, Handoff, Lead, Score
+
+Moments = npt.NDArray[np.datetime64]
+_AT_ONCE = 10_000
+"""Leads whose scores are read and held as objects at once."""
 
 
 class Passed(NamedTuple):
@@ -140,32 +148,88 @@ def decided_by(connection: Connection, as_of: datetime) -> tuple[int, int]:
     return sum(counts.values()), by_exports
 
 
-@dataclass(frozen=True)
-class GivenScore:
+class GivenScore(NamedTuple):
     """The first score that a model gave a lead, and what became of the lead."""
 
-    lead: int
-    created: datetime | None
-    campaign: str | None
-    model: str
+    start: datetime
+    """When the lead was created, or else scored."""
     at: datetime
+    closed: datetime | None
+    """When the word that counts was said."""
     probability: float
+    propensity: float | None
+    model: str
+    campaign: str | None
     grade: str
     lane: str | None
-    propensity: float | None
     code: str | None
     """The word that counts; None where sales has said nothing since the score."""
-    closed: datetime | None
-    value: float | None
-    origin: str | None
 
 
-def given_scores(connection: Connection, as_of: datetime) -> list[GivenScore]:
+@dataclass(frozen=True)
+class GivenScores:
+    """Such scores in columns of shape (scores,), so that millions of them stay small."""
+
+    start: Moments
+    at: Moments
+    closed: Moments
+    """Not a time where nothing was said."""
+    probability: npt.NDArray[np.float64]
+    propensity: npt.NDArray[np.float64]
+    """NaN where no lane drew the lead."""
+    model: CodedCells
+    campaign: CodedCells
+    grade: CodedCells
+    lane: CodedCells
+    code: CodedCells
+
+    @classmethod
+    def of(cls, parts: Iterable[Sequence[GivenScore]]) -> GivenScores:
+        """Put rows, given in some parts, into columns."""
+        below = zip(*map(_columns, chain([()], parts)), strict=True)
+        columns: list[Any] = [
+            joined(column) if kind is None else np.concatenate(column)
+            for column, kind in zip(below, _KINDS, strict=True)
+        ]
+        return cls(*columns)
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def take(self, places: npt.NDArray[np.intp]) -> GivenScores:
+        """Return the scores at the given places."""
+        return GivenScores(*(column.take(places) for column in vars(self).values()))
+
+
+_KINDS = (*("datetime64[us]",) * 3, *("float64",) * 2, *(None,) * 5)
+"""Of the columns, in their order; None: cells that repeat themselves."""
+
+
+def _columns(rows: Sequence[GivenScore]) -> list[Any]:
+    columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(_KINDS)
+    return [
+        coded(column) if kind is None else np.array(column, dtype=kind)
+        for column, kind in zip(columns, _KINDS, strict=True)
+    ]
+
+
+def given_scores(connection: Connection, as_of: datetime) -> GivenScores:
     """Return the first score of each lead by each model, with the word that counts.
 
     The lane is the one in which the lead was first called, on that day or later. A score given
     after a decision was known predicts nothing and is left out.
     """
+    last = connection.execute(select(func.max(Score.lead))).scalar_one() or 0
+    # Some leads at a time: to sort them all at once takes the database much memory.
+    return GivenScores.of(
+        [GivenScore(*row) for row in connection.execute(_given(first, as_of))]
+        for first in range(1, last + 1, _AT_ONCE)
+    )
+
+
+def _given(least: int, as_of: datetime) -> Select[Any]:
+    """Select the scores of `_AT_ONCE` leads, from a key on."""
+    most = least + _AT_ONCE - 1
     first = func.row_number().over(
         partition_by=(Score.lead, Score.model), order_by=(Score.at, Score.key)
     )
@@ -178,21 +242,19 @@ def given_scores(connection: Connection, as_of: datetime) -> list[GivenScore]:
         select(Score.lead, Score.model, Score.at, Score.probability, Score.grade)
         .add_columns(lane.label("lane"), propensity.label("propensity"))
         .add_columns(first.label("place"))
-        .where(Score.at < as_of)
+        .where(Score.at < as_of, Score.lead.between(least, most))
         .subquery()
     )
-    word = words(as_of)
+    word = words(as_of, Disposition.lead.between(least, most))
     decided = word.c.code.in_(DECISIONS)
-    rows = (
-        select(Lead.key, Lead.created, Lead.campaign)
-        .add_columns(ranked.c.model, ranked.c.at, ranked.c.probability, ranked.c.grade)
-        .add_columns(ranked.c.lane, ranked.c.propensity)
-        .add_columns(word.c.code, word.c.at, word.c.value, word.c.origin)
+    return (
+        select(func.coalesce(Lead.created, ranked.c.at), ranked.c.at, word.c.at)
+        .add_columns(ranked.c.probability, ranked.c.propensity, ranked.c.model, Lead.campaign)
+        .add_columns(ranked.c.grade, ranked.c.lane, word.c.code)
         .join(ranked, ranked.c.lead == Lead.key)
         # A word from before the score, as on a lead that comes back, is not what became of it.
         .outerjoin(word, (word.c.lead == Lead.key) & ((word.c.at > ranked.c.at) | decided))
         .where(ranked.c.place == 1)
         .where(func.coalesce(ranked.c.at < word.c.at, True))
-        .order_by(ranked.c.at, Lead.key)
+        .order_by(ranked.c.at, Lead.key, ranked.c.model)
     )
-    return [GivenScore(*row) for row in connection.execute(rows)]

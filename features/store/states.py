@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime, time
 
-from sqlalchemy import Subquery, case, func, select
+from sqlalchemy import ColumnElement, Subquery, case, func, select
 
 from features.sections import STEPS
 from features.store.tables import Disposition, Handoff
@@ -35,8 +35,10 @@ def answers(word: datetime, handoff: datetime) -> bool:
     return word >= handoff or told_by_day
 
 
-def words(as_of: datetime) -> Subquery:
+def words(as_of: datetime, *which: ColumnElement[bool]) -> Subquery:
     """Select the word that counts for each lead as of a moment (exclusive); steps left out.
+
+    Looked at are the dispositions for which all conditions `which` hold.
 
     Columns: key, lead, at, code, by, value, reason, return_on, origin.
     """
@@ -63,7 +65,7 @@ def words(as_of: datetime) -> Subquery:
             Disposition.origin,
             newest.label("place"),
         )
-        .where(Disposition.code.not_in(STEPS), Disposition.at < as_of)
+        .where(Disposition.code.not_in(STEPS), Disposition.at < as_of, *which)
         .subquery()
     )
     kept = [column for column in ranked.c if column.name != "place"]

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import datetime, timedelta
 
+import pytest
 from sqlalchemy import insert, select
 
 from features.store.database import Store
 from features.store.feedback import Said, keep
-from features.store.health import Passed, given_scores, graded, lost_reasons, passed, won_leads
+from features.store.health import (
+    GivenScore,
+    GivenScores,
+    Passed,
+    given_scores,
+    graded,
+    lost_reasons,
+    passed,
+    won_leads,
+)
 from features.store.scores import Given, keep_scores
 from features.store.tables import Lead, Score
 from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say, some_leads
@@ -96,11 +107,39 @@ def test_the_first_score_of_each_model_is_judged_and_none_given_after_the_end(st
     say(store, lost("a", 5))
     with store.reading() as connection:
         found = given_scores(connection, NOW)
-    assert [(s.model, s.at, s.code) for s in found] == [
+    assert list(zip(found.model, found.at.tolist(), found.code, strict=True)) == [
         ("1", MONDAY, "lost"),
         ("1", MONDAY + DAY, None),
         ("2", MONDAY + 2 * DAY, "lost"),
     ]
+
+
+def test_many_scores_take_little_memory() -> None:
+    def part(n: int) -> list[GivenScore]:
+        at = [MONDAY + timedelta(minutes=1000 * n + i) for i in range(1000)]
+        return [GivenScore(t, t, t, 0.1, None, "1", "Fair", "D", None, "lost") for t in at]
+
+    tracemalloc.start()
+    try:
+        found = GivenScores.of(map(part, range(30)))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Ten columns of 8 bytes; their parts and the whole stand side by side for a moment.
+    assert peak < 30_000 * 200
+    assert (len(found), found.at[-1].item()) == (30_000, MONDAY + timedelta(minutes=29_999))
+
+
+def test_scores_of_many_leads_are_read_part_by_part(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand(store, *"abcde")
+    for lead in "abcde":
+        _score(store, lead, MONDAY)
+    say(store, lost("a", 5), lost("e", 5))
+    monkeypatch.setattr("features.store.health._AT_ONCE", 2)
+    with store.reading() as connection:
+        assert list(given_scores(connection, NOW).code) == ["lost", None, None, None, "lost"]
 
 
 def test_the_lane_of_a_score_is_that_of_the_first_call(store: Store) -> None:
@@ -109,8 +148,9 @@ def test_the_lane_of_a_score_is_that_of_the_first_call(store: Store) -> None:
         given = Given("1", [0.1], ["D"], [lane], [chance])
         keep_scores(store, some_leads("a"), given, agreed(), MONDAY + days * DAY)
     with store.reading() as connection:
-        (found,) = given_scores(connection, NOW)
-    assert (found.at, found.lane, found.propensity) == (MONDAY, "exploration", 0.05)
+        found = given_scores(connection, NOW)
+    assert (found.at.tolist(), list(found.lane)) == ([MONDAY], ["exploration"])
+    assert found.propensity.tolist() == [0.05]
 
 
 def test_a_word_from_before_a_score_is_not_what_became_of_the_lead(store: Store) -> None:
@@ -119,7 +159,7 @@ def test_a_word_from_before_a_score_is_not_what_became_of_the_lead(store: Store)
     for lead in "ab":
         _score(store, lead, MONDAY + 2 * DAY)
     with store.reading() as connection:
-        assert [score.code for score in given_scores(connection, NOW)] == [None, "unreachable"]
+        assert list(given_scores(connection, NOW).code) == [None, "unreachable"]
 
 
 def test_won_leads_are_counted_with_their_value_as_they_now_stand(store: Store) -> None:
