@@ -88,5 +88,5 @@ def groups(names: Names) -> dict[str, npt.NDArray[np.intp]]:
     told = np.array([name if name else MISSING for name in names], dtype=object)
     found, codes = np.unique(told.astype(str), return_inverse=True)
     order = np.argsort(codes, kind="stable")
-    parts = np.split(order, np.cumsum(np.bincount(codes, minlength=len(found)))[:-1])
+    parts = np.split(order, np.cumsum(np.bincount(codes, minlength=len(found))))[:-1]
     return {str(name): rows for name, rows in zip(found, parts, strict=True)}

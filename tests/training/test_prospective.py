@@ -67,6 +67,11 @@ def test_only_decided_leads_whose_horizon_is_over_are_judged() -> None:
     }
 
 
+def test_without_scores_there_is_nothing_to_judge() -> None:
+    truth = _truth([])
+    assert (by_month(truth), by_model(truth, AGREED), measured_lift(truth)) == ([], {}, None)
+
+
 def test_an_honest_model_is_seen_to_be_honest_month_by_month() -> None:
     truth = _truth(_many(3000))
     months = by_month(truth)
