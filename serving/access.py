@@ -64,6 +64,14 @@ def caller_of(request: Request) -> Caller:
     return found
 
 
+class RefusedError(HTTPException):
+    """Somebody who is known and may not, or not now."""
+
+    def __init__(self, caller: Caller, status: int, detail: str, headers: dict[str, str]) -> None:
+        super().__init__(status, detail, headers)
+        self.caller = caller
+
+
 class Bucket:
     """Lets so many calls through a second, and as many at once (a token bucket)."""
 
@@ -149,7 +157,8 @@ class Access:
 
         Raises:
             HTTPException: 401 for a key that is missing, wrong, expired or revoked; 403 for one
-                without the scope; 429 for one that asks too often; 503 while no keys are known.
+                without the scope and 429 for one that asks too often (`RefusedError`, which names
+                the caller for the log); 503 while no keys are known.
 
         """
         held = self._held
@@ -169,13 +178,15 @@ class Access:
                 {"WWW-Authenticate": 'Bearer realm="leadq"'},
             )
         if wait := found.bucket.wait(self._steady()):
-            raise HTTPException(
+            raise RefusedError(
+                found.caller,
                 429,
                 "this key asks too often; wait as long as Retry-After says",
                 {"Retry-After": str(math.ceil(wait))},
             )
         if scope not in found.scopes:
-            raise HTTPException(
+            raise RefusedError(
+                found.caller,
                 403,
                 f"this key may not do that; it needs the scope {scope}",
                 {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},

@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Send
 
 from features.home import ServeSettings
-from serving.access import Access, Caller
+from serving.access import Access, Caller, RefusedError
 from serving.bodies import BodyReader, GoneError, check_kind
 from serving.doors import Door, Doors
 from serving.logs import RequestLog
@@ -158,7 +158,11 @@ class Shell:
             if self._access is not None:
                 key = headers.get(b"authorization")
                 given = None if key is None else key.decode("latin-1")
-                call.caller = self._access.check(given, door.scope)
+                try:
+                    call.caller = self._access.check(given, door.scope)
+                except RefusedError as refused:
+                    call.caller = refused.caller
+                    raise
                 scope.setdefault("state", {})["caller"] = call.caller
         return door
 

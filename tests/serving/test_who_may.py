@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -166,6 +167,17 @@ def test_a_key_that_asks_too_often_is_told_when_to_come_back(
         reply = client.get("/v1/recycled", headers=headers(keys["read"]))
     assert (reply.status_code, reply.headers["content-type"]) == (429, PROBLEM)
     assert 900 < int(reply.headers["retry-after"]) <= 1000
+
+
+def test_the_log_names_a_key_that_may_not_by_its_prefix(
+    client: TestClient, shell: Shell, keys: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.get("/v1/recycled", headers=headers(keys["score"]))
+    client.get("/v1/recycled", headers=headers("leadq_zzzzzzzz_0"))
+    shell._requests.flush()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line[:1] == "{"]
+    told = [(line["status"], line.get("key")) for line in lines if line["event"] == "request"]
+    assert told == [(403, keys["score"][:14]), (401, None)]
 
 
 def test_neither_log_nor_reply_holds_a_key(
