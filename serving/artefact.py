@@ -35,7 +35,7 @@ from features.leads import ROW_NUMBER, Faults, Leads, admit_clean
 from serving.interval import Interval
 from serving.members import Additive, Member, Trees
 from serving.scorer import Blend, Score, Scorer
-from serving.sums import Spread
+from serving.spread import Spread
 from serving.timing import Timing
 from serving.value import ValueModel
 
@@ -104,11 +104,8 @@ def leads_of_cells(records: Sequence[Mapping[str, Cell]], scorer: Scorer, faults
 
 
 def write(artefact: Artefact, folder: Path) -> str:
-    """Write the artefact and return its digest; the folder appears whole or not at all.
-
-    The golden rows are scored as they are written, through the same reading as any lead.
-    """
-    files = _files_of(artefact)
+    """Write the artefact and return its digest; the folder appears whole or not at all."""
+    files = files_of(artefact)
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".artefact-"))
     try:
@@ -124,7 +121,8 @@ def write(artefact: Artefact, folder: Path) -> str:
     return written
 
 
-def _files_of(artefact: Artefact) -> Files:
+def files_of(artefact: Artefact) -> Files:
+    """Return the artefact as files; golden rows are scored now, read as any lead is read."""
     scorer = artefact.scorer
     files = {}
     for member in scorer.blend.members:

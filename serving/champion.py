@@ -83,8 +83,10 @@ class Live:
         self._thread.start()
 
     def stop(self) -> None:
-        """Follow no longer; what was begun is not waited for."""
+        """Follow no longer; a look that was begun is not waited for."""
         self._stopped.set()
+        if not self._thread.is_alive():
+            self._close()
 
     def _recall(self) -> None:
         try:
@@ -102,6 +104,11 @@ class Live:
         self.poll()
         while not self._stopped.wait(self._every):
             self.poll()
+        self._close()
+
+    def _close(self) -> None:
+        if self._store is not None:
+            self._store.close()
 
     def poll(self) -> None:
         """Look at the store once and take a new champion; nothing that goes wrong is raised."""

@@ -21,7 +21,7 @@ from features.leads import Leads
 from serving.interval import Interval
 from serving.members import Member, Vector
 from serving.reasons import Explained, Reason, explain
-from serving.sums import Spread
+from serving.spread import Spread
 from serving.timing import Timing
 from serving.value import ValueModel
 

@@ -27,6 +27,7 @@ from features.cells import Cell, key_of, text_of
 from features.coded import coded
 from features.encoder import CategoryEncoder, Encoder
 from serving.members import Vector
+from serving.spread import Spread
 
 LEVEL = 0.9
 """Of the intervals."""
@@ -42,29 +43,6 @@ It matters for true probabilities alone, and little in campaigns of many leads.
 """
 _SHIFTS = ndtri((np.arange(99) + 0.5) / 99)
 """Equally likely shifts, in standard deviations."""
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Standard deviation of how far a campaign is off, in log-odds."""
-
-    known: float
-    """Of campaigns that the model learned."""
-    new: float
-    """Of those that it had not seen, or in fewer than ten leads."""
-
-    def of(self, known: bool) -> float:
-        """Return the one that applies."""
-        return self.known if known else self.new
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, state: dict[str, Any]) -> Spread:
-        """Read back what `as_dict` wrote."""
-        return cls(**state)
 
 
 @dataclass(frozen=True)

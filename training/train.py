@@ -19,7 +19,7 @@ from features.home import Home
 from features.leads import History, Intake, Leads, read_history
 from serving.members import Vector
 from serving.scorer import Scorer
-from serving.sums import Spread
+from serving.spread import Spread
 from training.choose import Choice, choose_fields
 from training.evaluate import Evaluation, judge
 from training.fit import Parameters, Recipe

@@ -17,7 +17,7 @@ from features.leads import Leads
 from serving.artefact import Artefact, Files, digest, files_in, leads_of_records, read, write
 from serving.members import Additive, Trees
 from serving.scorer import Blend, sigmoid
-from serving.sums import Spread
+from serving.spread import Spread
 from tests.training.firms import agreed, use
 from training.fit import FAST, fit
 from training.golden import golden_rows, reference

@@ -22,8 +22,8 @@ from serving import batch
 from serving.api import build
 from serving.artefact import LoadedModel
 from serving.batch import score_file
+from serving.spread import Spread
 from serving.summary import scoring_json, scoring_lines
-from serving.sums import Spread
 from tests.lives import Fixed
 from training.registry import MODEL, load_champion
 

@@ -1,0 +1,32 @@
+"""How far the sum of a campaign's probabilities may be off; `sums` makes intervals of it.
+
+Apart from `sums`, because every model carries it and only sums need the quantiles of scipy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Standard deviation of how far a campaign is off, in log-odds."""
+
+    known: float
+    """Of campaigns that the model learned."""
+    new: float
+    """Of those that it had not seen, or in fewer than ten leads."""
+
+    def of(self, known: bool) -> float:
+        """Return the one that applies."""
+        return self.known if known else self.new
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, state: dict[str, Any]) -> Spread:
+        """Read back what `as_dict` wrote."""
+        return cls(**state)
