@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 from starlette.routing import Route
 
+from features.errors import StoreError
 from features.store import api_keys
 from features.store.api_keys import SCOPES, Scope, create
 from features.store.database import Store, open_store
@@ -189,6 +190,22 @@ def test_neither_log_nor_reply_holds_a_key(
     ]
     told = "".join((*capsys.readouterr(), *replies))
     assert not [name for name, sent in keys.items() if sent[14:] in told]
+
+
+def test_a_service_that_starts_while_the_store_is_down_knows_the_keys_of_before(
+    client: TestClient, keys: dict[str, str], tmp_path: Path
+) -> None:
+    def down() -> Store:
+        raise StoreError("no answer")
+
+    access = Access(SECRET, 10_000, tmp_path / "keys.json", down)
+    with TestClient(built("sqlite:////nowhere/store.db", tmp_path, access)) as again:
+        tried = {
+            name: again.get("/v1/recycled", headers=headers(sent)).status_code
+            for name, sent in keys.items()
+        }
+    refused = {"score": 403, "feedback": 403, "admin": 403, "expired": 401, "revoked": 401}
+    assert tried == {**refused, "read": 503}
 
 
 def test_without_keys_everything_is_open(store: Store, tmp_path: Path) -> None:
