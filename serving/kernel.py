@@ -20,6 +20,7 @@ Matrix = npt.NDArray[np.float64]
 _CURE = "compile it with: make kernel, or python -m serving.build_kernel"
 _INT32, _INT64, _DOUBLE = ctypes.c_int32, ctypes.c_int64, ctypes.c_double
 _ARRAY = ctypes.c_void_p
+_MOST_COLUMNS = 1 << 16
 
 
 class _ForestStruct(ctypes.Structure):
@@ -88,7 +89,16 @@ def _filled(struct: ctypes.Structure, fields: dict[str, Any]) -> ctypes.Structur
 def _checked(matrix: Matrix, columns: int) -> Matrix:
     if matrix.ndim != 2 or matrix.shape[1] != columns:
         raise ValueError(f"a matrix of {columns} columns is expected, not shape {matrix.shape}")
-    return np.ascontiguousarray(matrix, dtype=np.float64)
+    matrix = np.ascontiguousarray(matrix, dtype=np.float64)
+    return matrix if matrix.flags.writeable else matrix.copy()
+
+
+def _at(array: Matrix) -> Any:
+    """Return where a writable array begins; None where it is empty.
+
+    For one row `array.ctypes.data`, four times as dear, would be a tenth of the work.
+    """
+    return ctypes.byref(ctypes.c_char.from_buffer(array.data)) if array.size else None
 
 
 class Forest:
@@ -119,8 +129,7 @@ class Forest:
         matrix = _checked(matrix, self._columns)
         out = np.empty((len(matrix), *width))
         scratch = np.empty(self._scratch)
-        at = matrix.ctypes.data
-        function(self._at, at, len(matrix), scratch.ctypes.data, out.ctypes.data)
+        function(self._at, _at(matrix), len(matrix), _at(scratch), _at(out))
         return out
 
 
@@ -131,9 +140,14 @@ class Tables:
         fields: the arrays of `struct tables` in `kernel.c`.
         columns: the position of each table's column.
 
+    Raises:
+        ValueError: when a position is none.
+
     """
 
     def __init__(self, fields: dict[str, Any], columns: Sequence[int]) -> None:
+        if any(not 0 <= column < _MOST_COLUMNS for column in columns):
+            raise ValueError(f"no matrix has all of the columns {list(columns)}")
         library = _library()
         column = np.array(columns, dtype=np.int32)
         self._made = fields, columns
@@ -160,7 +174,7 @@ class Tables:
         matrix = _checked(matrix, max(self._widest, matrix.shape[1]))
         rows, columns = matrix.shape
         out = np.empty((rows, *width))
-        place = function(self._at, matrix.ctypes.data, rows, columns, out.ctypes.data)
+        place = function(self._at, _at(matrix), rows, columns, _at(out))
         if place >= 0:
             row, table = divmod(place, self._tables)
             column = self._kept[table]

@@ -7,9 +7,11 @@ what a logistic regression on binned or splined columns comes to.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -104,7 +106,7 @@ class Additive:
         """Return what adds the tables up, each over its column of a matrix.
 
         Raises:
-            ValueError: when a table has no value, or other knots than values.
+            ValueError: when a table has no value, or knots that do not fit.
 
         """
         return Tables(_laid_out(self), columns)
@@ -153,6 +155,8 @@ def _laid_out(additive: Additive) -> dict[str, Any]:
     for i, table in enumerate(tables):
         if not table.values or len(table.knots) != len(table.values):
             raise ValueError(f"table {i}: {len(table.knots)} knots, {len(table.values)} values")
+        if not table.by_code and not all(a <= b for a, b in pairwise((-math.inf, *table.knots))):
+            raise ValueError(f"table {i}: its knots do not rise")
     return {
         "tables": len(tables),
         "intercept": additive.intercept,

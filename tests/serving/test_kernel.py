@@ -234,6 +234,36 @@ def test_a_table_without_a_value_for_each_knot_is_refused(values: tuple[float, .
         Additive(0.0, (table,)).log_odds(np.zeros((1, 1)))
 
 
+@pytest.mark.parametrize("knots", [(1.0, 0.0), (NAN, 1.0)])
+def test_knots_that_do_not_rise_are_refused(knots: tuple[float, ...]) -> None:
+    table = ColumnTable(knots, (0.0, 1.0), 0.0, 0.0, by_code=False)
+
+    with pytest.raises(ValueError, match="table 0: its knots do not rise"):
+        Additive(0.0, (table,)).log_odds(np.zeros((1, 1)))
+
+
+@pytest.mark.parametrize("column", [-1, 10**12])
+def test_a_table_for_a_column_that_cannot_be_is_refused(column: int) -> None:
+    with pytest.raises(ValueError, match="no matrix has all of the columns"):
+        MEMBERS["tables"].over([column] * 6)
+
+
+def test_tables_for_columns_beyond_the_matrix_are_refused() -> None:
+    with pytest.raises(ValueError, match="a matrix of 8 columns is expected"):
+        MEMBERS["tables"].over([2, 3, 4, 5, 6, 7]).log_odds(np.zeros((2, 6)))
+
+
+def test_a_matrix_that_may_not_be_written_is_read() -> None:
+    matrix = made_up(5)[0]
+    matrix.flags.writeable = False
+
+    assert np.isfinite(MEMBERS["trees"].contributions(matrix)).all()
+
+
+def test_no_tables_say_the_same_of_everyone() -> None:
+    assert Additive(0.5, ()).contributions(np.empty((2, 0))).tolist() == [[0.5], [0.5]]
+
+
 TEXT = grown(7, trees=3, num_leaves=6)[0].model_to_string()
 DAMAGE = {
     "cut off": (TEXT[: len(TEXT) // 2], "cut off"),
