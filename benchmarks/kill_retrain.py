@@ -31,6 +31,7 @@ from features.store.exports import keep_export
 from features.store.jobs import LEASE
 from features.store.promotions import written
 from features.store.tables import Job
+from serving import published
 from training import retrain as module
 from training.gate import Verdict
 from training.promotion import catch_up, champion_now
@@ -54,7 +55,8 @@ class Left:
     unwritten: int = 0
     """Kills after the alias was moved and before that was written down; then repaired."""
     faults: int = 0
-    """Champions that do not load, histories that name another, leases that nobody could take."""
+    """Champions that do not load, from the registry or the store; histories that name another;
+    leases that nobody could take."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ class _Place:
         catch_up(self.home, store, NOW)
         with store.reading() as connection:
             repaired = written(connection) == champion
+        repaired = repaired and published.load_champion(store).version == champion.model
         store.close()
         return champion.model, known, repaired and len(running) <= 1
 

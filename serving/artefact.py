@@ -215,12 +215,12 @@ def read_files(files: Files, where: str, expected_digest: str | None = None) -> 
         artefact, expected = _built(files, where)
         leads = leads_of_records(list(artefact.golden), artefact.scorer, {})
         found = [_numbers(score) for score in artefact.scorer.score(leads, reasons=0)]
+        _compare(found, expected, where)
     except ModelError:
         raise
     # Every part reads its own state and trusts it; what a damaged one makes it raise is open.
     except Exception as error:
         raise ModelError(f"{where}: is no readable model: {in_short(error)}") from error
-    _compare(found, expected, where)
     return artefact
 
 

@@ -55,9 +55,13 @@ WITHOUT_AGREEMENT = ("init", "why", "keys")
 """Commands that make one, or need none."""
 
 
-def run(*words: str | Path, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run `leadq` as a process with its home in `cwd`."""
+def run(
+    *words: str | Path, cwd: Path, code: int = 0, imports: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run `leadq` as a process with its home in `cwd`; on demand it tells what it imports."""
     environment = {**os.environ, "LEADQ_HOME": str(cwd / ".leadq"), "MLFLOW_TRACKING_URI": ""}
+    if imports:
+        environment["PYTHONPROFILEIMPORTTIME"] = "1"
     done = subprocess.run(
         [sys.executable, "-m", "leadq", *map(str, words)],
         cwd=cwd,
@@ -299,6 +303,24 @@ def test_check_prints_a_verdict_for_every_field(work: Path) -> None:
     assert verdicts["close_reason"] == "blocked"
     assert verdicts["industry"] == "fine"
     assert set(verdicts.values()) <= {"blocked", "suspect", "fine", "cannot_tell"}
+
+
+def test_leads_are_scored_without_mlflow(work: Path, tmp_path: Path) -> None:
+    home = work / ".leadq"
+    away = [(home / name, tmp_path / name) for name in ("mlflow.db", "artefacts")]
+    for path, elsewhere in away:
+        path.rename(elsewhere)
+    try:
+        done = run(
+            "score", "crm/nightly.csv", "-o", tmp_path / "scored.csv", cwd=work, imports=True
+        )
+    finally:
+        for path, elsewhere in away:
+            elsewhere.rename(path)
+
+    assert (tmp_path / "scored.csv").exists()
+    assert "serving.published" in done.stderr
+    assert "mlflow" not in done.stderr
 
 
 def test_two_homes_never_meet(work: Path, tmp_path: Path) -> None:
