@@ -43,6 +43,11 @@ class ServeSettings(BaseModel):
         "all", description="Which requests have a line in the log: all, failed or none."
     )
     poll: float = Field(2, gt=0, description="Seconds between looks for a new champion and keys.")
+    workers: int = Field(1, ge=1, description="Processes that share the port.")
+    keys: bool = Field(True, description="Whether API keys are asked for.")
+    agreement: Path = Field(
+        Path("agreement.toml"), description="The agreement by which hand-offs and words are read."
+    )
 
 
 class Settings(BaseSettings):

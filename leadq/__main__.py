@@ -2,4 +2,6 @@
 
 from leadq import main
 
-main()
+# The workers of the service import this module too, under another name.
+if __name__ == "__main__":
+    main()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from features.agreement import Agreement
     from features.home import Home
     from features.leads import Leads
-    from features.store.database import Store
-    from serving.access import Access
     from serving.scorer import Score
 
 commands = typer.Typer()
@@ -92,6 +90,9 @@ def _warn_of_other_agreement(home: Home, path: Path, trained_with: Agreement) ->
 def serve(
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Where to listen.")] = 8000,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that share the port; one for each core.")
+    ] = None,
     no_keys: Annotated[
         bool,
         typer.Option("--no-keys", help="Let everybody on this machine in; to try leadq out."),
@@ -99,38 +100,29 @@ def serve(
     agreement: AgreementFile = DEFAULT_AGREEMENT,
 ) -> None:
     """Serve over REST, to whoever has a key: POST /v1/score, /v1/handoffs and /v1/feedback."""
-    home = open_home()
+    if workers is not None:
+        os.environ["LEADQ_SERVE__WORKERS"] = str(workers)
     if no_keys:
+        os.environ["LEADQ_SERVE__KEYS"] = "false"
+    # Workers are built from the environment alone: each is a process of its own.
+    os.environ["LEADQ_SERVE__AGREEMENT"] = str(agreement)
+    home = open_home()
+    if not home.serve.keys:
         need_loopback(host)
     need_port(host, port)
-    from features.store.database import open_store, open_to_look
+    if home.serve.keys:
+        _need_secret(home)
+    if agreement.exists():
+        read_agreement(agreement)
+    from serving.worker import run
 
-    look = partial(open_to_look, home.store_url)
-    access = None if no_keys else _access(home, look)
-    import uvicorn
-
-    from serving.api import Backing, build
-    from serving.cache import Cache
-    from serving.champion import Live
-    from serving.logs import configure
-
-    configure()
-    live = Live(Cache(home.folder("models")), look, home.serve.poll)
-    with working("loading the champion"):
-        _publish_before_serving(home)
-        live.start()
-    if live.model is None:
-        err.print(f"warning: no score can be given yet: {live.trouble}", markup=False)
-    else:
-        _warn_of_other_agreement(home, agreement, live.model.artefact.scorer.agreement)
+    _publish_before_serving(home)
+    who = "whoever has a key" if home.serve.keys else "everybody on this machine"
     err.print(
         f"scoring at http://{host}:{port}/v1/score, documentation at http://{host}:{port}/docs; "
-        + ("open to everybody on this machine" if no_keys else "open to whoever has a key")
+        f"open to {who}"
     )
-    agreed = read_agreement(agreement) if agreement.exists() else None
-    backing = Backing(lambda: open_store(home.store_url), home.folder("rejects"), agreed)
-    app = build(live, backing, settings=home.serve, access=access)
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    run(home, host, port)
 
 
 def _publish_before_serving(home: Home) -> None:
@@ -144,13 +136,9 @@ def _publish_before_serving(home: Home) -> None:
         err.print(f"warning: {error}", markup=False)
 
 
-def _access(home: Home, look: Callable[[], Store]) -> Access:
-    from serving.access import Access
-
+def _need_secret(home: Home) -> None:
     try:
-        return Access(
-            home.secret, home.serve.rate, home.folder(".") / "keys.json", look, home.serve.poll
-        )
+        home.secret  # noqa: B018  # says itself what is wrong with it
     except UsageError as error:
         raise UsageError(
             f"{error}; or try leadq out on this machine without keys: leadq serve --no-keys"

@@ -92,7 +92,8 @@ class Metrics:
         return generate_latest(registry)
 
     def _all(self, store_up: bool | None) -> Iterator[Metric]:
-        tally, seen = self._added_up()
+        tally, seen, alive = self._added_up()
+        yield _of_workers(alive)
         yield from _of_requests(tally)
         yield from _of_scores(tally)
         model = self._model()
@@ -102,8 +103,9 @@ class Metrics:
         up = Gauge("leadq_store_up", "Whether the store answers.", lambda: store_up)
         yield from _of_others([*self._gauges, up])
 
-    def _added_up(self) -> tuple[Tally, Seen]:
-        tally, seen = Tally(), Seen(self._watch.seen.version)
+    def _added_up(self) -> tuple[Tally, Seen, list[str]]:
+        """Return the counts of all workers, and the processes of those that live."""
+        tally, seen, alive = Tally(), Seen(self._watch.seen.version), [str(os.getpid())]
         tally.take_in(self._tally.state(), is_alive=True)
         seen.take_in(asdict(self._watch.seen))
         for path in self._folder.glob("*.json") if self._folder else ():
@@ -117,7 +119,8 @@ class Metrics:
             tally.take_in(state["tally"], is_alive)
             if is_alive:
                 seen.take_in(state["seen"])
-        return tally, seen
+                alive.append(path.name.partition("-")[0])
+        return tally, seen, alive
 
 
 class _Collector:
@@ -135,6 +138,15 @@ def begin(folder: Path) -> None:
     """Forget what the workers of an earlier service have left."""
     for path in folder.glob("*.json"):
         path.unlink(missing_ok=True)
+
+
+def _of_workers(alive: list[str]) -> Metric:
+    from prometheus_client.core import GaugeMetricFamily
+
+    workers = GaugeMetricFamily("leadq_worker_info", "Workers that live.", labels=["process"])
+    for process in sorted(alive):
+        workers.add_metric([process], 1)
+    return workers
 
 
 def _of_requests(tally: Tally) -> Iterator[Metric]:

@@ -8,12 +8,12 @@ from features.agreement import FieldUse
 from features.cells import Cell
 from features.encoder import Encoder
 from features.leads import Leads
+from serving.spread import Spread
 from serving.sums import (
     NOT_GIVEN,
     SMALLER,
     CampaignSum,
     Group,
-    Spread,
     Sums,
     campaign_sums,
     learned,

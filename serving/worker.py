@@ -1,0 +1,79 @@
+"""One worker of the service, put together from the environment, and how workers are run."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import structlog
+import uvicorn
+
+from features.agreement import Agreement, load
+from features.home import Home, Settings
+from features.store.database import open_store, open_to_look
+from serving.access import Access
+from serving.api import Backing, build
+from serving.cache import Cache
+from serving.champion import Live
+from serving.logs import configure
+from serving.metrics import begin
+from serving.shell import Shell
+from serving.wire import Wire
+
+log = structlog.get_logger()
+
+_STOP_SECONDS = 30
+"""How long requests may take to end when the service is stopped."""
+_CONNECTIONS = 2048
+"""That may wait to be taken up."""
+
+
+def service() -> Shell:
+    """Build the service as the environment says: what each worker does when it starts."""
+    configure()
+    home = Home(Settings())
+    chosen = home.serve
+    look = partial(open_to_look, home.store_url)
+    live = Live(Cache(home.folder("models")), look, chosen.poll)
+    live.start()
+    access = None
+    if chosen.keys:
+        rate, remembered = chosen.rate / chosen.workers, home.folder(".") / "keys.json"
+        access = Access(home.secret, rate, remembered, look, chosen.poll)
+    agreed = load(chosen.agreement) if chosen.agreement.exists() else None
+    _warn(live, agreed)
+    backing = Backing(partial(open_store, home.store_url), home.folder("rejects"), agreed)
+    folder = home.folder("metrics") if chosen.workers > 1 else None
+    return build(live, backing, settings=chosen, access=access, folder=folder)
+
+
+def _warn(live: Live, agreed: Agreement | None) -> None:
+    """Say what keeps the service from scoring as the folder says."""
+    if live.model is None:
+        log.warning("no score can be given yet", reason=live.trouble)
+    elif agreed is not None:
+        trained = live.model.artefact.scorer.agreement.label
+        if agreed.label != trained:
+            reason = f"agreement.toml is now {agreed.label}; retrain to score by the new text"
+            log.warning("the model scores by the agreement it was trained with", reason=reason)
+
+
+def run(home: Home, host: str, port: int) -> None:
+    """Serve until told to stop; workers that die are started again."""
+    begin(home.folder("metrics"))
+    uvicorn.run(
+        "serving.worker:service",
+        factory=True,
+        host=host,
+        port=port,
+        workers=home.serve.workers,
+        http=Wire,
+        ws="none",
+        lifespan="on",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # leadq asks nothing of X-Forwarded-*, so nobody can gain anything by making them up.
+        proxy_headers=False,
+        backlog=_CONNECTIONS,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
