@@ -238,6 +238,8 @@ class Access:
                 self._tell_once("reading the keys failed; those known last go on", where(error))
             self._tried.set()
             self._stop.wait(self._every)
+        if self._store is not None:
+            self._store.close()
 
     def _tell_once(self, event: str, reason: str) -> None:
         if event != self._told:
@@ -246,7 +248,6 @@ class Access:
 
     def _hold(self, keys: list[KnownKey]) -> None:
         before = self._held or {}
-        self._keys = keys
         self._held = {
             key.prefix: _Held(
                 bytes.fromhex(key.hash),
@@ -260,15 +261,21 @@ class Access:
             for key in keys
             if key.revoked is None
         }
+        # Last, so that keys which could not be taken are tried again.
+        self._keys = keys
 
     def _used_since(self) -> dict[str, datetime]:
+        used = dict(self._used)
+        moments = {
+            key.prefix: datetime.fromtimestamp(used[key.prefix], UTC).replace(tzinfo=None)
+            for key in self._keys
+            if key.prefix in used
+        }
         written = {key.prefix: key.used for key in self._keys}
-        used = {who: datetime.fromtimestamp(at, UTC) for who, at in dict(self._used).items()}
-        moments = {who: at.replace(tzinfo=None) for who, at in used.items()}
         return {
-            who: at
-            for who, at in moments.items()
-            if (last := written.get(who)) is None or at - last >= USED_EVERY
+            prefix: at
+            for prefix, at in moments.items()
+            if (last := written[prefix]) is None or at - last >= USED_EVERY
         }
 
     def _remember(self) -> None:

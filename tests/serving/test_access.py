@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 from fastapi import HTTPException
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from features.errors import StoreError
 from features.store import api_keys
 from features.store.api_keys import Scope, create, hash_of, known_keys
 from features.store.database import Store
+from features.store.tables import ApiKey
 from serving import access as checking
 from serving.access import Access, Bucket
 from tests.features.store.making import NOW
@@ -58,6 +59,9 @@ class Desk:
             raise StoreError("no answer")
         with self.store.reading() as connection:
             yield connection
+
+    def close(self) -> None:
+        """The store is closed by its fixture."""
 
     def write(self, work: Callable[[Connection], Any]) -> Any:
         if self.is_locked:
@@ -227,6 +231,18 @@ def test_the_thread_outlives_what_nobody_foresaw(store: Store, tmp_path: Path) -
         time.sleep(0.01)
     access.close()
     assert refused.value.status_code == 401
+
+
+def test_a_key_that_cannot_be_read_keeps_the_others_until_it_can(desk: Desk) -> None:
+    key = desk.key("score")
+    desk.store.write(lambda c: c.execute(update(ApiKey).values(hash="no hex")))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="hex"):
+            desk.access.refresh()
+    assert desk.may(key)
+    desk.store.write(lambda c: api_keys.revoke(c, key, "kim", NOW))
+    desk.access.refresh()
+    assert not desk.may(key)
 
 
 def test_keys_go_on_while_the_store_is_down(desk: Desk) -> None:
