@@ -6,6 +6,8 @@ from functools import partial
 
 import structlog
 import uvicorn
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp
 
 from features.agreement import Agreement, load
 from features.home import Home, Settings
@@ -16,18 +18,20 @@ from serving.cache import Cache
 from serving.champion import Live
 from serving.logs import configure
 from serving.metrics import begin
-from serving.shell import Shell
 from serving.wire import Wire
 
 log = structlog.get_logger()
 
 _STOP_SECONDS = 30
 """How long requests may take to end when the service is stopped."""
+_HERE = ("localhost", "127.0.0.1", "[::1]")
+"""Names under which a service without keys answers: a page in a browser on this machine could
+otherwise reach it by a name of its own that leads here (DNS rebinding)."""
 _CONNECTIONS = 2048
 """That may wait to be taken up."""
 
 
-def service() -> Shell:
+def service() -> ASGIApp:
     """Build the service as the environment says: what each worker does when it starts."""
     configure()
     home = Home(Settings())
@@ -43,7 +47,8 @@ def service() -> Shell:
     _warn(live, agreed)
     backing = Backing(partial(open_store, home.store_url), home.folder("rejects"), agreed)
     folder = home.folder("metrics") if chosen.workers > 1 else None
-    return build(live, backing, settings=chosen, access=access, folder=folder)
+    shell = build(live, backing, settings=chosen, access=access, folder=folder)
+    return shell if access else TrustedHostMiddleware(shell, _HERE)
 
 
 def _warn(live: Live, agreed: Agreement | None) -> None:

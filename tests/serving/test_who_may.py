@@ -20,6 +20,7 @@ from features.store import api_keys
 from features.store.api_keys import SCOPES, Scope, create
 from features.store.database import Store, open_store
 from features.store.tables import Audit
+from serving import worker
 from serving.access import Access
 from serving.api import Backing, build
 from serving.shell import Shell
@@ -224,3 +225,23 @@ def test_the_description_says_which_scope_a_route_needs(
     assert paths["/v1/score"]["post"]["security"] == [{"key": ["score"]}]
     assert paths["/v1/leads/{lead}"]["delete"]["security"] == [{"key": ["admin"]}]
     assert "security" not in paths["/healthz"]["get"]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8000", 200),
+        ("localhost", 200),
+        ("[::1]:8000", 200),
+        ("leads.example.com", 400),
+        ("127.0.0.1.example.com", 400),
+    ],
+)
+def test_without_keys_a_page_from_elsewhere_cannot_ask_by_a_name_of_its_own(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, status: int
+) -> None:
+    monkeypatch.setenv("LEADQ_HOME", str(tmp_path))
+    monkeypatch.setenv("LEADQ_SERVE__KEYS", "false")
+    monkeypatch.setattr(worker, "configure", lambda: None)
+    with TestClient(worker.service()) as client:
+        assert client.get("/healthz", headers={"Host": host}).status_code == status
