@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
+
+import numpy as np
 
 from features.agreement import Agreement
 from features.home import Home
@@ -24,6 +26,7 @@ from features.store.jobs import Clock, Lease, lease
 from features.store.promotions import Champion
 from serving.artefact import LoadedModel
 from serving.scorer import Scorer
+from training.censoring import label_as_of, moments
 from training.due import Due, due, trained_as_of
 from training.fit import Recipe
 from training.gate import Verdict, contest, is_points, new_suspects
@@ -33,7 +36,7 @@ from training.splits import Rows, as_place
 from training.track import describe
 from training.train import Training, enrol, train_on
 from training.tune import PRESETS, Preset
-from training.work import THE_STORE, Plan, Progress
+from training.work import THE_STORE, Plan, Progress, Work
 
 KIND = "retrain"
 Outcome = Literal["not due", "first", "promoted", "refused"]
@@ -151,7 +154,7 @@ class Retraining:
 
 def champion_before(training: Training, champion: LoadedModel) -> tuple[Scorer, str]:
     """Return a fit of the champion that ended before the later leads, and what it is in words."""
-    work, scorer = training.work, champion.artefact.scorer
+    scorer = champion.artefact.scorer
     trained = trained_as_of(champion)
     known = [moment for moment in training.later.leads.created if moment]
     begin = min(known, default=None)
@@ -160,29 +163,65 @@ def champion_before(training: Training, champion: LoadedModel) -> tuple[Scorer, 
             f"version {champion.version} as it is registered: it was trained on what was known on "
             f"{trained.date()}, before these leads came in"
         )
-    rows, when = work.split.earlier, "the earlier leads"
+    work, taught = _as_taught(training.work, champion)
+    rows, when = np.intersect1d(work.split.earlier, taught), "the earlier leads"
     if trained and begin and training.labelled.as_of and work.place is not None:
         until = begin - _age(training, champion)
-        last = as_place(until) - work.agreement.horizon_days
-        older = rows[work.place[rows] <= last]
+        gap = work.agreement.horizon_days if _has_gap(training.work, begin) else 0
+        place = work.place[taught]
+        older = taught[(place <= as_place(until) - gap) & (place < as_place(begin))]
         if work.can_fit(older):
             rows, when = older, f"what was known on {until.date()}, as old then as it is now"
-    fitted = _fitted_anew(training, scorer, plan_of(champion), rows)
+    fitted = work.rules(rows)
+    if not is_points(scorer) and work.can_fit(rows):
+        fitted = work.fit(rows, "what the champion knew").scorer
+    seen = "may have seen" if begin is None else "was trained after the first of"
     return fitted, (
-        f"version {champion.version} has seen these leads, so its recipe was fitted anew on {when}"
+        f"version {champion.version} {seen} these leads, so its recipe was fitted anew on {when}"
+        f"{_apart(work.agreement, training.work.agreement)}"
     )
 
 
-def _fitted_anew(training: Training, scorer: Scorer, plan: Plan, rows: Rows) -> Scorer:
-    columns = training.work.history.leads.columns
-    agreed = scorer.agreement
-    fields = {f.field: agreed.fields[f.field] for f in scorer.encoder.fields if f.field in columns}
-    work = replace(
-        training.work, agreement=agreed, fields=fields, plan=plan, effort=PRESETS[plan.preset]
+def _as_taught(work: Work, champion: LoadedModel) -> tuple[Work, Rows]:
+    """Return the work as the champion was taught, and the rows with a label by its agreement."""
+    scorer, labelled, plan = champion.artefact.scorer, work.labelled, plan_of(champion)
+    history, agreed = labelled.history, scorer.agreement
+    told = label_as_of(
+        moments(history.leads.created),
+        moments(history.closed),
+        history.dispositions,
+        labelled.as_of,
+        agreed.horizon_days,
+        agreed.learning,
     )
-    if is_points(scorer) or not work.can_fit(rows):
-        return work.rules(rows)
-    return work.fit(rows, "what the champion knew").scorer
+    names = [f.field for f in scorer.encoder.fields if f.field in history.leads.columns]
+    own = replace(
+        work,
+        labelled=replace(labelled, labels=told.labels),
+        agreement=agreed,
+        fields={name: agreed.fields[name] for name in names},
+        plan=plan,
+        effort=PRESETS[plan.preset],
+    )
+    return own, np.flatnonzero(told.weight)
+
+
+def _has_gap(work: Work, begin: datetime) -> bool:
+    """Tell whether the challenger's fit did without outcomes not yet known when the window began.
+
+    In a short history it does not, and the champion's must not either.
+    """
+    if work.place is None:
+        return False
+    latest = as_place(begin) - work.agreement.horizon_days
+    return bool((work.place[work.split.earlier] <= latest).all())
+
+
+def _apart(own: Agreement, agreed: Agreement) -> str:
+    """Say that a champion was taught what is another outcome than today's, if so."""
+    if (own.horizon_days, own.learning) == (agreed.horizon_days, agreed.learning):
+        return ""
+    return ", by the horizon and the learning of its own agreement"
 
 
 def _meet(training: Training, champion: LoadedModel, fitted: Scorer) -> Verdict:

@@ -206,6 +206,28 @@ def test_a_challenger_on_a_leaked_field_is_refused(firm: Firm) -> None:
     assert any("note" in reason for reason in result.verdict.reasons)
 
 
+def test_a_champion_that_foretells_another_horizon_is_held_to_what_it_foretells(firm: Firm) -> None:
+    firm.export(clear)
+    firm.retrain(AGREED.model_copy(update={"horizon_days": 15}))
+
+    result = firm.retrain()
+
+    assert result.outcome == "promoted", result.why
+    assert "by the horizon and the learning of its own agreement" in result.compared
+
+
+def test_in_a_short_history_the_champion_knows_as_many_leads_as_the_challenger(firm: Firm) -> None:
+    short = AGREED.model_copy(update={"horizon_days": 160})
+    firm.export(clear)
+    firm.retrain(short)
+
+    result = firm.retrain(short)
+
+    assert result.training is not None
+    assert "too short a history for a gap" in result.training.split.method
+    assert "it predicts the same as the champion" in result.why
+
+
 def test_a_step_back_leads_to_the_champion_before(started: tuple[Firm, Retrained]) -> None:
     firm, _ = started
     firm.retrain()
