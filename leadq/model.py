@@ -227,4 +227,4 @@ def retrain(
         write_text(report, page(result.training, "retrain"))
         say(f"The report for both sides: {report}")
     if as_json:
-        print_json(retrained_json(result))
+        print_json(retrained_json(result, report))

@@ -49,9 +49,10 @@ def status(
         passed,
         won_leads,
     )
-    from serving.health import health_lines, months, teams
+    from serving.health import health_lines, months, teams, told_reasons
     from training.prospective import (
         by_model,
+        by_month,
         lift_lines,
         measured_lift,
         prospective_lines,
@@ -66,7 +67,7 @@ def status(
             handed = passed(connection, since, moment)
             signed = agreements.standing(connection, agreed).sentence
             won = won_leads(connection, since, moment)
-            reasons = lost_reasons(connection, since, moment)
+            reasons = told_reasons(lost_reasons(connection, since, moment))
             brought = graded(connection, ("A", "B"), moment)
             scores = given_scores(connection, moment)
             first = first_score(connection)
@@ -74,13 +75,13 @@ def status(
         models = by_model(truth, agreed)
         lift = measured_lift(truth)
         promises = _kept_in_mlflow(home, models)
-        standing = _standing(home, store, agreed, moment)
+        standing, lacks = _standing(home, store, agreed, moment)
     found = teams(handed, agreed.sla.sales, moment)
     whole = months(brought, max(since, first), moment) if first else []
     say(f"the store: {store.address}", signed)
     say(f"the last {days} days:")
     say(*health_lines(found, won, reasons, whole, agreed.sla.sales, agreed.sla.marketing))
-    say("the model:", *standing_lines(standing, moment))
+    say("the model:", *([f"  {lacks}"] if standing is None else standing_lines(standing, moment)))
     say("scores and what became of the leads:")
     say(*prospective_lines(truth, models, promises))
     if scores and standing is not None:
@@ -91,10 +92,13 @@ def status(
                 "store": store.address,
                 "agreement": signed,
                 "won": won._asdict(),
+                "not_won": [asdict(reason) for reason in reasons],
                 "teams": [asdict(team) for team in found],
                 "marketing": [asdict(month) for month in whole],
-                "model": standing_json(standing),
+                "model": None if standing is None else standing_json(standing),
+                "no_model": lacks,
                 "models": {name: model.as_metrics() for name, model in models.items()},
+                "months": [asdict(month) for month in by_month(truth)],
                 "promises": promises,
                 "without_outcome": dict(truth.waiting),
                 "measured_lift": None if lift is None else asdict(lift),
@@ -102,15 +106,17 @@ def status(
         )
 
 
-def _standing(home: Home, store: Store, agreed: Agreement, moment: datetime) -> Standing | None:
+def _standing(
+    home: Home, store: Store, agreed: Agreement, moment: datetime
+) -> tuple[Standing | None, str | None]:
+    """Return how the champion stands, or why that cannot be told."""
     from features.errors import ModelError
     from training.standing import standing_of
 
     try:
-        return standing_of(store, champion_of(home, store), agreed, moment)
+        return standing_of(store, champion_of(home, store), agreed, moment), None
     except ModelError as error:
-        err.print(f"warning: {error}", markup=False)
-        return None
+        return None, str(error)
 
 
 def _kept_in_mlflow(home: Home, models: dict[str, Evaluation]) -> dict[str, dict[str, Any]]:

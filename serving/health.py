@@ -47,6 +47,19 @@ class Month:
     leads: int
 
 
+@dataclass(frozen=True)
+class Reasons:
+    """Why leads of one disposition were not won."""
+
+    code: str
+    leads: int
+    reasons: Mapping[str, int]
+    """The usual ones, the most frequent first."""
+    other_reasons: int
+    """Leads with rarer ones."""
+    no_reason: int
+
+
 def teams(rows: Sequence[Passed], promise: SalesPromise, now: datetime) -> list[Team]:
     """Account for hand-offs by team, the largest first; all together come first of all."""
     by_team: dict[str, list[Passed]] = defaultdict(list)
@@ -110,7 +123,7 @@ def months(graded: Sequence[datetime], since: datetime, now: datetime) -> list[M
 def health_lines(
     found: Sequence[Team],
     won: Won,
-    reasons: Mapping[str, Mapping[str, int]],
+    reasons: Sequence[Reasons],
     brought: Sequence[Month],
     sales: SalesPromise,
     marketing: MarketingPromise,
@@ -137,7 +150,7 @@ def health_lines(
         yield "  what sales last said in this time, also of leads handed over earlier:"
         worth = f", worth {won.value:,.0f} together" if won.value else ""
         yield f"    won {won.leads:,}{worth}"
-        yield from (f"  {line}" for line in _reason_lines(reasons))
+        yield from map(_reason_line, reasons)
 
 
 def _share(team: Team) -> str:
@@ -154,7 +167,9 @@ def _promise(promise: Promise) -> str:
     return f"{promise.kept / promise.due:.0%} of {promise.due:,} due"
 
 
-def _reason_lines(reasons: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+def told_reasons(reasons: Mapping[str, Mapping[str, int]]) -> list[Reasons]:
+    """Return why leads were not won, without what few people wrote, by code."""
+    found = []
     for code, counts in sorted(reasons.items()):
         usual = {
             reason: count
@@ -162,10 +177,14 @@ def _reason_lines(reasons: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
             if reason and count >= _FEWEST_OF_A_REASON
         }
         ordered = sorted(usual.items(), key=lambda item: (-item[1], item[0]))[:_MOST_REASONS]
-        told = [f"{reason} {count:,}" for reason, count in ordered]
-        total = sum(counts.values())
-        silent = counts.get("", 0)
+        total, silent = sum(counts.values()), counts.get("", 0)
         others = total - silent - sum(count for _, count in ordered)
-        told += [f"other reasons {others:,}"] if others else []
-        told += [f"no reason {silent:,}"] if silent else []
-        yield f"  {code} {total:,}: {', '.join(told)}"
+        found.append(Reasons(code, total, dict(ordered), others, silent))
+    return found
+
+
+def _reason_line(found: Reasons) -> str:
+    told = [f"{reason} {count:,}" for reason, count in found.reasons.items()]
+    told += [f"other reasons {found.other_reasons:,}"] if found.other_reasons else []
+    told += [f"no reason {found.no_reason:,}"] if found.no_reason else []
+    return f"    {found.code} {found.leads:,}: {', '.join(told)}"

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from features.agreement import Agreement
 from serving.members import Vector
-from training.intervals import Interval, rate_of
+from training.intervals import Interval, exact
 from training.judged import groups
 from training.later import Later
 from training.paired import DRAWS, Measures, drawn_by, measure, same
@@ -127,9 +128,7 @@ def meet(
         shares=(_plain(found.seen[0, _SHARES]), _plain(found.seen[1, _SHARES])),
         grade_shift=_around(shift, found.margin(shifts, error)),
         a_leads=len(a_leads),
-        a_lost=rate_of(graded[1][a_leads] >= 2, judged.weights[a_leads], 1 - 2 * error)
-        if len(a_leads)
-        else None,
+        a_lost=_lost(graded[1][a_leads] >= 2, judged.weights[a_leads], error),
     )
 
 
@@ -208,6 +207,14 @@ def _ratios(found: Measures, error: float, campaigns: int) -> list[Both]:
         Both(*(Interval(*ends[:, model, i].tolist()) for model in (0, 1)))
         for i in range(seen.shape[1])
     ]
+
+
+def _lost(lower: npt.NDArray[np.bool_], weights: Vector, error: float) -> Interval | None:
+    """Return the share of A leads that get a lower grade; None where there are none."""
+    if not len(lower):
+        return None
+    worth = float(weights.sum() ** 2 / (weights**2).sum())
+    return exact(float(np.average(lower, weights=weights)) * worth, worth, error)
 
 
 def _around(value: float, margin: float | Vector) -> Interval:

@@ -65,6 +65,11 @@ class Verdict:
         """Why it is refused: the sentence of each check that it does not pass."""
         return [check.sentence for check in self.checks if not check.passed]
 
+    def refused(self, name: str, bound: str, sentence: str) -> Verdict:
+        """Return it as a refusal for one more check that is not passed."""
+        check = Check(name, None, None, None, bound, False, sentence)
+        return Verdict(False, f"refused: {sentence}", self.judged_on, (check, *self.checks))
+
     def table(self) -> list[dict[str, Any]]:
         """Return one row a check, as JSON values."""
         return [_row(check) for check in self.checks]
@@ -219,9 +224,10 @@ def _headline(checks: tuple[Check, ...], failed: list[Check]) -> str:
 def _judged_on(window: Window, found: Contest, sure: float) -> str:
     days = f" of {window.days}" if window.days else ""
     drawn = "whole days" if found.drawn_by == "day" else "single leads"
+    unseen = "came in after both fits ended" if window.days else "neither fit has learned from"
     return (
-        f"judged on {found.rows:,} leads{days}, {found.won:,} of them won, which came in after "
-        "both fits ended; what is registered was fitted anew on all leads and is not judged "
+        f"judged on {found.rows:,} leads{days}, {found.won:,} of them won, which {unseen}; "
+        "what is registered was fitted anew on all leads and is not judged "
         f"itself. Bounds are one-sided, each {share(sure)} sure, from draws of {drawn}"
     )
 

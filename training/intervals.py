@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.stats import beta, norm
 from scipy.stats import t as student
 
 from serving.members import Vector
@@ -44,6 +44,21 @@ def wilson(won: float, rows: float, level: float = LEVEL) -> Interval:
     # A rate of 0 or 1 is an end of its interval; rounding must not leave it outside.
     low, high = min(float(middle - reach), rate), max(float(middle + reach), rate)
     return Interval(rate, max(low, 0.0), min(high, 1.0))
+
+
+def exact(won: float, rows: float, error: float) -> Interval:
+    """Return a rate with its exact one-sided bounds; rows must be positive.
+
+    Clopper & Pearson 1934, Biometrika 26: right for few rows too, where `wilson` takes one of one
+    for more than it shows.
+
+    >>> i = exact(1, 1, 0.05)
+    >>> round(i.low, 3), i.high
+    (0.05, 1.0)
+    """
+    low = float(beta.ppf(error, won, rows - won + 1)) if won > 0 else 0.0
+    high = float(beta.ppf(1 - error, won + 1, rows - won)) if won < rows else 1.0
+    return Interval(won / rows, low, high)
 
 
 def rate_of(y: npt.NDArray[Any], weights: Vector, level: float = LEVEL) -> Interval:

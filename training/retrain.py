@@ -39,6 +39,7 @@ from training.tune import PRESETS, Preset
 from training.work import THE_STORE, Plan, Progress, Work
 
 KIND = "retrain"
+_MOVED = "another model was made champion meanwhile; retrain to hold one against that"
 Outcome = Literal["not due", "first", "promoted", "refused"]
 
 
@@ -119,21 +120,18 @@ class Retraining:
             return self._first(training, held)
         self.progress("champion and challenger on later leads")
         fitted, compared = champion_before(training, champion)
-        verdict = _meet(training, champion, fitted)
+        verdict = unless_moved(_meet(training, champion, fitted), self.home, champion)
         self.progress("registering")
         held.renew()
         training = enrol(training, self.home, more=_tables(verdict, compared, champion))
         number = training.registered.version
-        describe(self.home, number, {"verdict": verdict.headline})
         held.renew()
+        verdict = unless_moved(verdict, self.home, champion)
         why = verdict.headline
         if verdict.promoted:
-            if champion_now(self.home) != Champion(champion.version, champion.digest):
-                why = "refused: another model was made champion meanwhile"
-                verdict = replace(verdict, promoted=False, headline=why)
-            else:
-                now = self.clock()
-                make_champion(self.home, self.store, number, "retrain", why, self.who, now)
+            now = self.clock()
+            make_champion(self.home, self.store, number, "retrain", why, self.who, now)
+        describe(self.home, number, {"verdict": why})
         self._note(f"version {number} against {champion.version}: {why}")
         outcome: Outcome = "promoted" if verdict.promoted else "refused"
         return Retrained(outcome, why, None, training, verdict, compared, champion.version)
@@ -143,13 +141,22 @@ class Retraining:
         held.renew()
         training = enrol(training, self.home)
         why = f"the first model: {training.verdict.sentence}"
-        catch_up(self.home, self.store, self.clock(), "retrain", why, self.who)
+        champion = catch_up(self.home, self.store, self.clock(), "retrain", why, self.who)
+        if champion and champion.model != training.registered.version:
+            return Retrained("refused", _MOVED, None, training, before=champion.model)
         self._note(f"version {training.registered.version} is the first")
         return Retrained("first", why, None, training)
 
     def _note(self, what: str) -> None:
         now = self.clock()
         self.store.write(lambda c: audit(c, KIND, what, self.who, now))
+
+
+def unless_moved(verdict: Verdict, home: Home, champion: LoadedModel) -> Verdict:
+    """Return the verdict, or a refusal where another model was made champion meanwhile."""
+    if not verdict.promoted or champion_now(home) == Champion(champion.version, champion.digest):
+        return verdict
+    return verdict.refused("champion", "still the one that was challenged", _MOVED)
 
 
 def champion_before(training: Training, champion: LoadedModel) -> tuple[Scorer, str]:

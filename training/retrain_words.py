@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from features.store.jobs import HeldError
@@ -24,18 +25,21 @@ def retrained_lines(result: Retrained) -> Iterator[str]:
     if result.outcome == "promoted":
         yield f"Version {number} is champion; before: {result.before}. It was {result.why}"
     else:
-        yield f"Version {number} stays a challenger, version {result.before} champion: {result.why}"
+        yield f"Version {number} stays a challenger of version {result.before}: {result.why}"
     if result.verdict is not None:
         yield f"  {result.verdict.judged_on}"
         yield f"  champion's fit: {result.compared}"
         for check in result.verdict.checks:
             yield f"  {'passed' if check.passed else 'FAILED'}  {check.name}: {check.sentence}"
+    for left in training.choice.left_out:
+        if training.work.agreement.fields[left.field].use == "yes":
+            yield f"  left out: {left.field} ({left.verdict}): {left.reason}"
     if training.work.propensity is not None:
         yield from (f"  {told}" for told in training.work.propensity.sentences)
 
 
-def retrained_json(result: Retrained) -> dict[str, Any]:
-    """Return the same as JSON values."""
+def retrained_json(result: Retrained, report: Path | None) -> dict[str, Any]:
+    """Return the same as JSON values, with where the report was written."""
     training = result.training
     return {
         "outcome": result.outcome.replace(" ", "_"),
@@ -44,7 +48,9 @@ def retrained_json(result: Retrained) -> dict[str, Any]:
         "version": None if training is None else training.registered.version,
         "run_id": None if training is None else training.registered.run_id,
         "champion_before": result.before,
+        "champion_fit": result.compared or None,
         "verdict": None if result.verdict is None else result.verdict.as_dict(),
+        "report": None if report is None else str(report),
     }
 
 

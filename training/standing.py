@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from features.agreement import Agreement
@@ -41,7 +41,9 @@ def standing_of(
     trained = trained_as_of(champion)
     with store.reading() as connection:
         since = champion_since(connection, champion.version)
-        by_sales, by_exports = decided_by(connection, trained or now)
+        # The last outcome that it knew counts too.
+        until = trained + timedelta.resolution if trained else now
+        by_sales, by_exports = decided_by(connection, until)
     facts = champion.artefact.facts
     return Standing(
         version=champion.version,
@@ -56,11 +58,8 @@ def standing_of(
     )
 
 
-def standing_lines(standing: Standing | None, now: datetime) -> Iterator[str]:
+def standing_lines(standing: Standing, now: datetime) -> Iterator[str]:
     """Tell how the champion stands, in plain words."""
-    if standing is None:
-        yield "  there is no champion; train one with: leadq train EXPORT"
-        return
     since = f", champion since {standing.since:%Y-%m-%d}" if standing.since else ""
     yield f"  version {standing.version} by agreement {standing.agreement}{since}"
     if standing.trained_as_of:
@@ -79,10 +78,8 @@ def standing_lines(standing: Standing | None, now: datetime) -> Iterator[str]:
     yield f"  retraining is {standing.due.sentence}"
 
 
-def standing_json(standing: Standing | None) -> dict[str, Any] | None:
+def standing_json(standing: Standing) -> dict[str, Any]:
     """Return the same for a machine."""
-    if standing is None:
-        return None
     told = {name: value for name, value in vars(standing).items() if name != "due"}
     for name in ("since", "trained_as_of"):
         told[name] = told[name] and told[name].isoformat()

@@ -254,13 +254,21 @@ def describe(home: Home, version: str, tags: Mapping[str, str]) -> None:
 def keep_prospective(home: Home, version: str, found: Evaluation) -> dict[str, float]:
     """Log what a version's scores came to in its run; return what its backtest promised.
 
-    Each call adds a point to the metrics `prospective_...`, so that MLflow shows their course.
+    Each call adds a point to the metrics `prospective_...`, so that MLflow shows their course. Of a
+    version or run that was deleted there nothing is kept, and nothing is known.
     """
+    from mlflow.exceptions import MlflowException
+
     client = connect(home)
-    run_id = client.get_model_version(MODEL, version).run_id
-    run = client.get_run(run_id)
-    for name, value in found.as_metrics().items():
-        client.log_metric(run_id, f"prospective_{name}", value)
+    try:
+        run_id = client.get_model_version(MODEL, version).run_id
+        run = client.get_run(run_id)
+        for name, value in found.as_metrics().items():
+            client.log_metric(run_id, f"prospective_{name}", value)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return {}
+        raise
     return {
         name: value
         for name, value in run.data.metrics.items()

@@ -24,7 +24,7 @@ from operator import methodcaller
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, func, or_, select
 from sqlalchemy.orm import aliased
 
 from features.agreement import Agreement, Disposition
@@ -85,7 +85,8 @@ def new_outcomes(
 ) -> int:
     """Count the leads on which there is a decision that the last training cannot have known.
 
-    Such a decision was received after the training, and not alike before it. A training on an
+    Such a decision was received after the training, or had a time that was still to come then, and
+    there was none alike before it. A training on an
     export read what the export held and not the store: there a decision of before the export's end
     is taken for known, however late it was received.
 
@@ -99,9 +100,12 @@ def new_outcomes(
     if since is not None:
         known = aliased(Word)
         alike = select(known.key).where(
-            known.lead == Word.lead, known.code == Word.code, known.received <= since
+            known.lead == Word.lead,
+            known.code == Word.code,
+            known.received <= since,
+            known.at < since,
         )
-        told = told.where(Word.received > since, ~alike.exists())
+        told = told.where(or_(Word.received > since, Word.at >= since), ~alike.exists())
     if learned_until is not None:
         told = told.where(Word.at > learned_until)
     return int(connection.execute(told).scalar_one())
@@ -173,17 +177,14 @@ def _known_at(at: datetime, snapshots: Sequence[Any]) -> str:
 
 
 def _known_beside(first: int, last: int, moment: datetime) -> _Rows:
-    """Select what is known of leads by other ways than a hand-off that told their fields."""
+    """Select what is known of leads of which not every hand-off told the fields."""
     told = aliased(Snapshot)
-    passed = (
-        select(Handoff.key)
-        .join(told, told.key == Handoff.snapshot)
-        .where(Handoff.lead == Snapshot.lead, Handoff.at < moment, told.fields != NO_FIELDS)
-    )
+    passed = select(Handoff.key).where(Handoff.lead == Snapshot.lead, Handoff.at < moment)
+    bare = passed.join(told, told.key == Handoff.snapshot).where(told.fields == NO_FIELDS)
     return (
         select(Snapshot.lead, Snapshot.at, Snapshot.fields)
-        .where(Snapshot.lead.between(first, last), Snapshot.at < moment, ~passed.exists())
-        .where(Snapshot.fields != NO_FIELDS)
+        .where(Snapshot.lead.between(first, last), Snapshot.at < moment)
+        .where(Snapshot.fields != NO_FIELDS, or_(~passed.exists(), bare.exists()))
         .order_by(Snapshot.lead, Snapshot.at, Snapshot.key)
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select, update
@@ -51,7 +51,7 @@ class Lease:
         if not self._store.write(lambda connection: connection.execute(beat).rowcount):
             raise StoreError(
                 "this process was silent for too long, and another one has taken over its work; "
-                "nothing was changed"
+                "it stops here and makes no model champion"
             )
 
 
@@ -113,8 +113,7 @@ def _take(connection: Connection, kind: str, worker: str, now: datetime) -> int:
 
 def _beat(held: Lease, done: threading.Event) -> None:
     while not done.wait(LEASE.total_seconds() / _BEAT):
-        try:
+        # The store may be back at the next beat. Whether another process has taken over, the work
+        # itself finds out, when it renews the lease before it changes anything.
+        with suppress(StoreError):
             held.renew()
-        except StoreError:
-            # The work itself finds out, when it renews the lease before it changes anything.
-            return

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from features.store.audit import audit
 from features.store.tables import Promotion
@@ -51,7 +51,7 @@ def one_back(connection: Connection) -> str | None:
     """Return the version that a step back leads to, or None where there is none.
 
     A step back undoes the last step that was not itself undone: after 1, 2, 3 and a step back to 2
-    the next one leads to 1, and not to 3 again.
+    the next one leads to 1, and not to 3 again. Two processes may have written down one step.
     """
     past = way_here(connection)
     return past[-2].model if len(past) > 1 else None
@@ -64,9 +64,16 @@ def way_here(connection: Connection) -> list[Champion]:
     for model, digest, act in connection.execute(steps):
         if act == "rollback" and len(past) > 1:
             past.pop()
-        else:
+        elif not past or past[-1].model != model:
             past.append(Champion(model, digest))
     return past
+
+
+def first_promoted(connection: Connection, version: str) -> datetime | None:
+    """Return when a version became champion for the first time."""
+    times = select(func.min(Promotion.at)).where(Promotion.model == version)
+    found: datetime | None = connection.execute(times).scalar_one()
+    return found
 
 
 def champion_since(connection: Connection, version: str) -> datetime | None:

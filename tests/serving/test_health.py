@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from features.sections import MarketingPromise, SalesPromise
 from features.store.health import Passed, Won
-from serving.health import Month, Promise, health_lines, months, teams
+from serving.health import Month, Promise, health_lines, months, teams, told_reasons
 
 MONDAY = datetime(2026, 3, 2, 9)
 NOW = datetime(2026, 6, 30, 12)
@@ -55,7 +56,7 @@ def test_what_a_single_person_wrote_is_not_shown() -> None:
         health_lines(
             teams([_row(2, 1)], SALES, NOW),
             Won(3, 12_500.0),
-            reasons,
+            told_reasons(reasons),
             [Month("2026-05", 90)],
             SALES,
             MarketingPromise(leads_graded_a_or_b_per_month=100),
@@ -66,3 +67,23 @@ def test_what_a_single_person_wrote_is_not_shown() -> None:
     assert "  marketing, 2026-05: 90 A and B leads of 100: broken" in lines
     assert any("first touch after 2.0 h (median); within 24 h: 100% of 1 due" in x for x in lines)
     assert not any("smith" in line for line in lines)
+
+
+def test_a_machine_reads_the_same_reasons() -> None:
+    counts = {"lost": {"price": 4, "mr smith died": 1, "": 2}, "unqualified": {"student": 3}}
+    assert [asdict(found) for found in told_reasons(counts)] == [
+        {
+            "code": "lost",
+            "leads": 7,
+            "reasons": {"price": 4},
+            "other_reasons": 1,
+            "no_reason": 2,
+        },
+        {
+            "code": "unqualified",
+            "leads": 3,
+            "reasons": {"student": 3},
+            "other_reasons": 0,
+            "no_reason": 0,
+        },
+    ]

@@ -8,12 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
+from features.store.promotions import Champion, write_down
+from features.store.states import DECISIONS
+from features.store.tables import Disposition
 from serving.artefact import LoadedModel
 from tests.training.firms import START, Enquiry
 from tests.training.test_retrain import AGREED, NOW, Firm, Row, clear, decided
-from training.due import due
+from training.due import due, trained_as_of
 from training.registry import load_champion
+from training.standing import standing_of
 
 QUIET = {"min_new_outcomes": 10_000, "max_age_days": 3650, "drift": 99.0, "calibration_off": 99.0}
 LATER = NOW + timedelta(days=40)
@@ -74,5 +79,23 @@ def test_each_trigger_fires_by_itself(
     assert what in found.fired[0]
 
 
+def test_the_last_outcomes_that_a_champion_knew_are_counted_as_its_own(firm: Firm) -> None:
+    champion = load_champion(firm.home)
+    trained = trained_as_of(champion)
+    known = select(func.count()).where(Disposition.at <= trained, Disposition.code.in_(DECISIONS))
+    with firm.store.reading() as connection:
+        decided = connection.execute(known).scalar_one()
+    standing = standing_of(firm.store, champion, AGREED, LATER)
+    assert standing.by_sales + standing.by_exports == decided
+
+
 def test_a_home_without_champion_is_always_due(firm: Firm) -> None:
     assert due(firm.store, AGREED, None, NOW).fired == ("there is no champion yet",)
+
+
+def test_a_step_back_does_not_make_a_model_young(firm: Firm, earlier: LoadedModel) -> None:
+    for version in ("2", "1"):
+        one = Champion(version, "digest")
+        firm.store.write(lambda c, one=one: write_down(c, one, "rollback", "", "kim", LATER))
+    told = said(firm, champion=earlier).quiet
+    assert any("trained 39 days ago" in sentence for sentence in told)

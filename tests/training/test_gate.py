@@ -226,6 +226,16 @@ def test_half_of_the_a_leads_must_not_turn_into_c() -> None:
     assert {"A leads"} <= failed(judge(KNOWING, lower))
 
 
+def test_a_single_a_lead_that_becomes_c_shows_nothing() -> None:
+    champion, challenger = (np.minimum(said, 0.39) for said in (BLIND, KNOWING))
+    champion[0], challenger[0] = 0.5, 0.15
+
+    verdict = judge(champion, challenger)
+
+    assert figure(verdict, "A leads") == 1
+    assert "A leads" not in failed(verdict)
+
+
 def test_grades_must_not_shift_further_than_agreed() -> None:
     lower = expit(logit(KNOWING) - 1.2)
 
@@ -324,6 +334,13 @@ def test_it_is_said_that_what_is_registered_was_not_judged_itself() -> None:
     assert "of 2026-01-01 to 2026-03-01, " in verdict.judged_on
     assert "came in after both fits ended" in verdict.judged_on
     assert "fitted anew on all leads and is not judged itself" in verdict.judged_on
+
+
+def test_without_times_it_is_not_said_that_leads_came_in_later() -> None:
+    told = judge(BLIND, KNOWING, replace(WINDOW, day=None)).judged_on
+
+    assert "which neither fit has learned from" in told
+    assert "came in after" not in told
 
 
 def test_a_verdict_is_json_with_one_row_a_check() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -22,9 +24,11 @@ from features.store.jobs import HeldError, last_done, lease
 from features.store.tables import Audit, Promotion
 from tests.conftest import home_at
 from tests.training.firms import Enquiry, agreed, decided, enquiries
+from training.gate import Verdict
 from training.promotion import catch_up, champion_now, make_champion, roll_back
-from training.registry import MODEL, connect
-from training.retrain import Retrained, Retraining
+from training.registry import MODEL, connect, load_champion
+from training.retrain import Retrained, Retraining, unless_moved
+from training.retrain_words import retrained_json, retrained_lines
 
 NOW = datetime(2028, 6, 1)
 FIELDS = {"visits": {"use": "yes", "kind": "number"}, "size": {"use": "yes", "kind": "number"}}
@@ -139,6 +143,13 @@ def test_a_challenger_on_the_same_leads_is_refused_and_stays_registered(
     assert version.version == client.get_model_version_by_alias(MODEL, "challenger").version
     files = [f.path for f in client.list_artifacts(version.run_id)]
     assert "verdict.json" in files
+    said = json.loads(json.dumps(retrained_json(result, Path("report.html"))))
+    assert (said["outcome"], said["version"]) == ("refused", str(version.version))
+    assert (said["champion_fit"], said["report"]) == (result.compared, "report.html")
+    lines = list(retrained_lines(result))
+    assert lines[0].startswith(
+        f"Version {version.version} stays a challenger of version 1: refused"
+    )
     assert "fitted anew" in result.compared
 
 
@@ -185,6 +196,18 @@ def test_an_old_champion_yields_to_newer_knowledge(firm: Firm) -> None:
     assert "which is old (agreed: 90)" in result.why
 
 
+def test_where_the_champion_was_changed_meanwhile_nothing_takes_over(three_runs: Home) -> None:
+    champion = load_champion(three_runs)
+    verdict = Verdict(True, "promoted: it is better", "judged on 9 leads", ())
+    assert unless_moved(verdict, three_runs, champion) is verdict
+
+    refused = unless_moved(verdict, three_runs, replace(champion, version="9"))
+
+    assert not refused.promoted
+    assert refused.reasons == [refused.headline.removeprefix("refused: ")]
+    assert "another model was made champion meanwhile" in refused.headline
+
+
 def test_a_challenger_of_random_outcomes_is_refused(firm: Firm) -> None:
     firm.export(clear)
     firm.retrain()
@@ -204,6 +227,14 @@ def test_a_challenger_on_a_leaked_field_is_refused(firm: Firm) -> None:
     assert result.outcome == "refused"
     assert result.verdict is not None
     assert any("note" in reason for reason in result.verdict.reasons)
+
+
+def test_a_doubted_field_that_is_agreed_without_a_why_is_said_to_be_left_out(firm: Firm) -> None:
+    firm.export(leaking)
+    fields = FIELDS | {"note": {"use": "yes"}}
+    firm.retrain(AGREED.model_copy(update={"fields": agreed(fields=fields).fields}))
+    result = firm.retrain(AGREED.model_copy(update={"fields": agreed(fields=fields).fields}))
+    assert any(line.startswith("  left out: note (") for line in retrained_lines(result))
 
 
 def test_a_champion_that_foretells_another_horizon_is_held_to_what_it_foretells(firm: Firm) -> None:

@@ -7,7 +7,7 @@ import pytest
 from features.home import Home
 from tests.conftest import home_at
 from training.registry import connect, load_champion
-from training.track import EXPERIMENT, Record, Trial, register
+from training.track import EXPERIMENT, Record, Trial, keep_prospective, register
 
 WINDOW = "2024-01-01 to 2024-09-30"
 
@@ -73,3 +73,8 @@ def test_no_login_name_and_no_path_of_a_program_is_kept(kept) -> None:
 
     for tags in (model.tags, *(run.data.tags for run in kept[1])):
         assert (tags["mlflow.user"], tags["mlflow.source.name"]) == ("leadq", "leadq")
+
+
+def test_of_a_version_that_was_deleted_nothing_is_kept_and_nothing_known(kept) -> None:
+    evaluation: Any = None
+    assert keep_prospective(kept[0], "99", evaluation) == {}

@@ -74,6 +74,15 @@ def test_a_hand_off_that_came_before_anything_was_known_is_read_with_what_came_f
     assert back.dispositions == ["lost"]
 
 
+def test_a_second_hand_off_that_tells_nothing_is_read_with_what_the_first_one_told(
+    store: Store,
+) -> None:
+    hand(store, "a", visits="2")
+    bare, again = Leads(["a"], {"id": ["a"]}, [None]), Handover(MONDAY + timedelta(days=30))
+    store.write(lambda c: hand_over(c, bare, agreed(), [again], NOW))
+    assert list(read(store).leads.column("visits")) == ["2", "2"]
+
+
 def test_a_lead_that_was_never_handed_over_is_known_as_it_first_was(store: Store) -> None:
     for visits, days in (("1", 200), ("9", 0)):
         given = an_export(["open"], visits=visits)
@@ -181,6 +190,14 @@ def test_what_an_export_had_already_told_is_not_new_when_sales_says_it_later(sto
     assert _new(store, before) == 2
     assert _new(store, before, MONDAY + timedelta(days=10)) == 1
     assert _new(store, before, MONDAY + timedelta(days=30)) == 0
+
+
+def test_an_outcome_whose_time_was_still_to_come_at_the_training_is_new(store: Store) -> None:
+    hand(store, "a")
+    say(store, Said("a", "lost", NOW + timedelta(hours=9)))
+    with store.reading() as connection:
+        assert new_outcomes(connection, NOW + timedelta(hours=1)) == 1
+        assert new_outcomes(connection, NOW + timedelta(hours=10)) == 0
 
 
 def test_an_outcome_is_not_new_where_the_store_had_told_it_alike_and_new_where_it_changed(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from features.errors import StoreError
+from features.store import jobs
 from features.store.database import Store
 from features.store.jobs import LEASE, HeldError, Lease, last_done, lease
 from features.store.tables import Job
@@ -68,6 +71,24 @@ def test_work_that_fails_lets_go_of_its_lease(store: Store) -> None:
         pass
     with store.reading() as connection:
         assert last_done(connection, "retrain") == NOW
+
+
+def test_a_store_that_was_away_for_a_moment_does_not_end_the_beats(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_BEAT", 9000)
+    write, away, back = store.write, threading.Event(), threading.Event()
+
+    def broken_once(work: Callable[[Connection], Any]) -> Any:
+        if not away.is_set():
+            away.set()
+            raise StoreError("away")
+        back.set()
+        return write(work)
+
+    with lease(store, "retrain", "a", clock):
+        monkeypatch.setattr(store, "write", broken_once)
+        assert back.wait(10)
 
 
 def test_of_many_that_ask_at_once_one_works(store: Store) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from sqlalchemy import insert
+
 from features.store.database import Store
 from features.store.promotions import Act, Champion, one_back, write_down, written
+from features.store.tables import Promotion
 from tests.features.store.making import NOW
 
 
@@ -35,4 +38,11 @@ def test_steps_back_undo_one_step_after_another(store: Store) -> None:
 
 def test_after_a_step_back_a_new_champion_can_be_undone_too(store: Store) -> None:
     moved(store, ("1", "train"), ("2", "retrain"), ("1", "rollback"), ("3", "retrain"))
+    assert back(store) == "1"
+
+
+def test_a_step_that_two_processes_wrote_down_is_one_step(store: Store) -> None:
+    moved(store, ("1", "train"), ("2", "retrain"))
+    row = {"model": "2", "digest": "digest", "previous": "1", "at": NOW, "act": "found", "why": ""}
+    store.write(lambda c: c.execute(insert(Promotion).values(**row)))
     assert back(store) == "1"
