@@ -92,8 +92,7 @@ def roll_back(home: Home, store: Store, why: str, who: str, now: datetime) -> tu
     with store.reading() as connection:
         version = one_back(connection)
     if champion is None or version is None:
-        raise UsageError(
-            "no model was champion before this one; choose one with: leadq promote VERSION"
-        )
+        lacks = "is champion" if champion is None else "was champion before this one"
+        raise UsageError(f"no model {lacks}; choose one with: leadq promote VERSION")
     make_champion(home, store, version, "rollback", why, who, now)
     return version, champion.model

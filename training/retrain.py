@@ -140,11 +140,11 @@ class Retraining:
         self.progress("registering")
         held.renew()
         training = enrol(training, self.home)
-        why = f"the first model: {training.verdict.sentence}"
+        why = f"there was no champion: {training.verdict.sentence}"
         champion = catch_up(self.home, self.store, self.clock(), "retrain", why, self.who)
         if champion and champion.model != training.registered.version:
             return Retrained("refused", _MOVED, None, training, before=champion.model)
-        self._note(f"version {training.registered.version} is the first")
+        self._note(f"version {training.registered.version} met no champion")
         return Retrained("first", why, None, training)
 
     def _note(self, what: str) -> None:

@@ -64,7 +64,7 @@ def way_here(connection: Connection) -> list[Champion]:
     for model, digest, act in connection.execute(steps):
         if act == "rollback" and len(past) > 1:
             past.pop()
-        elif not past or past[-1].model != model:
+        elif past[-1:] != [Champion(model, digest)]:
             past.append(Champion(model, digest))
     return past
 

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import select
 
 from features.agreement import Agreement
+from features.errors import UsageError
 from features.files import open_table
 from features.home import Home
 from features.leads import Intake, read_history
@@ -265,6 +266,11 @@ def test_a_step_back_leads_to_the_champion_before(started: tuple[Firm, Retrained
     make_champion(firm.home, firm.store, "2", "promote", "by hand", "kim", NOW)
     assert roll_back(firm.home, firm.store, "by hand", "kim", NOW) == ("1", "2")
     assert firm.champion == "1"
+
+
+def test_without_a_champion_there_is_no_step_back(firm: Firm) -> None:
+    with pytest.raises(UsageError, match="no model is champion; choose one with: leadq promote"):
+        roll_back(firm.home, firm.store, "by hand", "kim", NOW)
 
 
 def test_an_alias_moved_elsewhere_is_found_and_written_down(firm: Firm) -> None:
