@@ -8,14 +8,26 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
 
 from features.errors import ModelError
 from features.leads import Leads
-from serving.artefact import Artefact, Files, digest, files_in, leads_of_records, read, write
+from serving.artefact import (
+    Artefact,
+    Files,
+    LoadedModel,
+    digest,
+    files_in,
+    leads_of_records,
+    read,
+    read_files,
+    write,
+)
 from serving.members import Additive, Trees
+from serving.replies import score_records
 from serving.scorer import Blend, sigmoid
 from serving.spread import Spread
 from tests.training.firms import agreed, use
@@ -192,3 +204,44 @@ def test_the_artefact_is_text_and_json_alone(folder: Path) -> None:
     for path in folder.iterdir():
         assert path.suffix in (".json", ".txt")
         path.read_text(encoding="utf-8")
+
+
+def damaged(content: bytes, random: Random) -> bytes:
+    """A file as a bad disk, a cut wire or a careless hand leaves it."""
+    at = random.randrange(len(content))
+    number = random.choice([b"-1", b"0", b"1e308", b"NaN", b"null", b'"x"', b"[]", b"2147483648"])
+    digits = next((i for i in range(at, len(content)) if content[i : i + 1].isdigit()), at)
+    return random.choice(
+        [
+            content[:at],
+            content[:at] + content[at + random.randrange(1, 30) :],
+            content[:at] + bytes([random.randrange(256)]) + content[at + 1 :],
+            content[:digits] + number + content[digits + 1 :],
+            content[:at] + b"[" * 5000 + content[at:],
+            content[:at] + random.choice([b"]", b"}", b",", b'"', b"\\ud800"]) + content[at:],
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "additive.json",
+        "artefact.json",
+        "encoder.json",
+        "golden.json",
+        "reference.json",
+        "trees.txt",
+    ],
+)
+def test_whatever_is_damaged_the_model_is_refused_or_scores(folder: Path, name: str) -> None:
+    files, random, refusals = dict(files_in(folder)), Random(name), []
+    whole = files[name]
+    for _ in range(40):
+        files[name] = damaged(whole, random)
+        try:
+            score_records(LoadedModel("1", "", read_files(files, "here")), [{"id": "a"}], 5)
+        except ModelError as error:
+            refusals.append(str(error))
+    assert refusals
+    assert max(map(len, refusals)) < 400
