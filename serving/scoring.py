@@ -1,10 +1,11 @@
 """`POST /v1/score`, answered without a framework: its own routing would cost more than the model.
 
-Where what runs: all scoring is done on the event loop. One lead takes less time than handing it
-to a thread and back. Many leads are scored in turns of about a millisecond; between two turns
-the loop answers whoever waits, and requests of many leads take their turns one after the other.
-A thread in place of turns holds the interpreter for 5 ms at a time (sys.getswitchinterval), which
-every single lead beside it would have to wait for.
+Where what runs: a lead alone, or a few, are scored on the event loop, which takes less time than
+handing them to a thread and back. Many leads are scored by one thread, a hundred at a time, so that
+requests of many leads take turns. The interpreter goes from that thread to the loop after half a
+millisecond (`SWITCH_SECONDS`), so whoever sends one lead beside them hardly notices. Measured on
+one core beside a stream of requests of 100 leads: a lead alone took 1.1 times its quiet median,
+with the interpreter's own 5 ms 1.6 times, and with turns on the loop in place of a thread 5 times.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import json
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
@@ -34,12 +37,14 @@ REASONS = 5
 """Reasons for each lead where the request does not say."""
 MOST_REASONS = 50
 _NUMBER = re.compile(r"\d{1,3}", re.ASCII)
-_TURN = 0.001
-"""Seconds of scoring between two turns of the event loop."""
+SWITCH_SECONDS = 0.0005
+"""After so long a thread that computes lets the event loop have the interpreter."""
+_TURN = 100
+"""Leads that are scored before another request of many leads has its turn."""
+_FEW = 4
+"""Leads that are scored on the event loop."""
 _WATCHED = 5
 """Leads of one request that may be looked at later."""
-_FIRST_TURN = 8
-"""Leads in the first turn, before it is known how long one takes."""
 
 
 class Spool(Protocol):
@@ -69,7 +74,7 @@ class Scoring:
         self._watch = watch
         self._spool = spool
         self._bulks = 0
-        self._turn = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, "many")
 
     async def answer(self, content: bytes, query: bytes) -> tuple[bytes, int]:
         """Return the reply as JSON, and how many leads it holds.
@@ -81,7 +86,7 @@ class Scoring:
         reasons = _reasons(query) if query else REASONS
         model = self._ready()
         items = read_items(content, "leads", self._limits)
-        if len(items.values) <= _FIRST_TURN:
+        if len(items.values) <= _FEW:
             reply = _scored(model, items, 0, len(items.values), reasons)
         else:
             reply = await self._in_turns(model, items, reasons)
@@ -107,26 +112,20 @@ class Scoring:
             self._bulks -= 1
 
     async def _turns(self, model: LoadedModel, items: Items, reasons: int) -> dict[str, Any]:
-        began = time.perf_counter()
+        loop, began = asyncio.get_running_loop(), time.perf_counter()
         reply: dict[str, Any] = {}
         results: list[dict[str, Any]] = []
-        size = _FIRST_TURN
-        while len(results) < len(items.values):
-            async with self._turn:
-                start = time.perf_counter()
-                if start - began > self._limits.seconds:
-                    raise HTTPException(
-                        503,
-                        f"{len(results):,} of {len(items.values):,} leads were scored in "
-                        f"{self._limits.seconds:g} s; send fewer in one request",
-                        {"Retry-After": "1"},
-                    )
-                reply = _scored(model, items, len(results), len(results) + size, reasons)
-                results += reply["results"]
-                took = time.perf_counter() - start
-                await asyncio.sleep(0)
-            # At most twice as many as before: a turn that was short by chance says little.
-            size = max(1, min(2 * size, int(size * _TURN / took)))
+        for start in range(0, len(items.values), _TURN):
+            if time.perf_counter() - began > self._limits.seconds:
+                raise HTTPException(
+                    503,
+                    f"{start:,} of {len(items.values):,} leads were scored in "
+                    f"{self._limits.seconds:g} s; send fewer in one request",
+                    {"Retry-After": "1"},
+                )
+            turn = partial(_scored, model, items, start, start + _TURN, reasons)
+            reply = await loop.run_in_executor(self._thread, turn)
+            results += reply["results"]
         return {**reply, "results": results}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 
 import structlog
@@ -18,6 +19,7 @@ from serving.cache import Cache
 from serving.champion import Live
 from serving.logs import configure
 from serving.metrics import begin
+from serving.scoring import SWITCH_SECONDS
 from serving.wire import Wire
 
 log = structlog.get_logger()
@@ -34,6 +36,7 @@ _CONNECTIONS = 2048
 def service() -> ASGIApp:
     """Build the service as the environment says: what each worker does when it starts."""
     configure()
+    sys.setswitchinterval(SWITCH_SECONDS)
     home = Home(Settings())
     chosen = home.serve
     look = partial(open_to_look, home.store_url)
