@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import measures
-from benchmarks.sales import DAYS_A_MONTH, Diary, Floats, Market, Rows
+from benchmarks.sales import DAYS_A_MONTH, Diary, Floats, Market, Policy, Rows
+from features.errors import UsageError
 from features.simulate.journey import NOT_READY
 
 LAST_DAYS = 365
@@ -34,6 +35,8 @@ class Result:
     """On all leads of the last twelve months that would be decided, called or not."""
     explored: float
     """Share of the calls of the last twelve months that were drawn by lot."""
+    promoted: float
+    """Share of the challengers that took over; NaN where there were none."""
     seconds: float
     """For a year."""
 
@@ -43,14 +46,19 @@ class Result:
         return float(self.called_said[-12:].mean() / self.called_true[-12:].mean())
 
 
-def judged(
-    market: Market, diary: Diary, oracle: Diary, gives_probability: bool, seconds: float
-) -> Result:
-    """Judge a policy against the oracle in the same world."""
+def judged(market: Market, diary: Diary, oracle: Diary, policy: Policy, seconds: float) -> Result:
+    """Judge a policy against the oracle in the same world.
+
+    Raises:
+        UsageError: when not even the oracle wins anybody.
+
+    """
     ours, best = (_calls(market, d, market.ends - LAST_DAYS, market.ends) for d in (diary, oracle))
     won = market.world.won
+    if not won[best].any():
+        raise UsageError(f"seed {market.seed}: the oracle wins nobody; set more leads=")
     by_month = [_expected(market, diary, m) - _expected(market, oracle, m) for m in _months(market)]
-    said, true = _said(market, diary) if gives_probability else (np.array([np.nan]),) * 2
+    said, true = _said(market, diary) if policy.gives_probability else (np.array([np.nan]),) * 2
     years = (market.ends - market.begins) / 365
     return Result(
         share=float(won[ours].sum() / won[best].sum()),
@@ -60,6 +68,7 @@ def judged(
         called_true=true,
         auc=_auc(market, diary),
         explored=float(diary.explored[ours].mean()),
+        promoted=float(np.mean(policy.promoted)) if policy.promoted else np.nan,
         seconds=seconds / years,
     )
 
@@ -101,7 +110,16 @@ def show(console: Console, results: dict[str, list[Result]], seeds: int) -> None
         "wins: mean ± standard deviation [lowest, highest]",
         title_justify="left",
     )
-    heads = ("policy", "share of wins", "expected", "regret", "said / true", "AUC", "by lot")
+    heads = (
+        "policy",
+        "share of wins",
+        "expected",
+        "regret",
+        "said / true",
+        "AUC",
+        "by lot",
+        "promoted",
+    )
     for head in (*heads, "s a year"):
         table.add_column(head, justify="left" if head == "policy" else "right")
     for name, found in results.items():
@@ -110,7 +128,7 @@ def show(console: Console, results: dict[str, list[Result]], seeds: int) -> None
     console.print(
         "expected: the same in true chances of the calls, without luck. regret: expected wins "
         "behind the oracle\nover the whole time. said / true: mean probability said of the calls "
-        "over their mean true chance"
+        "over their mean true chance. promoted: challengers that took over"
     )
 
 
@@ -118,6 +136,7 @@ def _cells(found: list[Result]) -> list[str]:
     shares = np.array([result.share for result in found])
     spread = f" ± {shares.std(ddof=1):.3f}" if len(shares) > 1 else ""
     calibration = np.mean([result.calibration for result in found])
+    promoted = np.mean([result.promoted for result in found])
     return [
         f"{shares.mean():.3f}{spread} [{shares.min():.3f}, {shares.max():.3f}]",
         f"{np.mean([result.expected for result in found]):.3f}",
@@ -125,5 +144,6 @@ def _cells(found: list[Result]) -> list[str]:
         "" if np.isnan(calibration) else f"{calibration:.2f}",
         f"{np.mean([result.auc for result in found]):.3f}",
         f"{np.mean([result.explored for result in found]):.1%}",
+        "" if np.isnan(promoted) else f"{promoted:.0%}",
         f"{np.mean([result.seconds for result in found]):.1f}",
     ]

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.learner import At, Learner
 from benchmarks.rivals import naive_bayes, prepared
-from benchmarks.sales import DAYS_A_MONTH, Floats, Known, Market, Order, Rows
+from benchmarks.sales import DAYS_A_MONTH, Floats, Market, Order, Rows, Terms
 from features.agreement import Agreement
-from features.leads import PROPENSITY, Leads
-from serving.scorer import Scorer
-from training.censoring import label_as_of
-from training.fit import Effort, fit, recency_weights
-from training.propensity import propensity_of
+from features.errors import UsageError
+from features.sections import Capacity, Gate
+from features.simulate import Settings
 
 _KINDS = {
     "number": (
@@ -54,8 +52,18 @@ AGREED = Agreement.model_validate(
     }
 )
 """What `leadq init` proposes from an export of this CRM, its leaks and names left out."""
-LEAN = Effort(adaptive=(True,), shapes=(), strengths=(0.05,), folds=3)
-"""Half the time of preset `fast`, and as many wins here."""
+
+
+def agreement_for(world: Settings, terms: Terms) -> Agreement:
+    """Return what both sides agree on in a world under these terms."""
+    calls = max(1, round(terms.capacity * world.leads / world.days))
+    return AGREED.model_copy(
+        update={
+            "horizon_days": world.horizon_days,
+            "capacity": Capacity(leads_per_day=calls),
+            "gate": Gate(renew_after_days=terms.renew),
+        }
+    )
 
 
 @dataclass
@@ -65,8 +73,9 @@ class Fixed:
     order: Callable[[Market], Floats]
     gives_probability: bool = False
     share: float = 0.0
+    promoted: tuple[bool, ...] = ()
 
-    def learn(self, market: Market, day: int, known: Callable[[], Known]) -> Order:
+    def learn(self, market: Market, day: int, known: At) -> Order:
         """Return the same order each time."""
         values = self.order(market)
         return lambda rows: values[rows]
@@ -91,14 +100,15 @@ class NaiveBayes:
 
     gives_probability: bool = True
     share: float = 0.0
+    promoted: tuple[bool, ...] = ()
     _frame: pd.DataFrame | None = field(default=None, repr=False)
 
-    def learn(self, market: Market, day: int, known: Callable[[], Known]) -> Order:
+    def learn(self, market: Market, day: int, known: At) -> Order:
         """Count anew; what is open or recycled does not count, and nothing asks how old it is."""
         if self._frame is None:
             names = [n for kind in ("number", "category", "options", "text") for n in _KINDS[kind]]
             self._frame = prepared(pd.DataFrame({n: market.leads.column(n) for n in names}))
-        frame, now = self._frame, known()
+        frame, now = self._frame, known(day)
         closed = np.isin(now.dispositions, ["won", "lost", "unqualified"])
         counted = frame.iloc[now.rows[closed]]
         won = (np.array(now.dispositions)[closed] == "won").astype(np.int8)
@@ -111,62 +121,40 @@ class NaiveBayes:
 
 @dataclass
 class Leadq:
-    """leadq's own parts: labels as of a date, weights, fit, and its scorer."""
+    """leadq's own parts: labels as of a date, weights, fit, gate, and its scorer."""
 
     share: float = 0.0
     once: bool = False
     """Whether it is trained at the start and never again."""
+    gated: bool = False
+    """Whether a challenger must pass the gate; else each takes over."""
     gives_probability: bool = True
-    _champion: Scorer | None = field(default=None, repr=False)
+    promoted: list[bool] = field(default_factory=list)
+    _learner: Learner | None = field(default=None, repr=False)
+    _champion: int = 0
+    """The day on which it was made."""
 
-    def learn(self, market: Market, day: int, known: Callable[[], Known]) -> Order:
-        """Retrain, and score with the champion.
-
-        Each challenger takes over: here is the place for the gate (training/gate.py), whose window
-        would be the calls of the last months (docs/science.md says what it sees on so few).
-        """
-        if self._champion is None or not self.once:
-            self._champion = retrained(market, known())
-        champion = self._champion
+    def learn(self, market: Market, day: int, known: At) -> Order:
+        """Retrain, and score with the champion."""
+        if self._learner is None:
+            self._learner, self._champion = Learner(market, known), day
+        elif not self.once:
+            self.promoted.append(self._takes_over(self._learner, day))
+            self._champion = day if self.promoted[-1] else self._champion
+        champion = self._learner.model(self._champion)
+        if champion is None:
+            raise UsageError(
+                f"day {day}: too few leads are won or lost to learn from; set more leads="
+            )
         return _scored_ahead(
             market, day, lambda rows: champion.probabilities(market.leads.take(rows.tolist()))
         )
 
-
-def retrained(market: Market, known: Known) -> Scorer:
-    """Fit on what is known, each lead weighed by recency, censoring and propensity."""
-    place = market.world.created[known.rows]
-    recency = recency_weights(place, len(place))
-    start = market.times(place)
-    horizon = market.world.settings.horizon_days
-    labels = label_as_of(
-        start, known.decided, known.dispositions, known.as_of, horizon, AGREED.learning,
-        young=True, counts=recency,
-    )  # fmt: skip
-    taught = np.flatnonzero(labels.weight)
-    leads = market.leads.take(known.rows[taught].tolist())
-    weight = labels.weight[taught] * recency[taught] * _chosen(market, leads, known, taught)
-    return fit(
-        leads,
-        labels.labels[taught],
-        weight / weight.mean(),
-        AGREED,
-        AGREED.used_fields(),
-        recipe="logistic",
-        place=place[taught],
-        effort=LEAN,
-    ).scorer
-
-
-def _chosen(market: Market, leads: Leads, known: Known, taught: Rows) -> Floats:
-    """Return the weight of each lead for how it was chosen, as leads from the store get it."""
-    # A lead waits for several days' queues, and may be drawn on any of them; before there was a
-    # queue, nobody knows, and it counts 1.
-    chance = 1 - (1 - known.propensity[taught]) ** market.terms.patience
-    cells = [None if math.isnan(value) else value for value in chance.tolist()]
-    found = propensity_of(replace(leads, columns={**leads.columns, PROPENSITY: cells}), AGREED)
-    assert found is not None  # the column is there
-    return found.weight
+    def _takes_over(self, learner: Learner, day: int) -> bool:
+        if not self.gated:
+            return True
+        verdict = learner.verdict(self._champion, day)
+        return verdict is not None and verdict.promoted
 
 
 def _scored_ahead(market: Market, day: int, score: Callable[[Rows], Floats]) -> Order:
@@ -184,6 +172,7 @@ POLICIES: dict[str, Callable[[], Fixed | NaiveBayes | Leadq]] = {
     "static": lambda: Leadq(once=True),
     "naive_bayes": NaiveBayes,
     "no_exploration": Leadq,
-    "leadq": lambda: Leadq(share=AGREED.exploration.share),
+    "no_gate": lambda: Leadq(share=AGREED.exploration.share),
+    "leadq": lambda: Leadq(share=AGREED.exploration.share, gated=True),
     "oracle": lambda: Fixed(_truth),
 }

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +25,7 @@ from features.leads import Faults, Leads, admit
 from features.simulate import Settings, World, world
 from features.simulate.journey import DISPOSITIONS
 from serving.queue import draw_lane
+from training.censoring import moments
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -47,6 +48,8 @@ class Terms:
     """Months before the policies begin, in which sales calls what looks best at a noisy look."""
     retrain: float = 1.0
     """Months from one training to the next."""
+    renew: int = 90
+    """Days after which the gate takes a champion for old."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Market:
     world: World
     leads: Leads
     terms: Terms
+    agreement: Agreement
     seed: int
 
     @classmethod
@@ -66,7 +70,7 @@ class Market:
         leads = admit(columns, agreement, faults, need_created=True)
         if faults:
             raise AssertionError(f"the simulated CRM holds rows that are no leads: {faults}")
-        return cls(drawn, leads, terms, settings.seed)
+        return cls(drawn, leads, terms, agreement, settings.seed)
 
     @property
     def begins(self) -> int:
@@ -77,6 +81,11 @@ class Market:
     def ends(self) -> int:
         """Day after the last one."""
         return self.world.settings.days
+
+    def month_before(self, day: float) -> int:
+        """Return the last day up to this one that lies whole months from the first."""
+        months = math.floor((day - self.begins) / DAYS_A_MONTH)
+        return math.ceil(self.begins + months * DAYS_A_MONTH)
 
     def calls_on(self, day: int) -> int:
         """How many leads sales can call on a day."""
@@ -100,8 +109,15 @@ class Market:
         """Return days since the start as moments, NaN as not-a-time."""
         known = ~np.isnan(days)
         minutes = np.floor(np.where(known, days, 0) * _MINUTES).astype("timedelta64[m]")
-        start = self.world.settings.start.astype("datetime64[m]")
-        return np.where(known, start + minutes, np.datetime64("NaT"))
+        return np.where(known, self._start + minutes, np.datetime64("NaT"))
+
+    def days(self, times: Sequence[datetime | None]) -> Floats:
+        """Return moments as days since the start."""
+        return np.asarray((moments(times) - self._start) / np.timedelta64(1, "D"))
+
+    @property
+    def _start(self) -> np.datetime64:
+        return self.world.settings.start.astype("datetime64[m]")
 
 
 @dataclass(frozen=True)
@@ -116,6 +132,8 @@ class Known:
     dispositions: Sequence[Disposition]
     propensity: Floats
     """The chance to be called of a lead that waited; NaN in the warm-up, where nobody knows."""
+    came: Floats
+    """When each lead came in that is there by then, called or not; shape (leads,)."""
 
 
 class Policy(Protocol):
@@ -125,9 +143,18 @@ class Policy(Protocol):
     """Of the calls that go to leads drawn by lot."""
     gives_probability: bool
     """Whether what orders the leads is a probability."""
+    promoted: Sequence[bool]
+    """For each challenger, whether it took over; empty where there are none."""
 
-    def learn(self, market: Market, day: int, known: Callable[[], Known]) -> Order:
-        """Return the order of the leads from `day` on; called at the start and at each retrain."""
+    def learn(self, market: Market, day: int, known: Callable[[int], Known]) -> Order:
+        """Return the order of the leads from `day` on; called at the start and at each retrain.
+
+        Args:
+            market: where it sells.
+            day: this day.
+            known: what the CRM shows at the beginning of this day or showed at that of another.
+
+        """
         ...
 
 
@@ -176,7 +203,7 @@ def live(market: Market, policy: Policy, past: Diary) -> tuple[Diary, float]:
         months = (day - market.begins) / (DAYS_A_MONTH * market.terms.retrain)
         if int(months) > trained:
             trained = int(months)
-            order = policy.learn(market, day, lambda now=day: known(market, diary, now))
+            order = policy.learn(market, day, partial(known, market, diary))
         _work(market, day, diary, order, policy.share)
     return diary, time.perf_counter() - start
 
@@ -198,7 +225,7 @@ def _work(market: Market, day: int, diary: Diary, order: Order, share: float) ->
 
 def known(market: Market, diary: Diary, day: int) -> Known:
     """Return what the CRM shows at the beginning of a day."""
-    rows = np.flatnonzero(diary.called < day)
+    rows, came = np.flatnonzero(diary.called < day), market.world.created
     closes = market.world.closes(rows, diary.called[rows])
     decided = closes < day
     codes = np.where(decided, market.world.outcome[rows], len(DISPOSITIONS))
@@ -208,4 +235,5 @@ def known(market: Market, diary: Diary, day: int) -> Known:
         decided=market.times(np.where(decided, closes, np.nan)),
         dispositions=[_DISPOSITIONS[code] for code in codes.tolist()],
         propensity=diary.propensity[rows],
+        came=came[diary.waits & (came < day)],
     )

@@ -6,14 +6,16 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.learner import Learner
 from benchmarks.loop_results import judged
-from benchmarks.policies import AGREED, POLICIES, Fixed, Leadq
-from benchmarks.sales import Diary, Market, Order, Terms, known, live, warm_up
+from benchmarks.policies import POLICIES, Fixed, Leadq, agreement_for
+from benchmarks.sales import Diary, Known, Market, Order, Terms, known, live, warm_up
 from features.simulate import Settings
 from features.simulate.journey import NOT_READY
 
@@ -24,7 +26,8 @@ NAMES = {"random", "fifo", "static", "naive_bayes", "no_exploration", "leadq"}
 
 @pytest.fixture(scope="module")
 def market() -> Market:
-    return Market.of(Settings(leads=2_400, months=16, seed=2), TERMS, AGREED)
+    world = Settings(leads=2_400, months=16, seed=2)
+    return Market.of(world, TERMS, agreement_for(world, TERMS))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +82,8 @@ def test_the_oracle_captures_itself_and_more_than_chance(
     market: Market, past: Diary, oracle: Diary
 ) -> None:
     chance, _ = live(market, POLICIES["random"](), past)
-    itself, by_chance = (judged(market, d, oracle, False, 1.0) for d in (oracle, chance))
+    knows = POLICIES["oracle"]()
+    itself, by_chance = (judged(market, d, oracle, knows, 1.0) for d in (oracle, chance))
     assert (itself.share, itself.expected, itself.regret[-1]) == (1, 1, 0)
     assert by_chance.expected < 0.6
     assert by_chance.regret[-1] > 0
@@ -105,7 +109,7 @@ def test_a_model_learns_from_what_it_is_shown_and_nothing_else(market: Market, p
     other = replace(market, world=replace(market.world, outcome=outcome))
 
     def order(m: Market) -> Order:
-        return Leadq().learn(m, m.begins, lambda: known(m, past, m.begins))
+        return Leadq().learn(m, m.begins, partial(known, m, past))
 
     rows = market.came(market.begins, market.begins + 30)
     assert np.array_equal(order(market)(rows), order(other)(rows))
@@ -113,16 +117,83 @@ def test_a_model_learns_from_what_it_is_shown_and_nothing_else(market: Market, p
 
 @pytest.mark.parametrize("name", ["static", "naive_bayes", "leadq"])
 def test_what_learns_beats_chance(name: str, market: Market, past: Diary, oracle: Diary) -> None:
-    diary, seconds = live(market, POLICIES[name](), past)
-    result = judged(market, diary, oracle, True, seconds)
-    chance, _ = live(market, POLICIES["random"](), past)
-    assert result.expected > judged(market, chance, oracle, False, 0.0).expected + 0.1
+    policy, luck = POLICIES[name](), POLICIES["random"]()
+    diary, seconds = live(market, policy, past)
+    result = judged(market, diary, oracle, policy, seconds)
+    chance, _ = live(market, luck, past)
+    assert result.expected > judged(market, chance, oracle, luck, 0.0).expected + 0.1
     assert result.auc > 0.6
     assert 0.4 < result.calibration < 2.5
 
 
+@pytest.fixture(scope="module")
+def worked() -> tuple[Market, Diary]:
+    """A market in which sales called by a noisy look for two years."""
+    world = Settings(leads=6_000, months=24, seed=3)
+    terms = replace(Terms(), warm_up=24)
+    market = Market.of(world, terms, agreement_for(world, terms))
+    return market, warm_up(market)
+
+
+def learner(worked: tuple[Market, Diary], noted: list[int]) -> Learner:
+    """A learner that notes the days on which it asked what the CRM shows."""
+    market, diary = worked
+
+    def asked(day: int) -> Known:
+        noted.append(day)
+        return known(market, diary, day)
+
+    return Learner(market, asked)
+
+
+def test_the_fits_that_meet_knew_nothing_of_the_leads_that_judge(
+    worked: tuple[Market, Diary],
+) -> None:
+    noted: list[int] = []
+    day = worked[0].ends
+    verdict = learner(worked, noted).verdict(day - 60, day)
+
+    assert verdict is not None
+    today, older, newer = noted
+    assert today == day
+    assert newer - older == 60
+    first = np.datetime64(verdict.judged_on.split(" of ")[1].split(" to ")[0])
+    begin = worked[0].times(np.array([float(newer)]))[0].astype("datetime64[D]")
+    assert begin <= first <= begin + 3
+
+
+def test_a_champion_older_than_the_leads_that_judge_is_judged_itself(
+    worked: tuple[Market, Diary],
+) -> None:
+    noted: list[int] = []
+    learner(worked, noted).verdict(200, worked[0].ends)
+    assert noted[1] == 200
+
+
+def test_each_model_is_made_once(worked: tuple[Market, Diary]) -> None:
+    noted: list[int] = []
+    made = learner(worked, noted)
+    assert made.model(500) is made.model(500)
+    assert noted == [500]
+
+
+def test_nothing_is_judged_where_nothing_is_known(worked: tuple[Market, Diary]) -> None:
+    assert learner(worked, []).verdict(10, 40) is None
+
+
+def test_a_challenger_that_the_gate_refuses_scores_nobody(
+    market: Market, past: Diary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Learner, "verdict", lambda *_: None)
+    refusing, static = POLICIES["leadq"](), POLICIES["static"]()
+    refusing.share = 0.0
+    ours, theirs = (live(market, policy, past)[0] for policy in (refusing, static))
+    assert refusing.promoted == [False]
+    assert np.array_equal(ours.called, theirs.called, equal_nan=True)
+
+
 def closed_loop(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "benchmarks" / "closed_loop.py"), *arguments]
+    command = [sys.executable, "-m", "benchmarks.closed_loop", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
 
 
@@ -144,6 +215,7 @@ def test_json_has_a_share_for_each_policy_and_seed(tmp_path: Path) -> None:
         (("--policies", "luck"), "no policy luck"),
         (("--set", "drift=9"), "drift=9"),
         (("--set", "months=12"), "no year after the warm-up"),
+        (("--set", "leads=100", "--policies", "static"), "the oracle wins nobody"),
     ],
 )
 def test_a_wrong_call_says_what_is_wrong(arguments: tuple[str, ...], said: str) -> None:
