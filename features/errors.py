@@ -2,6 +2,7 @@
 
 LeadqError            exit code 1: the work failed
 ├── StoreError        the store's database cannot be reached or refuses
+│   └── RefusedError      it can be reached, and does not take these values
 └── UsageError        exit code 2: the caller must change something first
     ├── FileError         a file or folder cannot be read as a table of leads
     ├── AgreementError    agreement.toml is wrong, or does not fit the export
@@ -20,6 +21,10 @@ class LeadqError(Exception):
 
 class StoreError(LeadqError):
     """The store's database cannot be reached, or does not do what is asked of it."""
+
+
+class RefusedError(StoreError):
+    """The store's database can be reached, and does not take the values it is given."""
 
 
 class UsageError(LeadqError):

@@ -50,6 +50,16 @@ class ServeSettings(BaseModel):
     )
 
 
+class SpoolSettings(BaseModel):
+    """How scores wait on this machine until they are in the store."""
+
+    megabytes: int = Field(1000, ge=1, description="How much may wait; about 1,000 scores each.")
+    when_full: Literal["drop", "refuse"] = Field(
+        "drop",
+        description="Without room, scores are given and not kept (drop), or 503 is (refuse).",
+    )
+
+
 class Settings(BaseSettings):
     """The settings, read once from the environment at the top and passed down."""
 
@@ -64,6 +74,7 @@ class Settings(BaseSettings):
     secret: SecretStr = Field(
         SecretStr(""), description="Under which API keys are hashed; at least 32 characters."
     )
+    spool: SpoolSettings = SpoolSettings()
 
 
 class Home:
@@ -75,6 +86,7 @@ class Home:
         self._store_url = settings.store.url
         self._secret = settings.secret.get_secret_value()
         self.serve = settings.serve
+        self.spool = settings.spool
         if odd := sorted(set(str(self.root)) & set("?#%")):
             raise UsageError(
                 f"{self.root}: the home's path holds {' '.join(odd)}, which an address of a "

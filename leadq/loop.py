@@ -157,23 +157,25 @@ def erase(
     """Erase a person's data from everything under the home; the counts stay."""
     from features.counted import counted
     from features.store import erasure
+    from serving.drain import empty
+    from serving.erasing import Aside, erase_leads
 
     if (lead is None) != expired:
         raise UsageError("name one lead, or say --expired")
     home, moment = open_home(), now()
     days = _lead_days(read_agreement(agreement)) if expired else None
     ids = [] if lead is None else [lead]
+    aside = Aside(home.folder("rejects"), home.folder("spool"))
     with working("erasing") as progress, open_the_store(home) as store:
+        removed = 0
         if days is not None:
+            # A lead whose newest score waits is not quiet.
+            empty(store, aside.spool, lambda: moment)
             with store.reading() as connection:
                 ids = erasure.expired(connection, days, moment)
-        # First, because what is erased from the store is not found among the expired any more.
-        rejects = home.folder("rejects")
-        scrubbed = erasure.scrub(rejects, ids)
-        removed = 0 if days is None else erasure.remove_expired(rejects, days, moment)
+            removed = erasure.remove_expired(aside.rejects, days, moment)
         step = f"of {counted(len(ids), 'lead')}"
-        erased = erasure.erase(store, ids, who, moment, lambda n: progress(f"{n:,} {step}"))
-    done = len(erased) or min(scrubbed, 1)
+        done = erase_leads(store, aside, ids, who, moment, lambda n: progress(f"{n:,} {step}"))
     if lead is not None and not done:
         raise UsageError(f"{lead}: nothing is known of such a lead")
     say(f"erased the data of {counted(done, 'lead')}; the counts stay")

@@ -21,13 +21,15 @@ from serving.champion import Live
 from serving.described import describe, page_of
 from serving.desk import add_desk
 from serving.doors import Doors
+from serving.erasing import Aside
 from serving.intake import add_intake
 from serving.logs import RequestLog
 from serving.metrics import CONTENT_TYPE, Gauge, Metrics
 from serving.problems import documented, install
 from serving.replies import ModelReply, Status
-from serving.scoring import SCORE, Scoring, Spool
+from serving.scoring import SCORE, Scoring
 from serving.shell import Shell
+from serving.spool import Spool
 from serving.stored import OpenedStore
 from serving.tally import Tally
 from serving.watch import Watch
@@ -46,8 +48,8 @@ class Backing:
 
     open_store: Callable[[], Store]
     """Opens the store; called once, and again while it fails."""
-    rejects: Path
-    """The folder of rows that were set aside."""
+    aside: Aside
+    """The folders that hold leads' data beside the store."""
     agreement: Agreement | None = None
     """Reads what comes in; None: that of the model."""
 
@@ -84,9 +86,13 @@ def build(
             await run_in_threadpool(access.start)
         if store is not None:
             await run_in_threadpool(store.start)
+        if spool is not None:
+            spool.start()
         aside = asyncio.create_task(_beside(metrics, watch))
         yield
         aside.cancel()
+        if spool is not None:
+            spool.close()
         live.stop()
         metrics.leave()
         requests.flush()
@@ -112,7 +118,7 @@ def build(
             return backing.agreement or live.ready().artefact.scorer.agreement
 
         add_intake(app, store, agreement, limits)
-        add_desk(app, store, agreement, lambda: live.model, backing.rejects)
+        add_desk(app, store, agreement, lambda: live.model, backing.aside)
     scoring = Scoring(live.ready, limits, tally, watch, spool)
     answers = {SCORE: scoring.answer}
     describe(app, lambda: live.model, has_keys=access is not None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query, Request
@@ -13,13 +12,13 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from features.agreement import Agreement
-from features.store import erasure
 from features.store.database import Store
 from features.store.history import LeadHistory, history_of
 from features.store.recycle import Recycled, due_leads, with_history
 from features.store.texts import storable
 from serving.access import caller_of
 from serving.artefact import LoadedModel
+from serving.erasing import Aside, erase_leads
 from serving.problems import documented
 from serving.published import load_version
 from serving.recycled import RecycledReply, with_scores
@@ -46,7 +45,7 @@ def add_desk(
     store: OpenedStore,
     agreement: Callable[[], Agreement],
     model: Callable[[], LoadedModel | None],
-    rejects: Path,
+    aside: Aside,
 ) -> None:
     """Add the routes.
 
@@ -55,7 +54,7 @@ def add_desk(
         store: where leads are kept.
         agreement: gives the one whose delays hold.
         model: gives the one that scores, if there is one.
-        rejects: the folder of rows that were set aside, which erasure clears too.
+        aside: the folders beside the store, which erasure clears too.
 
     """
     remembered = lru_cache(_MOST_MODELS)(load_version)
@@ -108,9 +107,7 @@ def add_desk(
     async def erase_lead(lead: str, request: Request) -> None:
         """Erase a lead's data from everything that is kept; the counts stay."""
         ids, who = [storable(lead)], caller_of(request).name
-        removed = await run_in_threadpool(erasure.scrub, rejects, ids)
-        erased = await store.use(lambda opened: erasure.erase(opened, ids, who, _now()))
-        if not erased and not removed:
+        if not await store.use(lambda opened: erase_leads(opened, aside, ids, who, _now())):
             raise HTTPException(404, "nothing is known of such a lead")
 
 

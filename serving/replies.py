@@ -11,6 +11,7 @@ from features.leads import Fault, Faults
 from serving.artefact import LoadedModel, leads_of_cells
 from serving.problems import Problem, problem
 from serving.scorer import Score, Scorer
+from serving.segments import Scored
 
 
 class ReasonReply(BaseModel):
@@ -98,20 +99,34 @@ def openapi_example(model: LoadedModel) -> dict[str, Any]:
     return {k: v for k, v in model.artefact.golden[0].items() if v is not None}
 
 
-def score_records(model: LoadedModel, records: list[Any], reasons: int) -> dict[str, Any]:
-    """Score raw records; what cannot be scored gets an error in its place."""
+def score_records(
+    model: LoadedModel, records: list[Any], reasons: int, scored: list[Scored] | None = None
+) -> dict[str, Any]:
+    """Score raw records; what cannot be scored gets an error in its place.
+
+    Args:
+        model: what scores.
+        records: objects as they were sent.
+        reasons: how many for each lead.
+        scored: where to add the leads that were scored, as they were read.
+
+    """
     scorer = model.artefact.scorer
     caution = model.artefact.facts.get("caution", "")
     faults: Faults = {}
     usable = [_usable(scorer, i, record, faults) for i, record in enumerate(records)]
     batch = leads_of_cells(usable, scorer, faults)
+    good = [i for i in range(len(records)) if i not in faults]
     if faults:
-        batch = batch.take([i for i in range(len(records)) if i not in faults])
-    scores = iter(scorer.score(batch, reasons))
+        batch = batch.take(good)
+    scores = scorer.score(batch, reasons)
+    if scored is not None:
+        scored += map(Scored, scores, batch.created, [usable[i] for i in good])
+    given = iter(scores)
     results = [
         _error(usable[i], faults[i], scorer)
         if i in faults
-        else _result(next(scores), usable[i], scorer, caution)
+        else _result(next(given), usable[i], scorer, caution)
         for i in range(len(records))
     ]
     return {"model_version": model.version, "agreement_version": scorer.agreed, "results": results}

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
@@ -29,6 +29,8 @@ from serving.artefact import LoadedModel
 from serving.bodies import Items, read_items
 from serving.problems import problem
 from serving.replies import score_records
+from serving.segments import Scored
+from serving.spool import Lines, Spool, SpoolFullError
 from serving.tally import Tally
 from serving.watch import Watch
 
@@ -45,16 +47,6 @@ _FEW = 4
 """Leads that are scored on the event loop."""
 _WATCHED = 5
 """Leads of one request that may be looked at later."""
-
-
-class Spool(Protocol):
-    """Where scores wait until the store has them."""
-
-    def put(self, model: LoadedModel, records: list[Any], reply: dict[str, Any]) -> None:
-        """Keep what was scored and what was answered; durable when it returns."""
-
-    def waiting(self) -> int:
-        """Return how many scores wait."""
 
 
 class Scoring:
@@ -86,19 +78,41 @@ class Scoring:
         reasons = _reasons(query) if query else REASONS
         model = self._ready()
         items = read_items(content, "leads", self._limits)
+        parts: list[Lines] = []
         if len(items.values) <= _FEW:
-            reply = _scored(model, items, 0, len(items.values), reasons)
+            reply = self._scored(model, items, 0, len(items.values), reasons, parts)
         else:
-            reply = await self._in_turns(model, items, reasons)
+            reply = await self._in_turns(model, items, reasons, parts)
         if self._spool is not None:
-            self._spool.put(model, items.values, reply)
+            try:
+                self._spool.put(parts)
+            except SpoolFullError as error:
+                raise HTTPException(503, str(error), {"Retry-After": "10"}) from error
         self._tally.scored(reply["results"])
         for record, result in zip(items.values, reply["results"][:_WATCHED], strict=False):
             if "error" not in result:
                 self._watch.saw(model, record)
         return _dumped(reply), len(items.values)
 
-    async def _in_turns(self, model: LoadedModel, items: Items, reasons: int) -> dict[str, Any]:
+    def _scored(
+        self,
+        model: LoadedModel,
+        items: Items,
+        start: int,
+        end: int,
+        reasons: int,
+        parts: list[Lines],
+    ) -> dict[str, Any]:
+        """Score some of the items, and add to `parts` what is to be kept of them."""
+        scored: list[Scored] = []
+        reply = _scored(model, items, start, end, reasons, scored)
+        if self._spool is not None:
+            parts.append(self._spool.lines(model, scored))
+        return reply
+
+    async def _in_turns(
+        self, model: LoadedModel, items: Items, reasons: int, parts: list[Lines]
+    ) -> dict[str, Any]:
         if self._bulks >= self._limits.bulks:
             raise HTTPException(
                 503,
@@ -107,11 +121,13 @@ class Scoring:
             )
         self._bulks += 1
         try:
-            return await self._turns(model, items, reasons)
+            return await self._turns(model, items, reasons, parts)
         finally:
             self._bulks -= 1
 
-    async def _turns(self, model: LoadedModel, items: Items, reasons: int) -> dict[str, Any]:
+    async def _turns(
+        self, model: LoadedModel, items: Items, reasons: int, parts: list[Lines]
+    ) -> dict[str, Any]:
         loop, began = asyncio.get_running_loop(), time.perf_counter()
         reply: dict[str, Any] = {}
         results: list[dict[str, Any]] = []
@@ -123,7 +139,7 @@ class Scoring:
                     f"{self._limits.seconds:g} s; send fewer in one request",
                     {"Retry-After": "1"},
                 )
-            turn = partial(_scored, model, items, start, start + _TURN, reasons)
+            turn = partial(self._scored, model, items, start, start + _TURN, reasons, parts)
             reply = await loop.run_in_executor(self._thread, turn)
             results += reply["results"]
         return {**reply, "results": results}
@@ -136,15 +152,17 @@ def _reasons(query: bytes) -> int:
     return int(found)
 
 
-def _scored(model: LoadedModel, items: Items, start: int, end: int, reasons: int) -> dict[str, Any]:
+def _scored(
+    model: LoadedModel, items: Items, start: int, end: int, reasons: int, scored: list[Scored]
+) -> dict[str, Any]:
     """Score the items from `start` to `end`; what is too large gets an error in its place."""
     records = items.values[start:end]
     if not has_ids(model.artefact.scorer.agreement):
         records = [_numbered(record, i) for i, record in enumerate(records, start + 1)]
     if not items.faults:
-        return score_records(model, records, reasons)
+        return score_records(model, records, reasons, scored)
     good = [r for i, r in enumerate(records, start) if i not in items.faults]
-    reply = score_records(model, good, reasons)
+    reply = score_records(model, good, reasons, scored)
     found = iter(reply["results"])
     reply["results"] = [
         _refused(items.faults[i]) if i in items.faults else next(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from functools import partial
 
 import structlog
@@ -17,9 +18,12 @@ from serving.access import Access
 from serving.api import Backing, build
 from serving.cache import Cache
 from serving.champion import Live
+from serving.erasing import Aside
+from serving.keeper import keeping
 from serving.logs import configure
 from serving.metrics import begin
 from serving.scoring import SWITCH_SECONDS
+from serving.spool import Spool
 from serving.wire import Wire
 
 log = structlog.get_logger()
@@ -48,9 +52,11 @@ def service() -> ASGIApp:
         access = Access(home.secret, rate, remembered, look, chosen.poll)
     agreed = load(chosen.agreement) if chosen.agreement.exists() else None
     _warn(live, agreed)
-    backing = Backing(partial(open_store, home.store_url), home.folder("rejects"), agreed)
+    aside = Aside(home.folder("rejects"), home.folder("spool"))
+    backing = Backing(partial(open_store, home.store_url), aside, agreed)
+    spool = Spool(aside.spool, home.spool, time.time)
     folder = home.folder("metrics") if chosen.workers > 1 else None
-    shell = build(live, backing, settings=chosen, access=access, folder=folder)
+    shell = build(live, backing, settings=chosen, access=access, spool=spool, folder=folder)
     return shell if access else TrustedHostMiddleware(shell, _HERE)
 
 
@@ -66,8 +72,13 @@ def _warn(live: Live, agreed: Agreement | None) -> None:
 
 
 def run(home: Home, host: str, port: int) -> None:
-    """Serve until told to stop; workers that die are started again."""
+    """Serve until told to stop; workers that die are started again, and so is the keeper."""
     begin(home.folder("metrics"))
+    with keeping():
+        _serve(home, host, port)
+
+
+def _serve(home: Home, host: str, port: int) -> None:
     uvicorn.run(
         "serving.worker:service",
         factory=True,

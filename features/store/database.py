@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.pool import NullPool
 
-from features.errors import StoreError
+from features.errors import RefusedError, StoreError
 
 T = TypeVar("T")
 
@@ -255,4 +255,6 @@ def _told(engine: Engine) -> Iterator[None]:
     except DBAPIError as error:
         where = engine.url.render_as_string(hide_password=True)
         reason = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no answer"
-        raise StoreError(f"{where}: {reason}; look at LEADQ_STORE__URL") from error
+        refused = isinstance(error, DataError | IntegrityError)
+        kind = RefusedError if refused else StoreError
+        raise kind(f"{where}: {reason}; look at LEADQ_STORE__URL") from error

@@ -36,6 +36,17 @@ class Entered(NamedTuple):
     snapshots: list[int]
 
 
+class Known(NamedTuple):
+    """What is known of some leads, as the store keeps it."""
+
+    ids: Sequence[str]
+    created: Sequence[datetime | None]
+    campaign: Sequence[str | None]
+    source: Sequence[str | None]
+    fields: Sequence[str]
+    """Of each lead as JSON: by name, in the order of the names, without what is missing."""
+
+
 def enter(
     connection: Connection,
     leads: Leads,
@@ -60,17 +71,28 @@ def enter(
         now: when this is written down.
 
     """
+    entered = Entered([], [])
+    for start, part in _parts(leads):
+        moments = at[start : start + len(part)]
+        keys, snapshots = enter_known(connection, _known(part, agreement), moments, origin, now)
+        entered.leads.extend(keys)
+        entered.snapshots.extend(snapshots)
+    return entered
+
+
+def enter_known(
+    connection: Connection, known: Known, at: Sequence[datetime], origin: Origin, now: datetime
+) -> Entered:
+    """Do the same for leads that are given as the store keeps them; see `enter`.
+
+    A lead may come several times, in the order of `at`.
+    """
     stay_named(connection)
     arrive(connection)
-    keys: list[int] = []
-    snapshots: list[int] = []
-    for start, part in _parts(leads):
-        found = _keys(connection, part, agreement, now)
-        keys += found
-        moments = at[start : start + len(part)]
-        snapshots += _snapshots(connection, found, part, agreement, moments, origin)
+    keys = _keys(connection, known, now)
+    snapshots = _snapshots(connection, keys, known.fields, at, origin)
     if origin != "handoff":
-        apply_waiting(connection, leads.ids)
+        apply_waiting(connection, known.ids)
     return Entered(keys, snapshots)
 
 
@@ -82,34 +104,37 @@ def _parts(leads: Leads) -> Iterator[tuple[int, Leads]]:
         yield start, leads.take(range(start, min(start + _MOST, len(leads))))
 
 
-def _keys(connection: Connection, leads: Leads, agreement: Agreement, now: datetime) -> list[int]:
-    known, facts = keys_of(connection, leads.ids), _facts(leads, agreement)
-    new = [i for i, id_ in enumerate(leads.ids) if id_ not in known]
-    old = [i for i, id_ in enumerate(leads.ids) if id_ in known]
-    _fill_in(connection, {leads.ids[i]: tuple(fact[i] for fact in facts.values()) for i in old})
+def _known(leads: Leads, agreement: Agreement) -> Known:
+    names = agreement.columns
+    campaign, source = (
+        each(leads.column(name), name_of) if name else [None] * len(leads)
+        for name in (names.campaign, names.source)
+    )
+    return Known(leads.ids, leads.created, campaign, source, _fields(leads, agreement))
+
+
+def name_of(value: Cell) -> str | None:
+    """Return a cell as the name of a campaign or a source, as every database can index it."""
+    return storable(text_of(value))[:MAX_NAME] or None
+
+
+def _keys(connection: Connection, known: Known, now: datetime) -> list[int]:
+    there = keys_of(connection, known.ids)
+    facts: dict[str, Sequence[Any]] = {name: getattr(known, name) for name in _FACTS}
+    new = [i for i, id_ in enumerate(known.ids) if id_ not in there]
+    old = [i for i, id_ in enumerate(known.ids) if id_ in there]
+    _fill_in(connection, {known.ids[i]: tuple(fact[i] for fact in facts.values()) for i in old})
     if new:
         columns: Columns = {
             "key": new_keys(connection, Lead, len(new)),
-            "id": [leads.ids[i] for i in new],
+            "id": [known.ids[i] for i in new],
             **{name: [fact[i] for i in new] for name, fact in facts.items()},
             "added": [now] * len(new),
         }
         # Another writer may have added some of them meanwhile.
         insert_columns(connection, Lead, columns, if_absent=True)
-        known |= keys_of(connection, columns["id"])
-    return [known[id_] for id_ in leads.ids]
-
-
-def _facts(leads: Leads, agreement: Agreement) -> dict[str, Sequence[Any]]:
-    """Return what a lead's own row says of it, by the names of `_FACTS`."""
-    names = agreement.columns
-    texts = (
-        each(leads.column(name), lambda cell: storable(text_of(cell))[:MAX_NAME] or None)
-        if name
-        else [None] * len(leads)
-        for name in (names.campaign, names.source)
-    )
-    return dict(zip(_FACTS, (leads.created, *texts), strict=True))
+        there |= keys_of(connection, columns["id"])
+    return [there[id_] for id_ in known.ids]
 
 
 def _fill_in(connection: Connection, told: dict[str, tuple[Any, ...]]) -> None:
@@ -133,37 +158,39 @@ def _fill_in(connection: Connection, told: dict[str, tuple[Any, ...]]) -> None:
 
 def _snapshots(
     connection: Connection,
-    keys: list[int],
-    leads: Leads,
-    agreement: Agreement,
+    keys: Sequence[int],
+    fields: Sequence[str],
     at: Sequence[datetime],
     origin: Origin,
 ) -> list[int]:
-    texts = _fields(leads, agreement)
-    digests = [digest_of(text) for text in texts]
-    last = {} if origin == "handoff" else _last_snapshots(connection, keys)
-    found = [
-        last[key][0] if key in last and last[key][1] == digest else None
-        for key, digest in zip(keys, digests, strict=True)
-    ]
-    rows = [i for i, same in enumerate(found) if same is None]
-    if not rows:
-        return [key for key in found if key is not None]
-    added = new_keys(connection, Snapshot, len(rows))
+    digests = [digest_of(text) for text in fields]
+    newest = {} if origin == "handoff" else _last_snapshots(connection, keys)
+    said = {lead: digest for lead, (_, digest) in newest.items()}
+    rows = []
+    for i, (lead, digest) in enumerate(zip(keys, digests, strict=True)):
+        if origin == "handoff" or said.get(lead) != digest:
+            said[lead] = digest
+            rows.append(i)
+    added = new_keys(connection, Snapshot, len(rows)) if rows else []
     columns: Columns = {
         "key": added,
         "lead": [keys[i] for i in rows],
         "at": [at[i] for i in rows],
         "origin": [origin] * len(rows),
         "digest": [digests[i] for i in rows],
-        "fields": [texts[i] for i in rows],
+        "fields": [fields[i] for i in rows],
     }
     insert_columns(connection, Snapshot, columns)
-    new = iter(added)
-    return [next(new) if key is None else key for key in found]
+    new = dict(zip(rows, added, strict=True))
+    last = {lead: snapshot for lead, (snapshot, _) in newest.items()}
+    found = []
+    for i, lead in enumerate(keys):
+        last[lead] = new.get(i) or last[lead]
+        found.append(last[lead])
+    return found
 
 
-def _last_snapshots(connection: Connection, keys: list[int]) -> dict[int, tuple[int, str]]:
+def _last_snapshots(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[int, str]]:
     beside = Snapshot.origin != "handoff"
     newest = newest_snapshots(among(connection, Snapshot.lead, keys), beside)
     rows = select(Snapshot.lead, Snapshot.key, Snapshot.digest).where(Snapshot.key.in_(newest))

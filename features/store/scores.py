@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from features.agreement import Agreement
 from features.leads import Leads, has_ids
-from features.store.bulk import Columns, insert_columns
+from features.store.bulk import Columns, among, insert_columns
 from features.store.database import Store
-from features.store.entries import enter
-from features.store.tables import Score
+from features.store.entries import Known, enter, enter_known
+from features.store.tables import Lead, Score
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,72 @@ def add_scores(
         "snapshot": entered.snapshots,
     }
     insert_columns(connection, Score, columns, if_absent=True)
+
+
+class GivenScore(NamedTuple):
+    """A score that was given a while ago, with the lead as it was known then."""
+
+    lead: str
+    """Its id."""
+    created: datetime | None
+    campaign: str | None
+    source: str | None
+    fields: str
+    """The snapshot; see `features.store.entries.Known`."""
+    at: datetime
+    model: str
+    agreement: str
+    """Its label."""
+    probability: float
+    grade: str
+
+
+def add_given_scores(connection: Connection, scores: Sequence[GivenScore], now: datetime) -> int:
+    """Write scores down that were given before; return how many are new.
+
+    Those that are there already are passed over with all they tell: the same scores again change
+    nothing, whatever came between.
+
+    Args:
+        connection: of a write.
+        scores: by several models and agreements, if need be; a lead may have several.
+        now: when this is written down.
+
+    """
+    known = _there(connection, scores)
+    new = sorted(
+        (score for score in scores if (score.lead, score.at, score.model) not in known),
+        key=lambda score: score.at,
+    )
+    if not new:
+        return 0
+    ids, created, campaign, source, fields, at, model, agreement, probability, grade = zip(
+        *new, strict=True
+    )
+    leads = Known(ids, created, campaign, source, fields)
+    entered = enter_known(connection, leads, at, "score", now)
+    columns: Columns = {
+        "lead": entered.leads,
+        "at": at,
+        "model": model,
+        "agreement": agreement,
+        "probability": probability,
+        "grade": grade,
+        "snapshot": entered.snapshots,
+    }
+    insert_columns(connection, Score, columns, if_absent=True)
+    return len(new)
+
+
+def _there(connection: Connection, scores: Sequence[GivenScore]) -> set[tuple[str, datetime, str]]:
+    """Return lead, moment and model of those of the scores that the store has."""
+    moments = [score.at for score in scores]
+    some = (
+        select(Lead.id, Score.at, Score.model)
+        .join(Score, Score.lead == Lead.key)
+        .where(
+            among(connection, Lead.id, [score.lead for score in scores]),
+            Score.at.between(min(moments), max(moments)),
+        )
+    )
+    return {(id_, at, model) for id_, at, model in connection.execute(some)}

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from features.home import ServeSettings
 from features.store.database import open_store
 from serving.api import Backing, build
+from serving.erasing import Aside
 from tests.lives import Fixed
 from tests.serving.small import small_model
 
@@ -48,7 +49,9 @@ SETTINGS = settings(
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     folder: Path = tmp_path_factory.mktemp("bad")
-    backing = Backing(lambda: open_store(f"sqlite:///{folder / 'store.db'}"), folder)
+    backing = Backing(
+        lambda: open_store(f"sqlite:///{folder / 'store.db'}"), Aside(folder, folder / "spool")
+    )
     app = build(Fixed(small_model()), backing, settings=ServeSettings(log="none"))
     with TestClient(app) as client:
         yield client

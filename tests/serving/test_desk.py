@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,14 +11,18 @@ from fastapi.testclient import TestClient
 
 from features.agreement import Agreement
 from features.files import open_table
-from features.home import Home
+from features.home import Home, SpoolSettings
 from features.leads import Intake, Leads, read_nightly
 from features.store.database import Store, open_store
 from features.store.scores import Given, keep_scores
 from serving.api import Backing, build
 from serving.artefact import LoadedModel
+from serving.drain import empty
+from serving.erasing import Aside
+from serving.spool import Spool
 from tests.features.store.making import MONDAY
 from tests.lives import Fixed
+from tests.serving.spooling import ids_of_scores
 from training.promotion import catch_up
 from training.registry import load_champion
 from training.train import Training
@@ -36,7 +41,8 @@ def client(
     catch_up(trained[0], store, MONDAY)
     rejects = tmp_path / "rejects"
     rejects.mkdir()
-    backing = Backing(lambda: open_store(store_url), rejects, agreement)
+    aside = Aside(rejects, tmp_path / "spool")
+    backing = Backing(lambda: open_store(store_url), aside, agreement)
     with TestClient(build(Fixed(model), backing)) as client:
         yield client
 
@@ -124,3 +130,35 @@ def test_a_lead_that_nobody_knows_is_a_problem_that_does_not_repeat_its_id(
 def test_an_id_may_hold_slashes(client: TestClient) -> None:
     _back(client, "crm/2026/7")
     assert client.get("/v1/leads/crm/2026/7/history").json()["id"] == "crm/2026/7"
+
+
+def test_a_score_is_kept_and_stands_in_the_leads_history(
+    model: LoadedModel, agreement: Agreement, store: Store, store_url: str, tmp_path: Path,
+    trained: tuple[Home, Training],
+) -> None:  # fmt: skip
+    catch_up(trained[0], store, MONDAY)
+    aside = Aside(tmp_path / "rejects", tmp_path / "spool")
+    backing = Backing(lambda: open_store(store_url), aside, agreement)
+    spool = Spool(aside.spool, SpoolSettings(), time.time)
+    leads = [{"id": "a", "shoe_size": 43}, {"id": "a"}, {"industry": "x"}]
+    leads += [{"id": f"lead-{n}"} for n in range(40)]
+    with TestClient(build(Fixed(model), backing, spool=spool)) as client:
+        given = client.post("/v1/score?reasons=0", json={"leads": leads}).json()["results"]
+        empty(store, aside.spool, lambda: MONDAY)
+        told = client.get("/v1/leads/a/history").json()["scores"]
+        assert client.delete("/v1/leads/lead-7").status_code == 204
+    assert [score["probability"] for score in told] == [
+        given[0]["probability"], given[1]["probability"],
+    ]  # fmt: skip
+    found = [id_.startswith("erased") for id_ in ids_of_scores(store)]
+    assert (len(found), found.count(True)) == (42, 1)
+
+
+def test_a_spool_that_is_full_and_refuses_answers_503(model: LoadedModel, tmp_path: Path) -> None:
+    settings = SpoolSettings(megabytes=1, when_full="refuse")
+    spool = Spool(tmp_path, settings, time.time)
+    (tmp_path / "aside").mkdir()
+    (tmp_path / "aside" / "old").write_bytes(b"x" * 1_000_000)
+    with TestClient(build(Fixed(model), spool=spool)) as client:
+        reply = client.post("/v1/score", json={"id": "a"})
+    assert (reply.status_code, "Retry-After" in reply.headers) == (503, True)

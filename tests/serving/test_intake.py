@@ -17,6 +17,7 @@ from features.errors import StoreError
 from features.store.database import Store, open_store
 from features.store.tables import Disposition, Handoff, Lead, Reply, Waiting
 from serving.api import Backing, build
+from serving.erasing import Aside
 from tests.features.store.making import agreed
 from tests.lives import Fixed
 from training.registry import load_champion
@@ -29,7 +30,7 @@ NO_MODEL = Fixed(None, "none yet")
 
 
 def backing(open_it: Callable[[], Store], agreement: Agreement | None = None) -> Backing:
-    return Backing(open_it, Path("rejects"), agreement)
+    return Backing(open_it, Aside(Path("rejects"), Path("spool")), agreement)
 
 
 @pytest.fixture

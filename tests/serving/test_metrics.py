@@ -15,6 +15,7 @@ from features.errors import StoreError
 from features.home import ServeSettings
 from features.store.database import Store
 from serving.api import Backing, build
+from serving.erasing import Aside
 from serving.metrics import Gauge, Metrics, begin
 from serving.tally import Histogram, Tally
 from serving.watch import Seen, Watch, bands_of, fields_seen, psi
@@ -79,7 +80,9 @@ def test_the_page_says_whether_the_store_answers(tmp_path: Path, sqlite_store, i
             return open_store(f"sqlite:///{sqlite_store}")
         raise StoreError("is down")
 
-    with TestClient(build(Fixed(None), Backing(open_it, tmp_path), settings=QUIET)) as client:
+    with TestClient(
+        build(Fixed(None), Backing(open_it, Aside(tmp_path, tmp_path)), settings=QUIET)
+    ) as client:
         assert samples(client.get("/metrics").text)["leadq_store_up",] == is_up
 
 

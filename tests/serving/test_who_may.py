@@ -23,6 +23,7 @@ from features.store.tables import Audit
 from serving import worker
 from serving.access import Access
 from serving.api import Backing, build
+from serving.erasing import Aside
 from serving.shell import Shell
 from tests.features.store.making import NOW, agreed
 from tests.lives import Fixed
@@ -37,7 +38,7 @@ def url_in(folder: Path) -> str:
 
 
 def built(url: str, folder: Path, access: Access | None) -> Shell:
-    backing = Backing(lambda: open_store(url), folder, agreed())
+    backing = Backing(lambda: open_store(url), Aside(folder, folder / "spool"), agreed())
     return build(Fixed(None, "none yet"), backing, access=access)
 
 

@@ -1,0 +1,152 @@
+"""The keeper: a process beside the workers that brings their scores to the store.
+
+It ends when whoever started it closes its standard input, or dies: then it brings what is left.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from features.errors import StoreError
+from features.home import Home, Settings
+from features.store.database import Store, open_store
+from serving.drain import drain
+from serving.logs import configure
+from serving.segments import segments
+
+log = structlog.get_logger()
+
+_SECONDS = 0.25
+"""Between two looks at the spool."""
+_MOST_SECONDS = 8.0
+"""Between two tries while the store does not answer."""
+_RESTART_SECONDS = 1.0
+_END_SECONDS = 20
+"""How long the keeper may take to bring what is left, when the service ends."""
+_NICE = 10
+
+
+class Keeper:
+    """Brings scores to the store, and goes on where the store does not answer."""
+
+    def __init__(
+        self, folder: Path, open_it: Callable[[], Store], now: Callable[[], datetime]
+    ) -> None:
+        """Choose the spool.
+
+        Args:
+            folder: of the spool.
+            open_it: opens the store; called again while it fails.
+            now: gives the moment, in UTC.
+
+        """
+        self._folder = folder
+        self._open = open_it
+        self._now = now
+        self._store: Store | None = None
+        self._wait = _SECONDS
+        self._synced: dict[Path, int] = {}
+
+    def step(self) -> float:
+        """Bring all that waits; return after how many seconds to look again."""
+        try:
+            self._bring()
+        except StoreError as error:
+            if self._wait == _SECONDS:
+                log.error("scores wait for the store", reason=str(error))
+            self._wait = min(2 * self._wait, _MOST_SECONDS)
+            self._sync()
+        else:
+            if self._wait > _SECONDS:
+                log.info("scores wait no more")
+            self._wait, self._synced = _SECONDS, {}
+        return self._wait
+
+    def _bring(self) -> None:
+        if not segments(self._folder):
+            return
+        if self._store is None:
+            self._store = self._open()
+        while any(drain(self._store, self._folder, self._now)):
+            pass
+
+    def _sync(self) -> None:
+        """Have the disk itself take what must wait for longer: then a power cut loses less."""
+        for path in segments(self._folder):
+            size = path.stat().st_size
+            if self._synced.get(path) != size:
+                file = os.open(path, os.O_RDONLY)
+                os.fsync(file)
+                os.close(file)
+                self._synced[path] = size
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._store is not None:
+            self._store.close()
+
+
+def main() -> None:
+    """Keep the home that the environment names, until standard input ends."""
+    # A Ctrl-C is meant for the service, which then lets the keeper bring what is left.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(_NICE)
+    configure()
+    home = Home(Settings())
+    keeper = Keeper(home.folder("spool"), lambda: open_store(home.store_url), _now)
+    while not select.select([sys.stdin], [], [], keeper.step())[0]:
+        pass
+    keeper.step()
+    keeper.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+@contextmanager
+def keeping() -> Iterator[None]:
+    """Run a keeper beside this process, a new one where it dies; it ends with the block."""
+    ended = threading.Event()
+    started = [_start()]
+
+    def watch() -> None:
+        while True:
+            started[0].wait()
+            if ended.is_set():
+                return
+            log.error("the keeper of scores died and is started again")
+            if ended.wait(_RESTART_SECONDS):
+                return
+            started[0] = _start()
+
+    watcher = threading.Thread(target=watch, name="keeper", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        try:
+            started[0].communicate(timeout=_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            # What it has not brought waits for the next start.
+            started[0].kill()
+
+
+def _start() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "serving.keeper"], stdin=subprocess.PIPE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""The files in which scores wait for the store: one line for each lead, each with its checksum.
+
+A *segment* is written by one process, which holds a lock on it (flock) for as long as it writes.
+A segment without that lock is whole: it was closed, or its process is dead. Nothing else says so,
+so nothing can be left behind that says otherwise.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zlib import crc32
+
+import orjson
+
+from features.agreement import Agreement
+from features.cells import Cell
+from features.store.entries import name_of
+from features.store.scores import GivenScore
+
+if TYPE_CHECKING:
+    from serving.scorer import Score
+
+SUFFIX = ".scores"
+ASIDE = "aside"
+"""The folder, beside the segments, of lines that nobody can bring to the store."""
+STEP = 32
+"""Microseconds from one score of a process to its next; so many processes tell theirs apart."""
+_EPOCH = datetime(1970, 1, 1)
+
+
+class Scored(NamedTuple):
+    """A lead as it was read, and what was said of it."""
+
+    score: Score
+    created: datetime | None
+    cells: Mapping[str, Cell]
+    """All that was told of the lead, by name."""
+
+
+def told_by(model: str, agreement: Agreement) -> orjson.Fragment:
+    """Return what all lines of one model say alike, made once.
+
+    Args:
+        model: its version.
+        agreement: under which it was trained; says which columns are fields of the lead.
+
+    """
+    names = agreement.columns
+    return orjson.Fragment(
+        orjson.dumps(
+            {
+                "model": model,
+                "agreement": agreement.label,
+                "campaign": names.campaign,
+                "source": names.source,
+                "beside": [n for n in (names.id, names.outcome, names.closed) if n],
+            }
+        )
+    )
+
+
+def lines_of(scored: Sequence[Scored], by: orjson.Fragment, first: int) -> bytes:
+    """Return a line for each lead.
+
+    Args:
+        scored: the leads.
+        by: what the lines say alike.
+        first: the moment of the first, in microseconds since 1970; each further one is `STEP` on.
+
+    """
+    lines = []
+    for n, (score, created, cells) in enumerate(scored):
+        line = orjson.dumps(
+            {
+                "at": first + n * STEP,
+                "lead": score.id,
+                "created": created,
+                "probability": score.probability,
+                "grade": score.grade,
+                "by": by,
+                "fields": cells,
+            }
+        )
+        lines.append(b"%08x %b\n" % (crc32(line), line))
+    return b"".join(lines)
+
+
+def score_of(line: bytes) -> GivenScore:
+    """Read a line.
+
+    Raises:
+        ValueError: when it is not what was written.
+
+    """
+    told = _checked(line)
+    try:
+        by, fields = told["by"], told["fields"]
+        known = {n: c for n, c in fields.items() if c is not None and n not in by["beside"]}
+        return GivenScore(
+            lead=told["lead"],
+            created=told["created"] and datetime.fromisoformat(told["created"]),
+            campaign=name_of(fields.get(by["campaign"])),
+            source=name_of(fields.get(by["source"])),
+            fields=json.dumps(known, sort_keys=True),
+            at=_EPOCH + timedelta(microseconds=told["at"]),
+            model=by["model"],
+            agreement=by["agreement"],
+            probability=told["probability"],
+            grade=told["grade"],
+        )
+    except (LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError("was written by another leadq") from error
+
+
+def _checked(line: bytes) -> dict[str, Any]:
+    sum_, _, body = line.partition(b" ")
+    if sum_ != b"%08x" % crc32(body):
+        raise ValueError("is damaged")
+    told: dict[str, Any] = orjson.loads(body)
+    return told
+
+
+def lead_of(line: bytes) -> str | None:
+    """Return the id of the lead that a line tells of; None where it is damaged."""
+    try:
+        lead: str | None = _checked(line).get("lead")
+    except ValueError:
+        return None
+    return lead
+
+
+@dataclass
+class Segment:
+    """An open segment of this process."""
+
+    file: int
+    opened: int
+    """Microseconds since 1970."""
+    size: int = 0
+
+    def append(self, lines: bytes) -> None:
+        """Write lines; all of them or, where the disk does not take them, none.
+
+        Raises:
+            OSError: when the disk does not take them.
+
+        """
+        try:
+            written = os.write(self.file, lines)
+            if written < len(lines):
+                raise OSError(f"only {written} of {len(lines)} bytes were written")
+        except OSError:
+            os.ftruncate(self.file, self.size)
+            raise
+        self.size += written
+
+    def close(self) -> None:
+        """Leave it to whoever brings it to the store."""
+        os.close(self.file)
+
+
+def open_segment(folder: Path, moment: int, writer: int) -> Segment:
+    """Begin a segment whose name tells when it began, and who writes it.
+
+    Raises:
+        OSError: when the folder cannot be written to.
+
+    """
+    opened = moment
+    while True:
+        path = folder / f"{opened:016}-{writer:02}{SUFFIX}"
+        opened += 1
+        try:
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        except FileExistsError:
+            continue
+        # Somebody who looks for segments may have been faster with the lock, and delete it.
+        if _locked(file):
+            return Segment(file, moment)
+        os.close(file)
+
+
+def _locked(file: int) -> bool:
+    """Take the lock of a file, unless another has it or the file is deleted already."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return os.fstat(file).st_nlink > 0
+
+
+def segments(folder: Path) -> list[Path]:
+    """Return the segments in a folder, the oldest first."""
+    return sorted(folder.glob(f"*{SUFFIX}"))
+
+
+def began(segment: Path) -> int:
+    """Return when a segment began, in microseconds since 1970."""
+    return int(segment.name.partition("-")[0])
+
+
+@contextmanager
+def held(segment: Path) -> Iterator[bytes | None]:
+    """Hold a segment that nobody writes any more and give its content; None where one does."""
+    try:
+        file = os.open(segment, os.O_RDONLY)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        yield segment.read_bytes() if _locked(file) else None
+    finally:
+        os.close(file)
