@@ -110,11 +110,11 @@ def _unsigned_zero(number: float) -> float:
 def missing_as_none(words: Collection[str]) -> Callable[[Cell], Cell]:
     """Return the function that turns the agreed placeholders (`Select`, `N/A`) into None."""
     missing = {key_of(word) for word in words}
-    firsts = {word[:1] for word in missing}
+    begins = Memo[str, bool](lambda letter: letter.casefold()[:1] in {w[:1] for w in missing})
 
     def reading(value: Cell) -> Cell:
         # Most values are told from every placeholder by their first letter.
-        if not isinstance(value, str) or value[:1].casefold()[:1] not in firsts:
+        if not isinstance(value, str) or not begins[value[:1]]:
             return value
         return None if key_of(value) in missing else value
 

@@ -94,6 +94,9 @@ class ModelReply(BaseModel):
         )
 
 
+_REASON = tuple(ReasonReply.model_fields)
+
+
 def openapi_example(model: LoadedModel) -> dict[str, Any]:
     """Return a synthetic lead that the model scores without an error."""
     return {k: v for k, v in model.artefact.golden[0].items() if v is not None}
@@ -184,7 +187,7 @@ def _result(score: Score, record: dict[str, Cell], scorer: Scorer, caution: str)
         "probability_low": score.probability_low,
         "probability_high": score.probability_high,
         "grade": score.grade,
-        "reasons": [reason._asdict() for reason in score.reasons],
+        "reasons": [dict(zip(_REASON, reason, strict=True)) for reason in score.reasons],
         "base_log_odds": score.base_log_odds,
         "rest_log_odds": score.rest_log_odds,
         "expected_value": score.expected_value,
@@ -195,12 +198,14 @@ def _result(score: Score, record: dict[str, Cell], scorer: Scorer, caution: str)
 
 def warnings(score: Score, record: dict[str, Cell], scorer: Scorer) -> list[str]:
     """Name unknown fields, odd values, and missing fields that mattered."""
-    unknown, odd = [], []
-    for name, value in record.items():
-        if name not in scorer.known_names:
-            unknown.append(f"{name}: is not in the agreement and was ignored")
-        field = scorer.fields.get(name)
-        if field and (remark := field.remark(value)):
-            odd.append(f"{name}: {remark}")
-    missed = [f"{name}: is missing and would have mattered" for name in score.missed]
-    return [*unknown, *odd, *missed]
+    found = [
+        f"{name}: is not in the agreement and was ignored"
+        for name in record
+        if name not in scorer.known_names
+    ]
+    for name, remark in scorer.remarks:
+        value = record.get(name)
+        if value is not None and (odd := remark(value)):
+            found.append(f"{name}: {odd}")
+    found += [f"{name}: is missing and would have mattered" for name in score.missed]
+    return found

@@ -112,6 +112,11 @@ class Scorer:
         return {field.field: field for field in self.encoder.fields}
 
     @cached_property
+    def remarks(self) -> tuple[tuple[str, Callable[[Cell], str | None]], ...]:
+        """By name of a field, what says what is odd about a cell."""
+        return tuple((field.field, field.remark) for field in self.encoder.fields)
+
+    @cached_property
     def read_names(self) -> tuple[str, ...]:
         """The names of all that is read of a lead: its id, its fields, when it was created."""
         names = self.agreement.columns
