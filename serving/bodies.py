@@ -195,11 +195,11 @@ def _items_in(body: Any, many: str, limits: ServeSettings) -> list[Any]:
 
 def _faults(items: list[Any], limits: ServeSettings, size: int, by_orjson: bool) -> Faults:
     has_long = size > limits.text
-    found: Faults = {}
-    for position, item in enumerate(items):
-        if isinstance(item, dict) and (fault := _fault(item, limits, has_long, by_orjson)):
-            found[position] = fault
-    return found
+    return {
+        position: fault
+        for position, item in enumerate(items)
+        if isinstance(item, dict) and (fault := _fault(item, limits, has_long, by_orjson))
+    }
 
 
 def _fault(

@@ -59,10 +59,15 @@ class Wire(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, without a timer of its own."""
-        super().on_response_complete()
-        self._unset_keepalive_if_required()
-        self._is_waiting, self._since = True, self.loop.time()
+        """Go on with the next request, as uvicorn does, but without a timer for each."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._is_waiting, self._since = True, self.loop.time()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Answer before the connection is closed, if there is a whole request to be answered."""
