@@ -7,8 +7,10 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import structlog
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
@@ -25,7 +27,7 @@ from serving.erasing import Aside
 from serving.intake import add_intake
 from serving.logs import RequestLog
 from serving.metrics import CONTENT_TYPE, Gauge, Metrics
-from serving.problems import documented, install
+from serving.problems import documented, install, where
 from serving.replies import ModelReply, Status
 from serving.scoring import SCORE, Scoring
 from serving.shell import Shell
@@ -33,6 +35,8 @@ from serving.spool import Spool
 from serving.stored import OpenedStore
 from serving.tally import Tally
 from serving.watch import Watch
+
+log = structlog.get_logger()
 
 _PAUSE = 0.2
 """Seconds between two looks at what was scored."""
@@ -77,7 +81,7 @@ def build(
     limits = settings or ServeSettings()
     store = OpenedStore(backing.open_store) if backing else None
     tally, watch, requests = Tally(), Watch(), RequestLog(limits.log, None)
-    metrics = Metrics(tally, watch, lambda: live.model, _gauges(live), folder)
+    metrics = Metrics(tally, watch, lambda: live.model, partial(_gauges, live, spool), folder)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -129,19 +133,33 @@ async def _beside(metrics: Metrics, watch: Watch) -> None:
     """Look at a few of the leads that were scored, and leave the counts for other workers."""
     for turn in itertools.count():
         await asyncio.sleep(_PAUSE)
-        for _ in range(_LOOKED_AT):
-            if not watch.look():
-                break
-            await asyncio.sleep(0)
+        try:
+            for _ in range(_LOOKED_AT):
+                if not watch.look():
+                    break
+                await asyncio.sleep(0)
+        # A lead that cannot be looked at must not end the counting of all others.
+        except Exception as error:
+            log.error("a lead could not be looked at", reason=where(error))
         if turn % _LEAVE_EVERY == 0:
             metrics.leave()
 
 
-def _gauges(live: Live) -> list[Gauge]:
-    return [
-        Gauge("leadq_model_swaps", "Champions taken since the start.", lambda: live.swaps),
-        Gauge("leadq_model_refusals", "Champions refused since the start.", lambda: live.refusals),
+def _gauges(live: Live, spool: Spool | None) -> list[Gauge]:
+    found = [
+        Gauge("leadq_model_swaps", "Champions taken since the start.", live.swaps),
+        Gauge("leadq_model_refusals", "Champions refused since the start.", live.refusals),
     ]
+    if spool is not None:
+        waits = spool.waiting()
+        found += [
+            Gauge("leadq_spool_scores", "Scores that are not in the store yet.", waits.scores),
+            Gauge("leadq_spool_bytes", "Their size.", waits.bytes),
+            Gauge("leadq_spool_oldest_seconds", "Wait of the oldest.", waits.oldest_seconds),
+            Gauge("leadq_spool_dropped", "Scores for which there was no room.", waits.dropped),
+            Gauge("leadq_spool_set_aside", "Lines that no store took.", waits.set_aside),
+        ]
+    return found
 
 
 def _add_routes(app: FastAPI, live: Live, store: OpenedStore | None, metrics: Metrics) -> None:

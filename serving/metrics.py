@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,12 +30,11 @@ _DEAD_SECONDS = 10.0
 
 
 class Gauge(NamedTuple):
-    """A number that somebody else knows, read when the page is asked for."""
+    """A number that somebody else knows."""
 
     name: str
     description: str
-    read: Callable[[], float | None]
-    """Returns None where there is no number."""
+    value: float
 
 
 class Metrics:
@@ -45,7 +44,7 @@ class Metrics:
         tally: of this worker.
         watch: of this worker.
         model: gives the one that scores, if there is one.
-        gauges: further numbers.
+        gauges: gives further numbers, read when the page is asked for.
         folder: where workers leave their counts; None: there is one worker.
 
     """
@@ -55,13 +54,13 @@ class Metrics:
         tally: Tally,
         watch: Watch,
         model: Callable[[], LoadedModel | None],
-        gauges: Iterable[Gauge] = (),
+        gauges: Callable[[], list[Gauge]],
         folder: Path | None = None,
     ) -> None:
         self._tally = tally
         self._watch = watch
         self._model = model
-        self._gauges = tuple(gauges)
+        self._gauges = gauges
         self._folder = folder
         self._name = f"{os.getpid()}-{time.time_ns()}.json"
 
@@ -100,8 +99,10 @@ class Metrics:
         if model is not None:
             yield from _of_model(model)
             yield from _of_fields(seen, model)
-        up = Gauge("leadq_store_up", "Whether the store answers.", lambda: store_up)
-        yield from _of_others([*self._gauges, up])
+        found = self._gauges()
+        if store_up is not None:
+            found.append(Gauge("leadq_store_up", "Whether the store answers.", store_up))
+        yield from _of_others(found)
 
     def _added_up(self) -> tuple[Tally, Seen, list[str]]:
         """Return the counts of all workers, and the processes of those that live."""
@@ -247,9 +248,8 @@ def _of_fields(seen: Seen, model: LoadedModel) -> Iterator[Metric]:
     yield from (missing, unseen, moved)
 
 
-def _of_others(gauges: Iterable[Gauge]) -> Iterator[Metric]:
+def _of_others(gauges: list[Gauge]) -> Iterator[Metric]:
     from prometheus_client.core import GaugeMetricFamily
 
     for gauge in gauges:
-        if (value := gauge.read()) is not None:
-            yield GaugeMetricFamily(gauge.name, gauge.description, value=value)
+        yield GaugeMetricFamily(gauge.name, gauge.description, value=gauge.value)

@@ -88,8 +88,8 @@ def test_the_page_says_whether_the_store_answers(tmp_path: Path, sqlite_store, i
 
 def metrics(folder: Path | None, tally: Tally, watch: Watch | None = None) -> Metrics:
     model = small_model()
-    gauge = Gauge("leadq_waiting", "Of somebody.", lambda: 3.0)
-    return Metrics(tally, watch or Watch(), lambda: model, [gauge], folder)
+    gauge = Gauge("leadq_waiting", "Of somebody.", 3.0)
+    return Metrics(tally, watch or Watch(), lambda: model, lambda: [gauge], folder)
 
 
 def page(metrics: Metrics) -> dict[tuple[str, ...], float]:
