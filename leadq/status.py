@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -49,7 +49,8 @@ def status(
         passed,
         won_leads,
     )
-    from serving.health import health_lines, months, teams, told_reasons
+    from serving.health import health_lines, months, spool_lines, teams, told_reasons
+    from serving.spool import waiting
     from training.prospective import (
         by_model,
         by_month,
@@ -78,7 +79,8 @@ def status(
         standing, lacks = _standing(home, store, agreed, moment)
     found = teams(handed, agreed.sla.sales, moment)
     whole = months(brought, max(since, first), moment) if first else []
-    say(f"the store: {store.address}", signed)
+    spool = waiting(home.folder("spool"), moment.replace(tzinfo=UTC).timestamp())
+    say(f"the store: {store.address}", signed, *spool_lines(spool))
     say(f"the last {days} days:")
     say(*health_lines(found, won, reasons, whole, agreed.sla.sales, agreed.sla.marketing))
     say("the model:", *([f"  {lacks}"] if standing is None else standing_lines(standing, moment)))
@@ -91,6 +93,7 @@ def status(
             {
                 "store": store.address,
                 "agreement": signed,
+                "spool": asdict(spool),
                 "won": won._asdict(),
                 "not_won": [asdict(reason) for reason in reasons],
                 "teams": [asdict(team) for team in found],

@@ -7,12 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from features.counted import counted
 from features.sections import MarketingPromise, SalesPromise
 from features.store.health import Passed, Won
+from serving.spool import Waiting
 
 _FEWEST_OF_A_REASON = 3
 """Rarer reasons are counted together: what one person wrote of one lead is not for a table."""
 _MOST_REASONS = 5
+_LONG_SECONDS = 60
+"""Scores that have waited for longer are told: the keeper brings them within a second."""
 
 
 @dataclass(frozen=True)
@@ -188,3 +192,23 @@ def _reason_line(found: Reasons) -> str:
     told += [f"other reasons {found.other_reasons:,}"] if found.other_reasons else []
     told += [f"no reason {found.no_reason:,}"] if found.no_reason else []
     return f"    {found.code} {found.leads:,}: {', '.join(told)}"
+
+
+def spool_lines(found: Waiting) -> Iterator[str]:
+    """Name what keeps scores given over REST from the store; nothing where all is well."""
+    if found.oldest_seconds > _LONG_SECONDS:
+        yield (
+            f"waiting for the store: {counted(found.scores, 'score')}, the oldest for "
+            f"{found.oldest_seconds / 60:,.0f} minutes; look whether leadq serve runs and the "
+            "store answers"
+        )
+    if found.dropped:
+        yield (
+            f"given and not kept, as the spool was full: {counted(found.dropped, 'score')}; "
+            "see LEADQ_SPOOL__MEGABYTES"
+        )
+    if found.set_aside:
+        yield (
+            f"set aside, as the store cannot take them: {counted(found.set_aside, 'score')}; "
+            "look into spool/aside in the home"
+        )

@@ -126,6 +126,7 @@ def keeping() -> Iterator[None]:
             started[0].wait()
             if ended.is_set():
                 return
+            started[0].communicate()
             log.error("the keeper of scores died and is started again")
             if ended.wait(_RESTART_SECONDS):
                 return

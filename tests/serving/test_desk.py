@@ -146,6 +146,7 @@ def test_a_score_is_kept_and_stands_in_the_leads_history(
         given = client.post("/v1/score?reasons=0", json={"leads": leads}).json()["results"]
         empty(store, aside.spool, lambda: MONDAY)
         told = client.get("/v1/leads/a/history").json()["scores"]
+        assert "leadq_spool_dropped 0.0" in client.get("/metrics").text
         assert client.delete("/v1/leads/lead-7").status_code == 204
     assert [score["probability"] for score in told] == [
         given[0]["probability"], given[1]["probability"],

@@ -7,7 +7,16 @@ from datetime import datetime, timedelta
 
 from features.sections import MarketingPromise, SalesPromise
 from features.store.health import Passed, Won
-from serving.health import Month, Promise, health_lines, months, teams, told_reasons
+from serving.health import (
+    Month,
+    Promise,
+    health_lines,
+    months,
+    spool_lines,
+    teams,
+    told_reasons,
+)
+from serving.spool import Waiting
 
 MONDAY = datetime(2026, 3, 2, 9)
 NOW = datetime(2026, 6, 30, 12)
@@ -87,3 +96,11 @@ def test_a_machine_reads_the_same_reasons() -> None:
             "no_reason": 0,
         },
     ]
+
+
+def test_a_spool_is_named_where_it_does_not_empty_or_has_lost_something() -> None:
+    assert list(spool_lines(Waiting(5, 900, 59.0, 0, 0))) == []
+    waits, dropped, aside = spool_lines(Waiting(1200, 900, 610.0, 1, 2))
+    assert waits.startswith("waiting for the store: 1,200 scores, the oldest for 10 minutes")
+    assert dropped.startswith("given and not kept, as the spool was full: 1 score;")
+    assert aside.startswith("set aside, as the store cannot take them: 2 scores;")

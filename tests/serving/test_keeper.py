@@ -1,0 +1,115 @@
+"""The keeper: beside the service, goes on where the store comes back, ends with the service."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from features.errors import StoreError
+from features.store.database import Store, open_store
+from serving import keeper as module
+from serving.keeper import Keeper, keeping
+from serving.segments import segments
+from tests.features.store.making import NOW
+from tests.serving.spooling import ROOT, a_spool, count, fill, put, scored
+
+
+def until(what: Callable[[], bool], seconds: float = 60) -> bool:
+    """Wait until something holds; return whether it does."""
+    for _ in range(int(seconds / 0.05)):
+        if what():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_scores_wait_while_the_store_is_down_and_come_when_it_is_back(
+    store: Store, store_url: str, tmp_path: Path
+) -> None:
+    up = [False]
+
+    def open_it() -> Store:
+        if not up[0]:
+            raise StoreError("connection refused")
+        return open_store(store_url)
+
+    keeper = Keeper(tmp_path, open_it, lambda: NOW)
+    fill(tmp_path, scored("a", "b"))
+    waits = [keeper.step() for _ in range(8)]
+    assert (waits[0] < waits[-1] == waits[-2] == 8.0, len(segments(tmp_path))) == (True, 1)
+    up[0] = True
+    assert keeper.step() < 1
+    assert (count(store), segments(tmp_path)) == (2, [])
+    keeper.close()
+
+
+def test_what_must_wait_is_given_to_the_disk_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down() -> Store:
+        raise StoreError("connection refused")
+
+    synced: list[int] = []
+    monkeypatch.setattr(module.os, "fsync", synced.append)
+    keeper, spool = Keeper(tmp_path, down, lambda: NOW), a_spool(tmp_path)
+    put(spool, scored("a"))
+    keeper.step()
+    keeper.step()
+    put(spool, scored("b"))
+    keeper.step()
+    assert len(synced) == 2
+    spool.close()
+
+
+def test_the_store_is_not_opened_where_nothing_waits(tmp_path: Path) -> None:
+    def never() -> Store:
+        raise AssertionError
+
+    assert Keeper(tmp_path, never, lambda: NOW).step() < 1
+
+
+def test_a_keeper_that_dies_is_followed_by_another_which_brings_what_is_left_at_the_end(
+    store: Store, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADQ_HOME", str(tmp_path))
+    monkeypatch.setenv("LEADQ_STORE__URL", store_url)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(module, "_RESTART_SECONDS", 0.01)
+    started: list[subprocess.Popen[bytes]] = []
+    start = module._start
+    monkeypatch.setattr(module, "_start", lambda: started.append(start()) or started[-1])  # type: ignore[func-returns-value]
+    folder = tmp_path / "spool"
+    with keeping():
+        started[0].kill()
+        assert until(lambda: len(started) == 2)
+        fill(folder, scored("a"))
+        assert until(lambda: count(store) == 1)
+        spool = a_spool(folder)
+        put(spool, scored("b"))
+        spool.close()
+    assert (started[1].returncode, count(store), segments(folder)) == (0, 2, [])
+
+
+def test_a_keeper_whose_service_is_killed_brings_what_it_left_and_ends(
+    store: Store, store_url: str, tmp_path: Path
+) -> None:
+    code = "import time; from serving.keeper import keeping\nwith keeping(): time.sleep(600)"
+    settings = {"LEADQ_HOME": str(tmp_path), "LEADQ_STORE__URL": store_url}
+    service = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, **settings, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+    )
+    folder = tmp_path / "spool"
+    assert until(folder.exists)
+    service.kill()
+    fill(folder, scored("a"))
+    # Its standard error is the keeper's too: it ends when both have.
+    service.communicate(timeout=60)
+    assert until(lambda: count(store) == 1, 1)
