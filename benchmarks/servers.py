@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.load import SERVER_CORE, Target
 
-_ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[1]
 _PATIENCE = 120.0
 
 
@@ -32,14 +32,18 @@ class Running:
 
     def rss_mb(self) -> float:
         """Return the resident memory of its largest process, in MB (10^6 bytes)."""
-        return max(map(_rss, _family(self.process.pid))) / 1e6
+        return max(map(rss, family(self.process.pid))) / 1e6
 
 
 @contextmanager
 def serving(
-    command: list[str], target: Target, folder: Path, env: Mapping[str, str] = os.environ
+    command: list[str],
+    target: Target,
+    folder: Path,
+    env: Mapping[str, str] = os.environ,
+    core: str | None = SERVER_CORE,
 ) -> Iterator[Running]:
-    """Run a server on its core; its output goes to a file of the folder.
+    """Run a server, on one core or on all; its output goes to a file of the folder.
 
     Raises:
         RuntimeError: when it does not answer in time, with the end of its output.
@@ -51,9 +55,9 @@ def serving(
     began = time.perf_counter()
     with log.open("wb") as out:
         process = subprocess.Popen(
-            ["taskset", "-c", SERVER_CORE, *command],
+            [*(["taskset", "-c", core] if core else []), *command],
             cwd=folder,
-            env={**env, "PYTHONPATH": str(_ROOT), "PATH": path},
+            env={**env, "PYTHONPATH": str(ROOT), "PATH": path},
             stdout=out,
             stderr=out,
             start_new_session=True,
@@ -134,7 +138,7 @@ def run_leadq(folder: Path, env: Mapping[str, str], *words: str) -> dict[str, ob
     done = subprocess.run(
         leadq(*words),
         cwd=folder,
-        env={**env, "PYTHONPATH": str(_ROOT)},
+        env={**env, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
@@ -146,14 +150,20 @@ def run_leadq(folder: Path, env: Mapping[str, str], *words: str) -> dict[str, ob
     return found
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
+    """Return a process and all that descend from it and live."""
     found = [pid]
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += _family(int(child))
+        with suppress(OSError):
+            for child in task.read_text().split():
+                found += family(int(child))
     return found
 
 
-def _rss(pid: int) -> int:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+def rss(pid: int) -> int:
+    """Return the resident memory of a process in bytes; 0 when it is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0
     return pages * os.sysconf("SC_PAGE_SIZE")
