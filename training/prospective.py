@@ -3,7 +3,9 @@
 A backtest can fool its maker; a score that was stored before the outcome came cannot. Each lead
 counts once for each model, by the first score that the model gave it. It is judged once its
 horizon is over (`created <= t < created + horizon`) and sales has decided it; leads that are not
-ready, in contract, not reached or open have no outcome and are counted apart.
+ready, in contract, not reached or open have no outcome and are counted apart. A lead that is handed
+over again has a new chance, as in training: the horizon begins anew with the hand-off, and what
+became of it says nothing of a score from the chance before.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from features.cells import Cell, number
 from features.coded import CodedCells, coded, each, joined
 from features.leads import PROPENSITY, History, Leads, admit
 from features.store.entries import NO_FIELDS
-from features.store.states import DECISIONS, PRECEDENCE, answers
+from features.store.states import DECISIONS, PRECEDENCE, precedence, said_in
 from features.store.tables import Disposition as Word
 from features.store.tables import Handoff, Lead, Score, Snapshot
 
@@ -129,14 +129,10 @@ def _chances(connection: Connection, first: int, last: int, moment: datetime) ->
     drawn = _by_lead(connection, _drawn(first, last, moment))
     for key, id_, created in connection.execute(known.order_by(Lead.key)).all():
         starts = handed.get(key) or fresh.get(key, [])[:1]
+        moments = [start.at for start in starts]
         for i, (_, at, told) in enumerate(starts):
             fields = told if told != NO_FIELDS else _known_at(at, fresh.get(key, ()))
-            later = [start.at for start in starts[i + 1 : i + 2]]
-            said = [
-                word
-                for word in words.get(key, ())
-                if (not i or answers(word.at, at)) and not any(answers(word.at, n) for n in later)
-            ]
+            said = said_in(i, moments, words.get(key, ()))
             before = starts[i - 1].at if i else datetime.min
             until = at if i or handed.get(key) else moment
             lanes = [score for score in drawn.get(key, ()) if before < score.at <= until]
@@ -144,7 +140,7 @@ def _chances(connection: Connection, first: int, last: int, moment: datetime) ->
                 id_,
                 at if i else created or at,
                 fields,
-                max(said, key=_precedence, default=None),
+                max(said, key=precedence, default=None),
                 lanes[-1].propensity if lanes else None,
             )
 
@@ -152,11 +148,6 @@ def _chances(connection: Connection, first: int, last: int, moment: datetime) ->
 def _by_lead(connection: Connection, rows: _Rows) -> dict[int, list[Any]]:
     found = connection.execute(rows).all()
     return {lead: list(some) for lead, some in groupby(found, key=lambda row: row[0])}
-
-
-def _precedence(word: Any) -> tuple[datetime, int, bool, str]:
-    """Order words as `states.words` does: of one moment the one further along counts."""
-    return word.at, PRECEDENCE.get(word.code, 0), word.origin != "export", word.digest
 
 
 def _handed(first: int, last: int, moment: datetime) -> _Rows:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
 from features.cells import key_of
 from features.coded import CodedCells, coded, joined
 from features.sections import STEPS
 from features.store.said import GRACE
-from features.store.states import DECISIONS, answers, words
+from features.store.states import DECISIONS, PRECEDENCE, answers, precedence, said_in, words
 from features.store.tables import Disposition, Handoff, Lead, Score
 
 Moments = npt.NDArray[np.datetime64]
@@ -152,10 +152,10 @@ class GivenScore(NamedTuple):
     """The first score that a model gave a lead, and what became of the lead."""
 
     start: datetime
-    """When the lead was created, or else scored."""
+    """When the lead was created, or else scored; of a further chance: when it was handed over."""
     at: datetime
     closed: datetime | None
-    """When the word that counts was said."""
+    """When the word that counts was said; of an export: when it says that it came about."""
     probability: float
     propensity: float | None
     model: str
@@ -217,18 +217,99 @@ def given_scores(connection: Connection, as_of: datetime) -> GivenScores:
     """Return the first score of each lead by each model, with the word that counts.
 
     The lane is the one in which the lead was first called, on that day or later. A score given
-    after a decision was known predicts nothing and is left out.
+    after a decision was known predicts nothing and is left out. As in a training set, a lead that
+    was handed over again has a new chance, and each chance words of its own.
     """
     last = connection.execute(select(func.max(Score.lead))).scalar_one() or 0
     # Some leads at a time: to sort them all at once takes the database much memory.
     return GivenScores.of(
-        [GivenScore(*row) for row in connection.execute(_given(first, as_of))]
-        for first in range(1, last + 1, _AT_ONCE)
+        list(_scores_of(connection, first, as_of)) for first in range(1, last + 1, _AT_ONCE)
     )
 
 
-def _given(least: int, as_of: datetime) -> Select[Any]:
-    """Select the scores of `_AT_ONCE` leads, from a key on."""
+def _scores_of(connection: Connection, least: int, as_of: datetime) -> Iterator[GivenScore]:
+    """Yield the scores of `_AT_ONCE` leads, from a key on."""
+    again = _handed_again(least, as_of)
+    handoffs = _by_lead(connection, _handoffs_of(again, as_of))
+    said = _by_lead(connection, _words_on(again, as_of))
+    for lead, *row in connection.execute(_given(least, again, as_of)):
+        score: GivenScore | None = GivenScore(*row)
+        if lead in handoffs and score:
+            moments = [handoff.at for handoff in handoffs[lead]]
+            score = _in_its_chance(score, moments, said.get(lead, ()))
+        if score:
+            yield score
+
+
+def _by_lead(connection: Connection, rows: Select[Any]) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = {}
+    for row in connection.execute(rows):
+        found.setdefault(row.lead, []).append(row)
+    return found
+
+
+def _handed_again(least: int, as_of: datetime) -> Select[Any]:
+    """Select those of `_AT_ONCE` leads that have several hand-offs."""
+    within = (Handoff.lead.between(least, least + _AT_ONCE - 1), Handoff.at < as_of)
+    return select(Handoff.lead).where(*within).group_by(Handoff.lead).having(func.count() > 1)
+
+
+def _handoffs_of(leads: Select[Any], as_of: datetime) -> Select[Any]:
+    rows: Select[Any] = select(Handoff.lead, Handoff.at).order_by(Handoff.at)
+    return rows.where(Handoff.lead.in_(leads), Handoff.at < as_of)
+
+
+def _words_on(leads: Select[Any], as_of: datetime) -> Select[Any]:
+    """Select all words on some leads, without the steps."""
+    return (
+        select(Disposition.lead, Disposition.at, Disposition.code, Disposition.origin)
+        .add_columns(Disposition.digest, _ended(Disposition).label("ended"))
+        .where(Disposition.lead.in_(leads), Disposition.code.in_(PRECEDENCE))
+        .where(Disposition.at < as_of)
+    )
+
+
+def _ended(word: Any) -> ColumnElement[Any]:
+    """Return when it came about: an export is read later than what it tells of."""
+    return case((word.origin == "export", word.closed), else_=word.at)
+
+
+def _in_its_chance(
+    score: GivenScore, handoffs: Sequence[datetime], words: Sequence[Any]
+) -> GivenScore | None:
+    """Return a score with what became of the chance that it speaks of; None: that had ended.
+
+    That is the chance in which it was given; once sales has said how that ended, the next one.
+    """
+    chance = max(0, bisect_right(handoffs, score.at) - 1)
+    said = said_in(chance, handoffs, words)
+    if chance + 1 < len(handoffs) and any(_before(word, score) for word in said):
+        chance += 1
+        said = said_in(chance, handoffs, words)
+    word = max(said, key=precedence, default=None)
+    if word and _before(word, score):
+        if word.code in DECISIONS:
+            return None
+        word = None
+    return score._replace(
+        start=handoffs[chance] if chance else score.start,
+        closed=word and word.ended,
+        code=word and word.code,
+    )
+
+
+def _before(word: Any, score: GivenScore) -> bool:
+    """Whether sales had said how a chance ended when a score was given."""
+    if word.code in DECISIONS:
+        return bool(min(word.at, word.ended or word.at) <= score.at)
+    return word.code != "open" and bool(word.at <= score.at)
+
+
+def _given(least: int, again: Select[Any], as_of: datetime) -> Select[Any]:
+    """Select the lead and the scores of `_AT_ONCE` leads, from a key on.
+
+    Of leads that were handed over `again` there are those after a decision, too.
+    """
     most = least + _AT_ONCE - 1
     first = func.row_number().over(
         partition_by=(Score.lead, Score.model), order_by=(Score.at, Score.key)
@@ -247,14 +328,16 @@ def _given(least: int, as_of: datetime) -> Select[Any]:
     )
     word = words(as_of, Disposition.lead.between(least, most))
     decided = word.c.code.in_(DECISIONS)
+    ended = func.coalesce(_ended(word.c), word.c.at)
+    later = and_(ranked.c.at < word.c.at, or_(~decided, ranked.c.at < ended))
     return (
-        select(func.coalesce(Lead.created, ranked.c.at), ranked.c.at, word.c.at)
+        select(Lead.key, func.coalesce(Lead.created, ranked.c.at), ranked.c.at, _ended(word.c))
         .add_columns(ranked.c.probability, ranked.c.propensity, ranked.c.model, Lead.campaign)
         .add_columns(ranked.c.grade, ranked.c.lane, word.c.code)
         .join(ranked, ranked.c.lead == Lead.key)
         # A word from before the score, as on a lead that comes back, is not what became of it.
         .outerjoin(word, (word.c.lead == Lead.key) & ((word.c.at > ranked.c.at) | decided))
         .where(ranked.c.place == 1)
-        .where(func.coalesce(ranked.c.at < word.c.at, True))
+        .where(or_(word.c.key.is_(None), later, Lead.key.in_(again)))
         .order_by(ranked.c.at, Lead.key, ranked.c.model)
     )

@@ -8,7 +8,9 @@ never undo a decision: a call after the sale does not make a customer a lead aga
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, time
+from typing import Any
 
 from sqlalchemy import ColumnElement, Subquery, case, func, select
 
@@ -35,12 +37,35 @@ def answers(word: datetime, handoff: datetime) -> bool:
     return word >= handoff or told_by_day
 
 
+def said_in(chance: int, handoffs: Sequence[datetime], words: Sequence[Any]) -> list[Any]:
+    """Return the words that were said of a lead in one of its chances, counted from 0.
+
+    Args:
+        chance: the first one takes in what was said before, too; each ends with the next hand-off.
+        handoffs: of the lead, in order.
+        words: with their moment as `at`.
+
+    """
+    ends = handoffs[chance + 1 : chance + 2]
+    return [
+        word
+        for word in words
+        if (not chance or answers(word.at, handoffs[chance]))
+        and not any(answers(word.at, end) for end in ends)
+    ]
+
+
+def precedence(word: Any) -> tuple[datetime, int, bool, str]:
+    """Order the words on a lead: the greatest counts. `words` does the same in the database."""
+    return word.at, PRECEDENCE.get(word.code, 0), word.origin != "export", word.digest
+
+
 def words(as_of: datetime, *which: ColumnElement[bool]) -> Subquery:
     """Select the word that counts for each lead as of a moment (exclusive); steps left out.
 
     Looked at are the dispositions for which all conditions `which` hold.
 
-    Columns: key, lead, at, code, by, value, reason, return_on, origin.
+    Columns: key, lead, at, code, closed, by, value, reason, return_on, origin.
     """
     rank = case(PRECEDENCE, value=Disposition.code, else_=0)
     newest = func.row_number().over(
@@ -58,6 +83,7 @@ def words(as_of: datetime, *which: ColumnElement[bool]) -> Subquery:
             Disposition.lead,
             Disposition.at,
             Disposition.code,
+            Disposition.closed,
             Disposition.by,
             Disposition.value,
             Disposition.reason,

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from features.store.database import Store
+from features.store.exports import keep_export
 from features.store.feedback import Said, keep
 from features.store.health import (
     GivenScore,
@@ -23,6 +24,7 @@ from features.store.health import (
 from features.store.scores import Given, keep_scores
 from features.store.tables import Lead, Score
 from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say, some_leads
+from tests.features.store.test_exports import an_export
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LATER = MONDAY + 90 * DAY
@@ -160,6 +162,66 @@ def test_a_word_from_before_a_score_is_not_what_became_of_the_lead(store: Store)
         _score(store, lead, MONDAY + 2 * DAY)
     with store.reading() as connection:
         assert list(given_scores(connection, NOW).code) == [None, "unreachable"]
+
+
+AGAIN = MONDAY + 60 * DAY
+Judged = list[tuple[datetime, str | None, datetime | None]]
+
+
+def _given(store: Store) -> Judged:
+    """Start, word and its time of each score."""
+    with store.reading() as connection:
+        found = given_scores(connection, NOW)
+    return list(zip(found.start.tolist(), found.code, found.closed.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("code", ["not_ready", "lost"])
+def test_each_chance_of_a_lead_is_judged_by_its_own_word(store: Store, code: str) -> None:
+    hand(store, "a")
+    _score(store, "a", MONDAY, "1")
+    say(store, Said("a", code, MONDAY + DAY))
+    hand(store, "a", at=AGAIN)
+    _score(store, "a", AGAIN, "2")
+    won = AGAIN + 30 * DAY
+    say(store, Said("a", "won", won))
+    (first, *rest) = _given(store)
+    assert first[1:] == (code, MONDAY + DAY)
+    assert rest == [(AGAIN, "won", won)]
+
+
+def test_a_chance_that_ended_without_a_word_is_open(store: Store) -> None:
+    hand(store, "a")
+    _score(store, "a", MONDAY)
+    hand(store, "a", at=AGAIN)
+    say(store, Said("a", "won", AGAIN + DAY))
+    assert [score[1:] for score in _given(store)] == [(None, None)]
+
+
+def test_a_score_that_led_to_a_new_chance_is_judged_by_that(store: Store) -> None:
+    hand(store, "a")
+    say(store, Said("a", "not_ready", MONDAY + DAY))
+    _score(store, "a", AGAIN - DAY)
+    hand(store, "a", at=AGAIN)
+    say(store, lost("a", 70))
+    assert _given(store) == [(AGAIN, "lost", MONDAY + 70 * DAY)]
+
+
+def test_a_score_after_the_end_of_the_last_chance_is_not_judged(store: Store) -> None:
+    hand(store, "a")
+    hand(store, "a", at=AGAIN)
+    say(store, lost("a", 65))
+    _score(store, "a", MONDAY + 66 * DAY)
+    assert _given(store) == []
+
+
+def test_what_an_export_corrects_later_was_decided_when_it_says(store: Store) -> None:
+    closed = MONDAY + 20 * DAY
+    hand(store, "a")
+    _score(store, "a", MONDAY, "1")
+    _score(store, "a", MONDAY + 22 * DAY, "2")
+    for code, read in (("lost", MONDAY + 25 * DAY), ("won", NOW - DAY)):
+        keep_export(store, an_export([code], closed), agreed(), read)
+    assert [score[1:] for score in _given(store)] == [("won", closed)]
 
 
 def test_won_leads_are_counted_with_their_value_as_they_now_stand(store: Store) -> None:
