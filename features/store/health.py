@@ -255,8 +255,9 @@ def _handed_again(least: int, as_of: datetime) -> Select[Any]:
 
 
 def _handoffs_of(leads: Select[Any], as_of: datetime) -> Select[Any]:
-    rows: Select[Any] = select(Handoff.lead, Handoff.at).order_by(Handoff.at)
-    return rows.where(Handoff.lead.in_(leads), Handoff.at < as_of)
+    """Select all hand-offs of some leads, in order."""
+    within = (Handoff.lead.in_(leads), Handoff.at < as_of)
+    return select(Handoff.lead).add_columns(Handoff.at).where(*within).order_by(Handoff.at)
 
 
 def _words_on(leads: Select[Any], as_of: datetime) -> Select[Any]:
