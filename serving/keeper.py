@@ -35,6 +35,10 @@ _RESTART_SECONDS = 1.0
 _END_SECONDS = 20
 """How long the keeper may take to bring what is left, when the service ends."""
 _NICE = 10
+_FIRST_LOOK = 1000
+"""Scores after which the database looks at its tables for the first time."""
+_GROWTH = 4
+"""It does so again each time they have become so many times as many."""
 
 
 class Keeper:
@@ -56,6 +60,8 @@ class Keeper:
         self._now = now
         self._store: Store | None = None
         self._wait = _SECONDS
+        self._brought = 0
+        self._look_at = _FIRST_LOOK
         self._synced: dict[Path, int] = {}
 
     def step(self) -> float:
@@ -78,8 +84,12 @@ class Keeper:
             return
         if self._store is None:
             self._store = self._open()
-        while any(drain(self._store, self._folder, self._now)):
-            pass
+        while any(done := drain(self._store, self._folder, self._now)):
+            self._brought += done.stored
+            if self._brought >= self._look_at:
+                # Its own look, once a minute, may come too late for many that waited.
+                self._store.look_at_tables()
+                self._look_at = self._brought * _GROWTH
 
     def _sync(self) -> None:
         """Have the disk itself take what must wait for longer: then a power cut loses less."""

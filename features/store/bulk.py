@@ -67,7 +67,11 @@ def insert_columns(
     into = f"INSERT INTO {table.__tablename__} ({names})"
     unless = " ON CONFLICT DO NOTHING" if if_absent else ""
     if dialect.name == "postgresql":
-        arrays = ", ".join(f"%s::{kind.compile(dialect)}[]" for kind in kinds)
+        # Long texts in an array of text form take PostgreSQL 20 times as long to read.
+        arrays = ", ".join(
+            f"{'%b' if isinstance(kind, String) else '%s'}::{kind.compile(dialect)}[]"
+            for kind in kinds
+        )
         rows = f"{into} SELECT * FROM unnest({arrays}){unless}"  # noqa: S608  # the code's own names
         connection.exec_driver_sql(rows, tuple(values))
     else:

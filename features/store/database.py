@@ -120,17 +120,22 @@ class Store:
                 "say it again once that is done"
             )
 
-    def close(self) -> None:
-        """Let go of all connections; after many writes, let PostgreSQL look at its tables first.
+    def look_at_tables(self) -> None:
+        """Let PostgreSQL count what its tables hold.
 
         Until it has, it plans as if they were empty: a list of 10,000 leads then takes seconds.
         SQLite keeps no such figures unless asked to, and plans well without.
         """
-        if self._writes >= _MANY_WRITES and not self.is_sqlite:
+        if not self.is_sqlite:
             with suppress(DBAPIError), self._engine.connect() as connection:
                 connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
                     "ANALYZE"
                 )
+
+    def close(self) -> None:
+        """Let go of all connections; after many writes, look at the tables first."""
+        if self._writes >= _MANY_WRITES:
+            self.look_at_tables()
         self._engine.dispose()
 
 

@@ -113,3 +113,16 @@ def test_a_keeper_whose_service_is_killed_brings_what_it_left_and_ends(
     # Its standard error is the keeper's too: it ends when both have.
     service.communicate(timeout=60)
     assert until(lambda: count(store) == 1, 1)
+
+
+def test_the_database_looks_at_its_tables_as_they_grow(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(store, "look_at_tables", lambda: looks.append(count(store)))
+    monkeypatch.setattr(module, "_FIRST_LOOK", 2)
+    keeper = Keeper(tmp_path, lambda: store, lambda: NOW)
+    for n in range(10):
+        fill(tmp_path, scored(f"lead-{n}"))
+        keeper.step()
+    assert looks == [2, 8]
