@@ -113,6 +113,7 @@ def build(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     install(app)
     _add_routes(app, live, store, metrics)

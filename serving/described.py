@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Annotated, Any
 
@@ -16,15 +16,45 @@ from serving.problems import WITH_A_BODY, documented
 from serving.replies import ScoreReply, openapi_example
 from serving.scoring import MOST_REASONS, REASONS, SCORE
 
-_BODY: dict[str, Any] = {
-    "application/json": {
-        "schema": {
-            "type": "object",
-            "description": 'Either {"leads": [lead, ...]} or one lead: its fields by name.',
-            "properties": {"leads": {"type": "array", "items": {"type": "object"}}},
-        }
-    }
+_LEAD = "$response.body#/results/0/id"
+_STORY = {"operationId": "tell_history", "parameters": {"lead": _LEAD}}
+_ERASURE = {"operationId": "erase_lead", "parameters": {"lead": _LEAD}}
+_SAID = {"id": _LEAD, "code": "won", "at": "2026-03-05"}
+_WORD = {"operationId": "feedback", "requestBody": _SAID}
+_HANDED = {"id": _LEAD, "at": "2026-03-02"}
+_HANDING = {"operationId": "handoffs", "requestBody": _HANDED}
+# What may follow upon what: a lead is scored, handed over, worked, looked up, erased.
+_FOLLOWS: dict[str, dict[str, Any]] = {
+    SCORE: {"handOver": _HANDING, "say": _WORD, "lookUp": _STORY, "erase": _ERASURE},
+    "/v1/handoffs": {"say": _WORD, "lookUp": _STORY, "erase": _ERASURE},
+    "/v1/feedback": {"handOver": _HANDING, "lookUp": _STORY, "erase": _ERASURE},
 }
+
+
+def body_of(
+    many: str, fields: Mapping[str, str], example: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Describe a body that holds one item or many.
+
+    Of an item nothing is demanded here: one that is wrong is answered in its place, and never
+    costs the others.
+
+    Args:
+        many: the name under which a list of items stands.
+        fields: what an item may tell, with what it means.
+        example: an item.
+
+    """
+    told = {name: {"description": meaning} for name, meaning in fields.items()}
+    schema = {
+        "type": "object",
+        "description": f'Either {{"{many}": [...]}} or one of them: an object.',
+        "properties": {many: {"type": "array", "items": {"properties": told}}, **told},
+    }
+    content: dict[str, Any] = {"schema": schema}
+    if example is not None:
+        content["example"] = {many: [example]}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
 def describe(app: FastAPI, model: Callable[[], LoadedModel | None], *, has_keys: bool) -> None:
@@ -40,7 +70,7 @@ def describe(app: FastAPI, model: Callable[[], LoadedModel | None], *, has_keys:
     @app.post(
         SCORE,
         responses=documented(*WITH_A_BODY),
-        openapi_extra={"requestBody": {"required": True, "content": _BODY}},
+        openapi_extra=body_of("leads", {}),
         summary="Score one lead or many",
     )
     async def score(
@@ -60,6 +90,7 @@ def describe(app: FastAPI, model: Callable[[], LoadedModel | None], *, has_keys:
             app.openapi_schema = get_openapi(
                 title=app.title, version=app.version, summary=app.summary, routes=app.routes
             )
+            _say_what_follows(app.openapi_schema)
             if has_keys:
                 _say_scopes(app.openapi_schema)
         body = app.openapi_schema["paths"][SCORE]["post"]["requestBody"]["content"]
@@ -69,6 +100,17 @@ def describe(app: FastAPI, model: Callable[[], LoadedModel | None], *, has_keys:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents
+
+
+def _say_what_follows(schema: dict[str, Any]) -> None:
+    """Say of each route which others take the ids in its replies, where they are there."""
+    known = {
+        told["operationId"] for methods in schema["paths"].values() for told in methods.values()
+    }
+    for path, follows in _FOLLOWS.items():
+        links = {name: link for name, link in follows.items() if link["operationId"] in known}
+        if path in schema["paths"] and links:
+            schema["paths"][path]["post"]["responses"]["200"]["links"] = links
 
 
 def _say_scopes(schema: dict[str, Any]) -> None:

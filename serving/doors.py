@@ -75,7 +75,12 @@ class Doors:
 
     def methods(self, path: str) -> list[str]:
         """Return the methods that a path has; empty where it leads nowhere."""
-        found = self._allowed.get(path) or [d.method for at, d in self._named if at.match(path)]
+        found = self._allowed.get(path) or self._methods_of_the_first(path)
         if not found:
             return []
         return sorted({*found, *(["HEAD"] if "GET" in found else []), "OPTIONS"})
+
+    def _methods_of_the_first(self, path: str) -> list[str]:
+        """Return the methods of the first route that a path may mean: a lead's id takes any."""
+        routes = [door.route for at, door in self._named if at.match(path)]
+        return [door.method for _, door in self._named if door.route in routes[:1]]

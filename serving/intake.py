@@ -23,6 +23,7 @@ from features.store.replies import answer_once, digest_of_request
 from features.store.said import Early
 from features.store.texts import MAX_NAME, storable
 from serving.bodies import whole_items
+from serving.described import body_of
 from serving.problems import WITH_A_BODY, Problem, documented, problem
 from serving.stored import OpenedStore
 
@@ -104,7 +105,7 @@ def add_intake(
         response_model=IntakeReply,
         response_model_exclude_none=True,
         responses=documented(*WITH_A_BODY, _409=_ANOTHER_BODY),
-        openapi_extra=_body_of("handoffs", _HANDOFF),
+        openapi_extra=body_of("handoffs", _HANDOFF_FIELDS, _HANDOFF),
         summary="Hand leads to sales",
     )
     async def handoffs(request: Request, key: Key = None) -> JSONResponse:
@@ -122,7 +123,7 @@ def add_intake(
         response_model=IntakeReply,
         response_model_exclude_none=True,
         responses=documented(*WITH_A_BODY, _409=_ANOTHER_BODY),
-        openapi_extra=_body_of("feedback", _FEEDBACK),
+        openapi_extra=body_of("feedback", _FEEDBACK_FIELDS, _FEEDBACK),
         summary="Say what became of leads",
     )
     async def feedback(request: Request, key: Key = None) -> JSONResponse:
@@ -135,6 +136,22 @@ def add_intake(
 
 
 _TAKING = {"handoffs": take_handoff_items, "feedback": take_feedback_items}
+_HANDOFF_FIELDS = {
+    "id": "Of the lead.",
+    "at": "When it is handed over, as ISO 8601; missing: now.",
+    "owner": "Who gets it; missing: the agreement's routes say.",
+    "team": "Of the owner.",
+    "fields": "What is known of the lead, by name.",
+}
+_FEEDBACK_FIELDS = {
+    "id": "Of the lead.",
+    "code": "What became of it: a word of the agreement.",
+    "at": "When that was, as ISO 8601.",
+    "by": "Who says so.",
+    "value": "What it is worth.",
+    "reason": "In sales' own words.",
+    "return_on": "The day from which the lead may be asked again.",
+}
 _HANDOFF = {
     "id": "web-1",
     "at": "2026-03-02T09:00:00Z",
@@ -150,16 +167,6 @@ _FEEDBACK = {
     "reason": "no budget this year",
     "return_on": "2027-01-10",
 }
-
-
-def _body_of(many: str, example: dict[str, Any]) -> dict[str, Any]:
-    schema = {
-        "type": "object",
-        "description": f'Either {{"{many}": [...]}} or one of them.',
-        "properties": {many: {"type": "array", "items": {"type": "object"}}},
-    }
-    content = {"application/json": {"schema": schema, "example": {many: [example]}}}
-    return {"requestBody": {"required": True, "content": content}}
 
 
 def _check_fields(items: list[Any], most: int) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
 from features.store.recycle import Recycled
 from serving.artefact import LoadedModel
-from serving.replies import ResultReply, score_records
+from serving.replies import Moment, ResultReply, score_records
 
 _REASONS = 3
 _NAMED = {
@@ -23,7 +23,7 @@ _NAMED = {
 class EventReply(BaseModel):
     """A hand-off, or a word of sales."""
 
-    at: datetime
+    at: Moment
     what: str
     by: str | None
 
@@ -34,7 +34,7 @@ class RecycledReply(BaseModel):
     id: str
     campaign: str | None
     code: Literal["not_ready", "in_contract", "unreachable"]
-    said_at: datetime
+    said_at: Moment
     reason: str | None
     due: date = Field(description="The day from which it may be taken up again.")
     return_on: date | None = Field(description="The day that sales named.")

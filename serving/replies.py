@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PlainSerializer
 
 from features.cells import Cell, text_of
 from features.leads import Fault, Faults
@@ -12,6 +13,14 @@ from serving.artefact import LoadedModel, leads_of_cells
 from serving.problems import Problem, problem
 from serving.scorer import Score, Scorer
 from serving.segments import Scored
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, PlainSerializer(_in_utc, return_type=datetime)]
+"""A moment of the store, which keeps UTC; a reply says so by its Z."""
 
 
 class ReasonReply(BaseModel):

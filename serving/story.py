@@ -12,13 +12,14 @@ from pydantic import BaseModel, Field
 
 from features.cells import Cell
 from features.store.history import LeadHistory
+from serving.replies import Moment
 from serving.why import Change, change_lines
 
 
 class HandoffReply(BaseModel):
     """A hand-off of the lead."""
 
-    at: datetime
+    at: Moment
     owner: str | None
     team: str | None
 
@@ -26,7 +27,7 @@ class HandoffReply(BaseModel):
 class WordReply(BaseModel):
     """What sales said of the lead."""
 
-    at: datetime
+    at: Moment
     code: str
     by: str | None
     value: float | None
@@ -37,7 +38,7 @@ class WordReply(BaseModel):
 class PastScoreReply(BaseModel):
     """A score that was given."""
 
-    at: datetime
+    at: Moment
     model_version: str
     agreement_version: str
     probability: float
@@ -56,7 +57,7 @@ class FieldChangeReply(BaseModel):
 class ChangeReply(BaseModel):
     """Why a score differs from the one before it; the parts add up to `log_odds`."""
 
-    at: datetime
+    at: Moment
     log_odds: float
     data: list[FieldChangeReply]
     time: float = Field(description="What time alone did: nothing, fields do not look at the day.")
@@ -69,7 +70,7 @@ class HistoryReply(BaseModel):
     """A lead's story; each list in the order of time."""
 
     id: str
-    created: datetime | None
+    created: Moment | None
     campaign: str | None
     handoffs: list[HandoffReply]
     words: list[WordReply]

@@ -163,3 +163,15 @@ def test_a_spool_that_is_full_and_refuses_answers_503(model: LoadedModel, tmp_pa
     with TestClient(build(Fixed(model), spool=spool)) as client:
         reply = client.post("/v1/score", json={"id": "a"})
     assert (reply.status_code, "Retry-After" in reply.headers) == (503, True)
+
+
+def test_moments_say_that_they_are_utc(client: TestClient) -> None:
+    _back(client, "a")
+    (handed,) = client.get("/v1/leads/a/history").json()["handoffs"]
+    assert handed["at"] == "2026-03-02T00:00:00Z"
+    assert client.get("/v1/recycled").json()["leads"][0]["said_at"].endswith("Z")
+
+
+def test_a_path_names_the_methods_of_its_own_route(client: TestClient) -> None:
+    assert client.options("/v1/leads/a/history").headers["allow"] == "GET, HEAD, OPTIONS"
+    assert client.options("/v1/leads/a").headers["allow"] == "DELETE, OPTIONS"
