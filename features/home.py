@@ -60,6 +60,12 @@ class SpoolSettings(BaseModel):
     )
 
 
+class HookSettings(BaseModel):
+    """Where messages to hooks may go."""
+
+    private: bool = Field(False, description="Whether webhooks may go to private networks.")
+
+
 class Settings(BaseSettings):
     """The settings, read once from the environment at the top and passed down."""
 
@@ -71,8 +77,10 @@ class Settings(BaseSettings):
     mlflow: MlflowSettings = MlflowSettings()
     store: StoreSettings = StoreSettings()
     serve: ServeSettings = ServeSettings()
+    hooks: HookSettings = HookSettings()
     secret: SecretStr = Field(
-        SecretStr(""), description="Under which API keys are hashed; at least 32 characters."
+        SecretStr(""),
+        description="Under which API keys are hashed and webhooks signed; at least 32 characters.",
     )
     spool: SpoolSettings = SpoolSettings()
 
@@ -87,6 +95,7 @@ class Home:
         self._secret = settings.secret.get_secret_value()
         self.serve = settings.serve
         self.spool = settings.spool
+        self.hooks = settings.hooks
         if odd := sorted(set(str(self.root)) & set("?#%")):
             raise UsageError(
                 f"{self.root}: the home's path holds {' '.join(odd)}, which an address of a "
@@ -120,7 +129,7 @@ class Home:
 
     @property
     def secret(self) -> bytes:
-        """The secret under which API keys are hashed.
+        """The secret under which API keys are hashed and webhooks signed.
 
         Raises:
             UsageError: when the environment holds none, or one that could be guessed.
@@ -129,8 +138,8 @@ class Home:
         if len(self._secret) < SHORTEST_SECRET:
             fault = "is too short" if self._secret else "is not set"
             raise UsageError(
-                f"LEADQ_SECRET {fault}; API keys are kept under it, in at least {SHORTEST_SECRET} "
-                "characters. Make one, and keep it for later: "
+                f"LEADQ_SECRET {fault}; keys and webhooks hang on it, in at least "
+                f"{SHORTEST_SECRET} characters. Make one, and keep it for later: "
                 "export LEADQ_SECRET=$(openssl rand -hex 32)"
             )
         return self._secret.encode("utf-8", "surrogateescape")

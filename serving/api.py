@@ -182,8 +182,9 @@ def _add_routes(app: FastAPI, live: Live, store: OpenedStore | None, metrics: Me
     )
     async def counts() -> Response:
         """Tell latency, errors, scores, the model, and how leads differ from the training."""
-        up = None if store is None else await store.answers()
-        page = await run_in_threadpool(metrics.page, up)
+        found = None if store is None else await store.webhooks()
+        up = None if store is None else found is not None
+        page = await run_in_threadpool(metrics.page, up, found)
         return Response(page, media_type=CONTENT_TYPE)
 
     @app.get("/healthz", response_model_exclude_none=True, summary="Is the service alive?")

@@ -1,4 +1,4 @@
-"""The keeper: a process beside the workers that brings their scores to the store.
+"""The keeper: a process beside the workers that brings their scores to the store, and webhooks out.
 
 It ends when whoever started it closes its standard input, or dies: then it brings what is left.
 """
@@ -21,6 +21,7 @@ import structlog
 from features.errors import StoreError
 from features.home import Home, Settings
 from features.store.database import Store, open_store
+from serving.courier import Courier
 from serving.drain import drain
 from serving.logs import configure
 from serving.segments import segments
@@ -115,6 +116,7 @@ def main() -> None:
     configure()
     home = Home(Settings())
     keeper = Keeper(home.folder("spool"), lambda: open_store(home.store_url), _now)
+    Courier(home, lambda: open_store(home.store_url), _now).start()
     while not select.select([sys.stdin], [], [], keeper.step())[0]:
         pass
     keeper.step()

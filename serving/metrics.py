@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
+from features.store.deliveries import Standing
 from serving.artefact import LoadedModel
 from serving.tally import Histogram, Tally
 from serving.watch import Seen, Watch, fields_seen
@@ -77,20 +78,21 @@ class Metrics:
             # A full disk must not touch scoring; the counts are left a second later.
             return
 
-    def page(self, store_up: bool | None) -> bytes:
+    def page(self, store_up: bool | None, webhooks: Standing | None = None) -> bytes:
         """Return the page.
 
         Args:
             store_up: whether the store answers; None where there is none.
+            webhooks: how many wait and were given up; None where that is not known.
 
         """
         from prometheus_client import CollectorRegistry, generate_latest
 
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collector(list(self._all(store_up))))
+        registry.register(_Collector(list(self._all(store_up, webhooks))))
         return generate_latest(registry)
 
-    def _all(self, store_up: bool | None) -> Iterator[Metric]:
+    def _all(self, store_up: bool | None, webhooks: Standing | None) -> Iterator[Metric]:
         tally, seen, alive = self._added_up()
         yield _of_workers(alive)
         yield from _of_requests(tally)
@@ -102,6 +104,9 @@ class Metrics:
         found = self._gauges()
         if store_up is not None:
             found.append(Gauge("leadq_store_up", "Whether the store answers.", store_up))
+        if webhooks is not None:
+            found.append(Gauge("leadq_webhooks_waiting", "Webhooks to be sent.", webhooks.waiting))
+            found.append(Gauge("leadq_webhooks_dead", "Webhooks given up.", webhooks.dead))
         yield from _of_others(found)
 
     def _added_up(self) -> tuple[Tally, Seen, list[str]]:

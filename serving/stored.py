@@ -15,7 +15,7 @@ from features.agreement import Agreement
 from features.errors import StoreError
 from features.store.agreements import standing
 from features.store.database import Store
-from features.store.published import newest
+from features.store.deliveries import Standing, total
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -49,18 +49,18 @@ class OpenedStore:
                 {"Retry-After": RETRY_AFTER},
             ) from error
 
-    async def answers(self) -> bool:
-        """Whether the store answers just now; one that is slow does not."""
+    async def webhooks(self) -> Standing | None:
+        """Count the webhooks that wait and were given up; None: the store is slow or down."""
 
-        def look(store: Store) -> None:
+        def look(store: Store) -> Standing:
             with store.reading() as connection:
-                newest(connection)
+                return total(connection)
 
         look_up = asyncio.ensure_future(self.use(look))
         # One that is not waited for any longer may fail as it likes.
         look_up.add_done_callback(lambda task: task.cancelled() or task.exception())
         done, _ = await asyncio.wait({look_up}, timeout=_SLOW)
-        return bool(done) and look_up.exception() is None
+        return look_up.result() if done and look_up.exception() is None else None
 
     async def standing_of(self, agreement: Agreement) -> str | None:
         """Say who signed an agreement; None where the store does not answer."""

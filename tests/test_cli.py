@@ -25,6 +25,8 @@ import training
 from features.errors import StoreError, UsageError
 from features.home import Home
 from features.store.database import open_store
+from features.store.deliveries import mark_failed, take
+from features.store.hooks import add_hook, tell_promotion
 from features.store.jobs import HeldError, lease
 from leadq.common import need_loopback, now
 from training.train import Training
@@ -50,8 +52,9 @@ COMMANDS = (
     "erase",
     "status",
     "keys",
+    "hooks",
 )
-WITHOUT_AGREEMENT = ("init", "why", "keys")
+WITHOUT_AGREEMENT = ("init", "why", "keys", "hooks")
 """Commands that make one, or need none."""
 
 
@@ -522,6 +525,51 @@ def test_a_key_needs_a_secret_a_scope_and_a_grace_that_are_understood(
     rotate = ("keys", "rotate", "leadq_00000000", "--grace")
     assert "such as 30m, 24h or 7d" in run(*rotate, "soon", cwd=tmp_path, code=2).stderr
     assert "there is no such key" in run(*rotate, "7d", cwd=tmp_path, code=2).stderr
+
+
+def test_a_hook_is_made_listed_and_removed_and_its_secret_is_shown_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADQ_SECRET", "s" * 32)
+    url = "http://127.0.0.1:9/leadq"
+    made = run("hooks", "add", url, "--on", "promotion,score", "--grades", "a", cwd=tmp_path)
+    (secret,) = made.stdout.split()
+    assert secret.startswith("whsec_")
+    listed = run("hooks", "list", "--json", cwd=tmp_path)
+    (found,) = last_json(listed)["hooks"]  # type: ignore[misc]
+    assert (found["url"], found["on"], found["grades"]) == (url, ["score", "promotion"], "A")
+    assert secret not in listed.stdout + made.stderr
+    assert "hook 1 is removed now" in run("hooks", "remove", "1", cwd=tmp_path).stdout
+    assert "there is no hook yet" in run("hooks", "list", cwd=tmp_path).stdout
+
+
+def test_a_hook_that_may_not_be_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADQ_SECRET", "s" * 32)
+    for url, why in (
+        ("http://169.254.169.254/latest", "over https alone"),
+        ("https://169.254.169.254/latest", "link-local or metadata"),
+        ("https://10.0.0.1/", "LEADQ_HOOKS__PRIVATE=true allows it"),
+    ):
+        assert why in run("hooks", "add", url, "--on", "score", cwd=tmp_path, code=2).stderr
+    words = ("hooks", "add", "http://localhost/", "--on")
+    assert "won: no event" in run(*words, "won", cwd=tmp_path, code=2).stderr
+    assert "there is no such hook" in run("hooks", "remove", "3", cwd=tmp_path, code=2).stderr
+
+
+def test_dead_letters_are_listed_and_put_back(tmp_path: Path) -> None:
+    home = tmp_path / ".leadq"
+    home.mkdir()
+    store = open_store(f"sqlite:///{home / 'store.db'}")
+    store.write(lambda c: add_hook(c, "http://localhost/", ("promotion",), "A", "kim", now()))
+    store.write(lambda c: tell_promotion(c, "7", "digest", None, now()))
+    letter = store.write(lambda c: take(c, 1, now()))
+    assert letter is not None
+    store.write(lambda c: mark_failed(c, letter, "the receiver answered 500", None))
+    store.close()
+    assert "tries 1, the receiver answered 500" in run("hooks", "dead", cwd=tmp_path).stdout
+    told = last_json(run("hooks", "dead", "--retry", "--json", cwd=tmp_path))
+    assert (told["retried"], told["dead"][0]["hook"]) == (1, 1)  # type: ignore[index]
+    assert "no message was given up" in run("hooks", "dead", cwd=tmp_path).stdout
 
 
 def test_feedback_lists_what_waits_as_text_csv_and_json(

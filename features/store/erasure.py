@@ -21,6 +21,7 @@ from features.store.database import Store
 from features.store.entries import NO_FIELDS
 from features.store.keys import forget
 from features.store.tables import (
+    Delivery,
     Disposition,
     Handoff,
     Lead,
@@ -30,7 +31,7 @@ from features.store.tables import (
     Waiting,
 )
 
-_TOUCHED = (Lead, Snapshot, Disposition, Waiting, Reply)
+_TOUCHED = (Lead, Snapshot, Disposition, Waiting, Reply, Delivery)
 """The tables that erasure writes to."""
 
 
@@ -97,6 +98,7 @@ def _erase(connection: Connection, id_: str, who: str, now: datetime) -> Erased 
             reason=None, by=None, digest=literal("erased-").concat(cast(Disposition.key, String))
         )
     ).rowcount
+    connection.execute(delete(Delivery).where(Delivery.lead == key))
     audit(connection, "erase", "one lead", who, now)
     return Erased(snapshots, words, waiting)
 

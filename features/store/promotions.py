@@ -14,6 +14,7 @@ from typing import Literal
 from sqlalchemy import Connection, func, insert, select
 
 from features.store.audit import audit
+from features.store.hooks import tell_promotion
 from features.store.tables import Promotion
 
 Act = Literal["train", "retrain", "promote", "rollback", "found"]
@@ -41,10 +42,11 @@ def write_down(
     last = written(connection)
     if last == champion:
         return
-    before = last and last.model
+    before = last.model if last else None
     row = {"model": champion.model, "digest": champion.digest, "previous": before}
     connection.execute(insert(Promotion).values(at=now, act=act, why=why, **row))
     audit(connection, act, f"version {champion.model} is champion; before: {before}", who, now)
+    tell_promotion(connection, champion.model, champion.digest, before, now)
 
 
 def one_back(connection: Connection) -> str | None:

@@ -14,6 +14,7 @@ from features.leads import Leads, has_ids
 from features.store.bulk import Columns, among, insert_columns
 from features.store.database import Store
 from features.store.entries import Known, enter, enter_known
+from features.store.hooks import tell_scores
 from features.store.tables import Lead, Score
 
 
@@ -71,6 +72,7 @@ def add_scores(
         "snapshot": entered.snapshots,
     }
     insert_columns(connection, Score, columns, if_absent=True)
+    tell_scores(connection, entered.leads, now, now, now)
 
 
 class GivenScore(NamedTuple):
@@ -125,6 +127,7 @@ def add_given_scores(connection: Connection, scores: Sequence[GivenScore], now: 
         "snapshot": entered.snapshots,
     }
     insert_columns(connection, Score, columns, if_absent=True)
+    tell_scores(connection, entered.leads, at[0], at[-1], now)
     return len(new)
 
 

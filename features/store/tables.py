@@ -255,7 +255,7 @@ class Delivery(Row):
     """An event on its way to a hook; what could not be delivered stays as a dead letter."""
 
     __tablename__ = "deliveries"
-    __table_args__ = (UniqueConstraint("hook", "event"), Index(None, "due"))
+    __table_args__ = (UniqueConstraint("hook", "event"), Index(None, "due"), Index(None, "lead"))
 
     key: Mapped[int] = mapped_column(_Key, primary_key=True)
     hook: Mapped[int] = mapped_column(ForeignKey("hooks.key"))

@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from features.errors import StoreError
 from features.home import ServeSettings
 from features.store.database import Store
+from features.store.deliveries import Standing
 from serving.api import Backing, build
 from serving.erasing import Aside
 from serving.metrics import Gauge, Metrics, begin
@@ -83,7 +84,15 @@ def test_the_page_says_whether_the_store_answers(tmp_path: Path, sqlite_store, i
     with TestClient(
         build(Fixed(None), Backing(open_it, Aside(tmp_path, tmp_path)), settings=QUIET)
     ) as client:
-        assert samples(client.get("/metrics").text)["leadq_store_up",] == is_up
+        found = samples(client.get("/metrics").text)
+    assert found["leadq_store_up",] == is_up
+    assert found.get(("leadq_webhooks_waiting",)) == (0 if is_up else None)
+
+
+def test_the_page_counts_the_webhooks() -> None:
+    told = metrics(None, Tally()).page(True, Standing(waiting=2, dead=1))
+    found = samples(told.decode())
+    assert (found["leadq_webhooks_waiting",], found["leadq_webhooks_dead",]) == (2, 1)
 
 
 def metrics(folder: Path | None, tally: Tally, watch: Watch | None = None) -> Metrics:

@@ -62,3 +62,4 @@ def upgrade() -> None:
         sa.UniqueConstraint("hook", "event", name=op.f("uq_deliveries_hook_event")),
     )
     op.create_index(op.f("ix_deliveries_due"), "deliveries", ["due"], unique=False)
+    op.create_index(op.f("ix_deliveries_lead"), "deliveries", ["lead"], unique=False)
