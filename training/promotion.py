@@ -12,11 +12,12 @@ from datetime import datetime
 from features.errors import ModelError, UsageError
 from features.home import Home
 from features.store.database import Store
-from features.store.promotions import Act, Champion, one_back
-from features.store.published import newest, promoted
+from features.store.promotions import Act, Champion, one_back, written
+from features.store.published import content_of, newest, promoted
 from serving.archive import open_model, pack
+from serving.artefact import LoadedModel
 from training.registry import DIGEST_TAG, champion_version, connect, fetch, registry_errors
-from training.track import promote
+from training.track import Record, promote, register
 
 _FOUND = "the registry's alias was moved by other means, or leadq ended before it was written down"
 
@@ -83,16 +84,52 @@ def make_champion(
 def roll_back(home: Home, store: Store, why: str, who: str, now: datetime) -> tuple[str, str]:
     """Make the champion before this one the champion again; return its version and this one's.
 
+    A step back whose alias was moved and that was never written down is finished. A model that
+    the registry does not have any more is registered anew from the store, as a further version.
+
     Raises:
         UsageError: when there was none before.
-        ModelError: when it is not what was registered any more; then nothing is changed.
+        ModelError: when neither registry nor store has what was registered; then nothing is
+            changed.
 
     """
-    champion = catch_up(home, store, now)
-    with store.reading() as connection:
-        version = one_back(connection)
-    if champion is None or version is None:
-        lacks = "is champion" if champion is None else "was champion before this one"
+    last, back = _last_two(store)
+    found = champion_now(home)
+    if last and back and found and found != last and found.digest == back.digest:
+        catch_up(home, store, now, "rollback", why, who)
+        return found.model, last.model
+    catch_up(home, store, now)
+    last, back = _last_two(store)
+    if last is None or back is None:
+        lacks = "is champion" if last is None else "was champion before this one"
         raise UsageError(f"no model {lacks}; choose one with: leadq promote VERSION")
-    make_champion(home, store, version, "rollback", why, who, now)
-    return version, champion.model
+    try:
+        make_champion(home, store, back.model, "rollback", why, who, now)
+    except ModelError as error:
+        back = _register_anew(home, _from_store(store, back, error))
+        catch_up(home, store, now, "rollback", why, who)
+    return back.model, last.model
+
+
+def _last_two(store: Store) -> tuple[Champion | None, Champion | None]:
+    """Return who was written down last as champion, and whom a step back leads to."""
+    with store.reading() as connection:
+        return written(connection), one_back(connection)
+
+
+def _from_store(store: Store, champion: Champion, error: ModelError) -> LoadedModel:
+    """Return a model as it was published; the error says why the registry's cannot be had."""
+    with store.reading() as connection:
+        content = content_of(connection, champion)
+    if content is None:
+        raise ModelError(
+            f"{error}, nor does the store hold it; choose another with: leadq promote VERSION"
+        ) from error
+    return open_model(champion.model, champion.digest, content)
+
+
+def _register_anew(home: Home, model: LoadedModel) -> Champion:
+    """Register a model once more, as champion."""
+    name = f"version {model.version} from the store"
+    registered = register(home, model.artefact, Record(name, {}, {}, {}, {}, {}), promote=True)
+    return Champion(registered.version, registered.digest)

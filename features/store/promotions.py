@@ -49,25 +49,30 @@ def write_down(
     tell_promotion(connection, champion.model, champion.digest, before, now)
 
 
-def one_back(connection: Connection) -> str | None:
-    """Return the version that a step back leads to, or None where there is none.
+def one_back(connection: Connection) -> Champion | None:
+    """Return the model that a step back leads to, or None where there is none.
 
     A step back undoes the last step that was not itself undone: after 1, 2, 3 and a step back to 2
     the next one leads to 1, and not to 3 again. Two processes may have written down one step.
     """
     past = way_here(connection)
-    return past[-2].model if len(past) > 1 else None
+    return past[-2] if len(past) > 1 else None
 
 
 def way_here(connection: Connection) -> list[Champion]:
-    """Return the champions that steps back lead through, the one of today last."""
+    """Return the champions that steps back lead through, the one of today last.
+
+    Who is found to be champion and was so before the last one is taken for a step back that was
+    not written down.
+    """
     steps = select(Promotion.model, Promotion.digest, Promotion.act).order_by(Promotion.key)
     past: list[Champion] = []
     for model, digest, act in connection.execute(steps):
-        if act == "rollback" and len(past) > 1:
-            past.pop()
-        elif past[-1:] != [Champion(model, digest)]:
-            past.append(Champion(model, digest))
+        champion = Champion(model, digest)
+        if act == "rollback" or (act == "found" and past[-2:-1] == [champion]):
+            past[-2:] = [champion]
+        elif past[-1:] != [champion]:
+            past.append(champion)
     return past
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +15,11 @@ from features.store.promotions import Champion, write_down
 from features.store.published import newest
 from serving.artefact import Files
 from serving.published import load_champion, load_version
+from tests.conftest import home_at
 from tests.serving.versions import NOW
 from training import promotion, registry
 from training.promotion import catch_up, champion_now, make_champion, roll_back
+from training.registry import MODEL, connect
 from training.track import promote
 
 
@@ -24,6 +28,13 @@ def home(three_runs: Home) -> Iterator[Home]:
     """A home of three versions, whose champion is the first before and after each test."""
     yield three_runs
     promote(three_runs, "1")
+
+
+@pytest.fixture
+def own_home(three_runs: Home, tmp_path: Path) -> Home:
+    """The same versions in a registry of one's own."""
+    shutil.copytree(three_runs.root, tmp_path / "home")
+    return home_at(tmp_path / "home")
 
 
 def crown(home: Home, store: Store, version: str) -> str | None:
@@ -49,6 +60,63 @@ def test_a_step_back_is_published_too(home: Home, store: Store) -> None:
     crown(home, store, "2")
     assert roll_back(home, store, "by hand", "kim", NOW) == ("1", "2")
     assert load_champion(store).version == "1"
+
+
+def test_a_step_back_that_was_killed_before_it_was_written_down_is_finished(
+    home: Home, store: Store
+) -> None:
+    crown(home, store, "2")
+    crown(home, store, "3")
+    promote(home, "2")
+    assert roll_back(home, store, "by hand", "kim", NOW) == ("2", "3")
+    assert load_champion(store).version == "2"
+    assert roll_back(home, store, "by hand", "kim", NOW) == ("1", "2")
+
+
+def test_a_step_back_that_another_command_wrote_down_does_not_lead_forward(
+    home: Home, store: Store
+) -> None:
+    crown(home, store, "2")
+    crown(home, store, "3")
+    promote(home, "2")
+    catch_up(home, store, NOW)
+    assert roll_back(home, store, "by hand", "kim", NOW) == ("1", "2")
+
+
+def test_a_version_that_mlflow_lost_is_brought_back_from_the_store(
+    own_home: Home, store: Store
+) -> None:
+    for version in ("1", "2", "3"):
+        crown(own_home, store, version)
+    digest = load_version(store, "2").digest
+    connect(own_home).delete_model_version(MODEL, "2")
+    assert roll_back(own_home, store, "by hand", "kim", NOW) == ("4", "3")
+    assert champion_now(own_home) == Champion("4", digest)
+    assert (load_champion(store).version, load_champion(store).digest) == ("4", digest)
+    assert roll_back(own_home, store, "by hand", "kim", NOW) == ("1", "4")
+
+
+def test_a_champion_that_mlflow_lost_can_be_stepped_back_from(own_home: Home, store: Store) -> None:
+    crown(own_home, store, "1")
+    crown(own_home, store, "2")
+    connect(own_home).delete_model_version(MODEL, "2")
+    assert roll_back(own_home, store, "by hand", "kim", NOW) == ("1", "2")
+
+
+def test_a_version_that_nobody_has_any_more_is_told_with_the_cure(
+    home: Home, store: Store, monkeypatch
+) -> None:
+    crown(home, store, "2")
+    crown(home, store, "3")
+    store.write(lambda c: c.exec_driver_sql("DELETE FROM published_models WHERE model = '2'"))
+
+    def lost(home: Home, version: str) -> tuple[str, Files]:
+        raise ModelError(f"there is no version {version}")
+
+    monkeypatch.setattr(promotion, "fetch", lost)
+    with pytest.raises(ModelError, match=r"nor does the store hold it; .* leadq promote VERSION"):
+        roll_back(home, store, "by hand", "kim", NOW)
+    assert load_champion(store).version == "3"
 
 
 def test_older_champions_can_be_asked_for(home: Home, store: Store) -> None:

@@ -18,7 +18,8 @@ def moved(store: Store, *steps: tuple[str, Act]) -> None:
 
 def back(store: Store) -> str | None:
     with store.reading() as connection:
-        return one_back(connection)
+        found = one_back(connection)
+    return found and found.model
 
 
 def test_the_same_champion_is_written_down_once(store: Store) -> None:
@@ -39,6 +40,18 @@ def test_steps_back_undo_one_step_after_another(store: Store) -> None:
 def test_after_a_step_back_a_new_champion_can_be_undone_too(store: Store) -> None:
     moved(store, ("1", "train"), ("2", "retrain"), ("1", "rollback"), ("3", "retrain"))
     assert back(store) == "1"
+
+
+def test_a_step_back_that_was_only_found_is_a_step_back(store: Store) -> None:
+    moved(store, ("1", "train"), ("2", "retrain"), ("3", "retrain"), ("2", "found"))
+    assert back(store) == "1"
+
+
+def test_a_step_back_to_a_model_under_a_new_version_is_a_step_back(store: Store) -> None:
+    moved(store, ("1", "train"), ("2", "retrain"), ("3", "retrain"), ("4", "rollback"))
+    assert back(store) == "1"
+    moved(store, ("1", "rollback"))
+    assert back(store) is None
 
 
 def test_a_step_that_two_processes_wrote_down_is_one_step(store: Store) -> None:
