@@ -107,6 +107,16 @@ def _unsigned_zero(number: float) -> float:
     return number + 0.0
 
 
+def cell_reader(words: Collection[str]) -> Callable[[object], Cell]:
+    """Return the function that gives a raw value's cell, None for the agreed placeholders."""
+    reading = missing_as_none(words)
+
+    def read(value: object) -> Cell:
+        return reading(cell(value))
+
+    return read
+
+
 def missing_as_none(words: Collection[str]) -> Callable[[Cell], Cell]:
     """Return the function that turns the agreed placeholders (`Select`, `N/A`) into None."""
     missing = {key_of(word) for word in words}

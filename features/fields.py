@@ -29,6 +29,9 @@ MIN_COUNT = 10
 MAX_LEVELS = 200
 MAX_TOKENS = 30
 _SECONDS_A_DAY = 86_400.0
+_KEPT = 4096
+"""Readings that are kept: service by service most repeat themselves. Of texts none is kept, and of
+what is derived from a person's value only what was derived."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +126,6 @@ class NumberEncoder(CellReader):
         return cls(field, agreement.export.decimal)
 
 
-_KEPT = 4096
-"""Readings of numbers, dates and options that are kept: service by service most repeat themselves.
-Nothing personal is among them; texts and what is derived from a person are read each time."""
-
-
 @cache
 def _number_reader(decimal: str) -> Callable[[Cell], float]:
     @lru_cache(maxsize=_KEPT)
@@ -141,7 +139,25 @@ def _number_reader(decimal: str) -> Callable[[Cell], float]:
 
 
 Derivation = Literal["", "email", "phone"]
-DERIVE = {"": text_of, "email": email_kind, "phone": phone_region}
+
+
+def _kept_by_hash(derive: Callable[[Cell], str]) -> Callable[[Cell], str]:
+    """Keep what was derived from persons' values by their hashes, never the values themselves."""
+    known: dict[int, str] = {}
+
+    def read(cell: Cell) -> str:
+        key = hash(cell)
+        found = known.get(key)
+        if found is None:
+            if len(known) >= _KEPT:
+                known.clear()
+            found = known[key] = derive(cell)
+        return found
+
+    return read
+
+
+DERIVE = {"": text_of, "email": _kept_by_hash(email_kind), "phone": _kept_by_hash(phone_region)}
 _DERIVED = {"email": "kind of domain", "phone": "region"}
 
 

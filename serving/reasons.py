@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -37,13 +37,19 @@ class Explained(NamedTuple):
 
 
 def explain(
-    encoder: Encoder, leads: Leads, parts: Matrix, log_odds: list[float], most: int
+    encoder: Encoder,
+    leads: Leads,
+    matrix: Matrix,
+    parts: Matrix,
+    log_odds: list[float],
+    most: int,
 ) -> Iterator[Explained]:
     """Yield the reasons of each lead, strongest first.
 
     Args:
         encoder: says which columns belong to which field.
         leads: the leads, for the values shown.
+        matrix: the leads as the model reads them.
         parts: contributions, shape (leads, columns + 1), the base last.
         log_odds: the score itself; the rest is what makes the sum exact.
         most: how many reasons at most.
@@ -54,6 +60,8 @@ def explain(
     columns = [leads.column(field.field) for field in encoder.fields]
     # Ties are broken by the order of the fields, so that equal leads get equal reasons.
     order = np.argsort(-np.abs(gathered), axis=1, kind="stable")[:, :most].tolist()
+    # A cell that is missing has no number in its field's first column; few others have none.
+    missed = (np.abs(gathered) >= _MATTERS) & np.isnan(matrix[:, encoder.starts])
     effects = gathered.tolist()
     for row, top in enumerate(order):
         reasons = tuple(
@@ -62,17 +70,10 @@ def explain(
             if effects[row][i]
         )
         rest = log_odds[row] - bases[row] - math.fsum(r.log_odds for r in reasons)
-        yield Explained(reasons, bases[row], rest, _missed(encoder, columns, row, effects[row]))
-
-
-def _missed(
-    encoder: Encoder, columns: list[Sequence[Cell]], row: int, effects: list[float]
-) -> tuple[str, ...]:
-    return tuple(
-        encoder.fields[i].field
-        for i, effect in enumerate(effects)
-        if abs(effect) >= _MATTERS and columns[i][row] is None
-    )
+        names = tuple(
+            encoder.fields[i].field for i in np.flatnonzero(missed[row]) if columns[i][row] is None
+        )
+        yield Explained(reasons, bases[row], rest, names)
 
 
 def by_field(encoder: Encoder, parts: Matrix) -> Matrix:

@@ -149,10 +149,10 @@ def _usable(scorer: Scorer, position: int, record: Any, faults: Faults) -> dict[
     if not isinstance(record, dict):
         faults[position] = Fault("", None, "a lead must be an object: its fields by name")
         return {}
-    clean = {}
+    cell, clean = scorer.cell, {}
     for name, value in record.items():
         try:
-            clean[name if name.isascii() else _readable(name)] = scorer.cell(value)
+            clean[name if name.isascii() else _readable(name)] = cell(value)
         except (ValueError, OverflowError) as error:
             if name in scorer.read_names:
                 reason = "half a character" if isinstance(error, UnicodeError) else str(error)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from features.agreement import Agreement, Grade
-from features.cells import Cell, cell, missing_as_none
+from features.cells import Cell, cell_reader
 from features.encoder import Encoder, FieldEncoder, Matrix
 from features.leads import Leads
 from serving.interval import Interval
@@ -89,17 +89,12 @@ class Scorer:
     """How far sums over campaigns may be off; None without an agreed campaign."""
 
     @cached_property
-    def _reading(self) -> Callable[[Cell], Cell]:
-        return missing_as_none(self.agreement.export.missing)
+    def cell(self) -> Callable[[object], Cell]:
+        """What returns a raw value as a cell, None for the agreed placeholders.
 
-    def cell(self, value: object) -> Cell:
-        """Return a raw value as a cell; the agreed placeholders are missing.
-
-        Raises:
-            ValueError: for a nested value.
-
+        It raises a ValueError for a nested value.
         """
-        return self._reading(cell(value))
+        return cell_reader(self.agreement.export.missing)
 
     @cached_property
     def agreed(self) -> str:
@@ -142,7 +137,7 @@ class Scorer:
         explained: Iterable[Explained] = repeat(Explained(), len(leads))
         if reasons:
             parts = self.blend.contributions(matrix)
-            explained = explain(self.encoder, leads, parts, log_odds, reasons)
+            explained = explain(self.encoder, leads, matrix, parts, log_odds, reasons)
         nothing = [None] * len(leads)
         values = nothing if self.value is None else self.value.expected(matrix).tolist()
         days = nothing if self.timing is None else self.timing.expected_days(matrix, raw)

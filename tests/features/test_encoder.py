@@ -1,4 +1,5 @@
 import csv
+import inspect
 import json
 import math
 from datetime import datetime
@@ -324,3 +325,11 @@ def test_readings_of_persons_are_not_kept_in_memory() -> None:
     words = TokensEncoder.fit("note", FieldUse(use="yes", kind="text"), leads, AGREEMENT)
     assert not hasattr(words.reader, "cache_info")
     assert hasattr(NumberEncoder("size").reader, "cache_info")
+
+
+def test_what_is_derived_from_a_person_is_kept_without_the_person() -> None:
+    read = CategoryEncoder("mail", ("free",), "email").reader
+    assert read("ann.smith@gmail.com") == read("ann.smith@gmail.com") == "free"
+    kept = inspect.getclosurevars(read).nonlocals["known"]
+    assert hash("ann.smith@gmail.com") in kept
+    assert "ann" not in repr(kept)
