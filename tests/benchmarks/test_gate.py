@@ -16,7 +16,7 @@ def test_what_is_called_better_is_better_and_as_good_is_as_good() -> None:
 
 
 def test_shuffled_labels_are_not_promoted() -> None:
-    share, stopped = promoted(BY_NAME["shuffled labels"], 600, 5)
+    share, stopped = promoted(BY_NAME["shuffled labels"], 600, 5, age=0)
 
     assert share == 0
     assert stopped["gain"] == 5
