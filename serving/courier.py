@@ -55,6 +55,7 @@ _GONE = 410
 _SECONDS = 1.0
 """Between two looks for what is due."""
 _TROUBLE_SECONDS = 30.0
+_LOOK_AGAIN = timedelta(minutes=1)
 _LOOK_EVERY = timedelta(hours=1)
 """How often leads are looked for whose time has come again."""
 
@@ -191,6 +192,7 @@ def look_round(store: Store, agreement: Callable[[], Agreement], now: datetime) 
         LeadqError: when the store cannot be reached, or there is no agreement.
 
     """
+    store.write(lambda connection: deliveries.forget_delivered(connection, now))
     with store.reading() as connection:
         is_wanted = any("recycled" in hook.events for hook in live_hooks(connection))
     news = []
@@ -199,7 +201,6 @@ def look_round(store: Store, agreement: Callable[[], Agreement], now: datetime) 
         with store.reading() as connection:
             news = find_recycled(connection, agreed, now)
         store.write(lambda connection: tell_recycled(connection, news, now))
-    store.write(lambda connection: deliveries.forget_delivered(connection, now))
     return len(news)
 
 
@@ -218,8 +219,8 @@ class Courier:
         self._open = open_it
         self._now = now
         self._store: Store | None = None
-        self._looked: datetime | None = None
-        self._trouble = ""
+        self._look_at: datetime | None = None
+        self._troubles: dict[str, str] = {}
 
     def start(self) -> None:
         """Send from now on, until the process ends."""
@@ -231,30 +232,43 @@ class Courier:
 
     def step(self) -> float:
         """Send what is due; return after how many seconds to look again."""
-        try:
-            is_more = self._send()
-        except LeadqError as error:
-            self._tell(str(error))
+        moment = self._now()
+        if self._look_at is None or moment >= self._look_at:
+            is_done = self._tried("leads that come back are not told", self._look)
+            self._look_at = moment + (_LOOK_AGAIN if is_done is None else _LOOK_EVERY)
+        delivered = self._tried("webhooks wait", self._send)
+        if delivered is None:
             return _TROUBLE_SECONDS
+        return 0.0 if delivered else _SECONDS
+
+    def _tried(self, what: str, work: Callable[[Store], int]) -> int | None:
+        """Return what `work` returns, or None where it fails, and log why once."""
+        try:
+            self._store = self._store or self._open()
+            count = work(self._store)
+        except LeadqError as error:
+            trouble = str(error)
         except Exception as error:
             # A thread that ends would send nothing more.
-            self._tell(type(error).__name__)
-            return _TROUBLE_SECONDS
-        self._trouble = ""
-        return 0.0 if is_more else _SECONDS
+            trouble = type(error).__name__
+        else:
+            self._troubles[what] = ""
+            return count
+        if trouble != self._troubles.get(what):
+            log.error(what, reason=trouble)
+        self._troubles[what] = trouble
+        return None
 
-    def _send(self) -> bool:
-        """Send what is due; return whether more may be due at once."""
-        store = self._store = self._store or self._open()
-        moment = self._now()
-        if self._looked is None or moment >= self._looked + _LOOK_EVERY:
-            look_round(store, lambda: self._agreement(store), moment)
-            self._looked = moment
+    def _look(self, store: Store) -> int:
+        return look_round(store, lambda: self._agreement(store), self._now())
+
+    def _send(self, store: Store) -> int:
+        """Send what is due; return how much was delivered."""
         with store.reading() as connection:
-            if not deliveries.hooks_due(connection, moment):
-                return False
+            if not deliveries.hooks_due(connection, self._now()):
+                return 0
         to = functools.partial(post, allow_private=self._home.hooks.private)
-        return deliver_due(store, self._home.secret, self._now, to).delivered > 0
+        return deliver_due(store, self._home.secret, self._now, to).delivered
 
     def _agreement(self, store: Store) -> Agreement:
         path = self._home.serve.agreement
@@ -264,8 +278,3 @@ class Courier:
         from serving.published import load_champion
 
         return load_champion(store).artefact.scorer.agreement
-
-    def _tell(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            log.error("webhooks wait", reason=trouble)
-        self._trouble = trouble

@@ -330,7 +330,7 @@ def test_the_courier_outlives_a_store_that_does_not_answer(
 ) -> None:
     one = courier(store, tmp_path)
     promote(store, "1")
-    answers = iter([StoreError("down"), store])
+    answers = iter([StoreError("down"), StoreError("down"), store])
 
     def open_it() -> Store:
         answer = next(answers)
@@ -341,3 +341,13 @@ def test_the_courier_outlives_a_store_that_does_not_answer(
     one._open = open_it
     assert [one.step(), one.step()] == [30.0, 0.0]
     assert len(receiver.came) == 1
+
+
+def test_without_an_agreement_all_else_is_sent(
+    store: Store, hook: KnownHook, receiver: Receiver, tmp_path: Path
+) -> None:
+    one = courier(store, tmp_path)
+    (tmp_path / "agreement.toml").unlink()
+    promote(store, "1")
+    assert [one.step(), one.step()] == [0.0, 1.0]
+    assert [json.loads(came.body)["type"] for came in receiver.came] == ["model.promoted"]
