@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 import phonenumbers
-import tldextract
+
+if TYPE_CHECKING:
+    import tldextract
 
 from features.cells import Cell, text_of
 
@@ -72,6 +75,9 @@ _NO_GAPS = str.maketrans("", "", " -")
 
 @cache
 def _suffixes() -> tldextract.TLDExtract:
+    # Here, because it imports what fetches pages, and not every model reads an e-mail.
+    import tldextract
+
     # The bundled list of public suffixes: no look-up on the network, no cache on disk.
     return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 

@@ -112,7 +112,6 @@ def main() -> None:
     """Keep the home that the environment names, until standard input ends."""
     # A Ctrl-C is meant for the service, which then lets the keeper bring what is left.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(_NICE)
     configure()
     home = Home(Settings())
     keeper = Keeper(home.folder("spool"), lambda: open_store(home.store_url), _now)
@@ -158,7 +157,9 @@ def keeping() -> Iterator[None]:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "serving.keeper"], stdin=subprocess.PIPE)
+    # It steps back before it imports anything: a worker that starts beside it goes first.
+    code = f"import os; os.nice({_NICE}); from serving.keeper import main; main()"
+    return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)  # noqa: S603
 
 
 if __name__ == "__main__":
