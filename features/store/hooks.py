@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import Any, Literal, NamedTuple, get_args
 
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy.orm import aliased
 
 from features.agreement import Agreement
 from features.errors import UsageError
@@ -231,18 +232,25 @@ def tell_scores(
     if not hooks:
         return
     grades, keys = set("".join(hook.grades for hook in hooks)), sorted(set(leads))
-    before = func.lag(Score.grade).over(partition_by=Score.lead, order_by=(Score.at, Score.key))
-    told = (Score.lead, Score.at, Score.model, Score.probability, Score.grade)
+    earlier = aliased(Score)
+    before = (
+        select(earlier.grade)
+        .where(earlier.lead == Score.lead, earlier.at < Score.at)
+        .order_by(earlier.at.desc(), earlier.key.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    told = (Lead.id, Score.lead, Score.at, Score.model, Score.probability, Score.grade)
     for start in range(0, len(keys), CHUNK):
         some = among(connection, Score.lead, keys[start : start + CHUNK])
-        every = select(*told, before.label("before")).where(some).subquery()
-        rows = select(Lead.id, every).join(every, every.c.lead == Lead.key)
-        moved = rows.where(
-            every.c.at.between(first, last),
-            every.c.grade.in_(grades),
-            or_(every.c.before.is_(None), every.c.before != every.c.grade),
+        given = (
+            select(*told, before.label("before"))
+            .join(Lead, Lead.key == Score.lead)
+            .where(some, Score.at.between(first, last), Score.grade.in_(grades))
+            .subquery()
         )
-        found = connection.execute(moved.order_by(every.c.at, every.c.lead))
+        moved = or_(given.c.before.is_(None), given.c.before != given.c.grade)
+        found = connection.execute(select(given).where(moved).order_by(given.c.at, given.c.lead))
         tell(connection, [_of_score(row) for row in found], now)
 
 

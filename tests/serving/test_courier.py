@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ from serving.courier import AGAIN_AFTER, Courier, Round, deliver_due, look_round
 from serving.post import PostError, post
 from tests.features.store.making import MONDAY, NOW, agreed
 from tests.features.store.test_hooks import promote, say_not_ready, score
-from tests.serving.receiving import Receiver, receiving
+from tests.serving.receiving import Received, Receiver, receiving
 
 SECRET = b"s" * 32
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
@@ -351,3 +352,14 @@ def test_without_an_agreement_all_else_is_sent(
     promote(store, "1")
     assert [one.step(), one.step()] == [0.0, 1.0]
     assert [json.loads(came.body)["type"] for came in receiver.came] == ["model.promoted"]
+
+
+def test_the_message_in_the_guide_is_signed_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    head, _, body = (
+        guide.partition("POST /leadq HTTP/1.1\n")[2].partition("\n```")[0].partition("\n\n")
+    )
+    headers = dict(line.split(": ", 1) for line in head.splitlines())
+    (secret,) = re.findall(r"signed by the secret `(whsec_[^`]+)`", guide)
+    came = Received("/leadq", headers, body)
+    assert verified(came, secret, NOW, monkeypatch)["data"]["grade"] == "A"
