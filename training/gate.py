@@ -9,7 +9,7 @@ fits ended. All of this must hold; each bound is broken only by what is shown, `
     wins             it is not shown to find fewer wins with the agreed calls a day
     order            unless it is shown to find more wins, its AUC is not shown to be lower
     gain             it is shown to find more wins; or, where neither is shown to, its log loss is
-                     shown to be lower; or, where the champion is old, is not shown to be higher
+                     shown to be lower; or, where the champion is old, is not higher
     calibration      mean predicted by mean actual lies within the bounds, overall and in each
                      large campaign, or not much further off than the champion's
     grades           shares of grades, and the A leads, do not move further than agreed, unless
@@ -17,8 +17,9 @@ fits ended. All of this must hold; each bound is broken only by what is shown, `
 
 So a challenger that is only as good stays a challenger: a change that nobody gains by costs trust.
 But a window of some thousand leads seldom shows the one or two percent of the wins that a model
-loses in half a year where the market moves. So after `gate.renew_after_days` the proof is asked of
-the other side: the champion stays only where the challenger is shown to be worse.
+loses in half a year where the market moves. So after `gate.renew_after_days` no proof of a gain is
+asked: the champion stays only where the challenger's log loss on the window is higher, or where it
+fails another check.
 How often equal, better and worse challengers pass is measured in docs/science.md.
 
 Where the agreed points score, or no model does yet, they are the champion. Then the rule by which

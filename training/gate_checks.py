@@ -175,7 +175,7 @@ def _gain(case: Case) -> Check:
     lower = loss.high < -_NOTHING
     bound = "more wins shown, or a lower log loss"
     if case.is_old:
-        bound += "; no higher one against an old champion"
+        bound += "; against an old champion no higher one"
     than = f"its log loss differs by {loss.value:+.4f} ({loss.low:+.4f} to {loss.high:+.4f})"
     if case.over_points is not None:
         passed = case.over_points.scorer == "model"
@@ -186,10 +186,10 @@ def _gain(case: Case) -> Check:
     if case.contest.identical:
         told = f"it predicts the same as {case.name}: nothing would be gained"
         return _check("gain", loss, bound, False, told)
-    if case.is_old and not lower and loss.low <= _NOTHING:
+    if case.is_old and not lower and loss.value <= _NOTHING:
         told = (
             f"it knows {case.age_days:.0f} days more than {case.name}, which is old (agreed: "
-            f"{case.gate.renew_after_days}), and is not shown to be worse: {than}"
+            f"{case.gate.renew_after_days}), and its probabilities are no worse: {than}"
         )
         return _check("gain", loss, bound, True, told)
     told = f"no gain in its probabilities is shown: {than}"

@@ -33,6 +33,7 @@ def artefact_of(training: Training) -> Artefact:
             name: training.choice.findings[name].verdict for name in training.choice.on_your_word
         },
         "parameters": training.parameters,
+        "tuned": dict(training.work.effort.tuned),
         "evaluation": _metrics(training),
     }
     return Artefact(

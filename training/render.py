@@ -142,7 +142,7 @@ _GATE = {
     "large_campaign_wins": "a campaign is large from so many wins on, expected or actual",
     "most_grade_shift": "share of the leads by which the shares of grades may shift",
     "most_a_leads_lost": "share of the A leads that may become C or D",
-    "renew_after_days": "an older champion yields to one that is not shown to be worse",
+    "renew_after_days": "an older champion yields to one that is no worse on later leads",
     "too_good": "beyond this share of what the AUC lacked of 1, a leak is suspected",
 }
 

@@ -4,7 +4,9 @@ Both are judged on the same later leads, by fits that ended before these came in
 is the one that `train` judges. A champion that was trained before the window began is judged as it
 is registered. One that has seen the window is fitted anew by its own recipe, agreement and fields,
 on what was known as long before the window as its training is ago now; so both are of the age that
-they have today, and what a retraining is worth can be seen. The verdict says which.
+they have today, and what a retraining is worth can be seen. Where too little was known then for a
+fit as strong as the champion, it is fitted on the leads that the challenger's fit knows. The
+verdict says which.
 """
 
 from __future__ import annotations
@@ -120,7 +122,8 @@ class Retraining:
             return self._first(training, held)
         self.progress("champion and challenger on later leads")
         fitted, compared = champion_before(training, champion)
-        verdict = unless_moved(_meet(training, champion, fitted), self.home, champion)
+        verdict = _meet(training, champion, fitted) if fitted else _unmet(compared)
+        verdict = unless_moved(verdict, self.home, champion)
         self.progress("registering")
         held.renew()
         training = enrol(training, self.home, more=_tables(verdict, compared, champion))
@@ -159,8 +162,12 @@ def unless_moved(verdict: Verdict, home: Home, champion: LoadedModel) -> Verdict
     return verdict.refused("champion", "still the one that was challenged", _MOVED)
 
 
-def champion_before(training: Training, champion: LoadedModel) -> tuple[Scorer, str]:
-    """Return a fit of the champion that ended before the later leads, and what it is in words."""
+def champion_before(training: Training, champion: LoadedModel) -> tuple[Scorer | None, str]:
+    """Return a fit of the champion that ended before the later leads, and what it is in words.
+
+    None where there is none, with the reason: a champion that has seen the leads is no measure, and
+    neither are points in its place.
+    """
     scorer = champion.artefact.scorer
     trained = trained_as_of(champion)
     known = [moment for moment in training.later.leads.created if moment]
@@ -171,21 +178,48 @@ def champion_before(training: Training, champion: LoadedModel) -> tuple[Scorer, 
             f"{trained.date()}, before these leads came in"
         )
     work, taught = _as_taught(training.work, champion)
-    rows, when = np.intersect1d(work.split.earlier, taught), "the earlier leads"
-    if trained and begin and training.labelled.as_of and work.place is not None:
-        until = begin - _age(training, champion)
-        gap = work.agreement.horizon_days if _has_gap(training.work, begin) else 0
-        place = work.place[taught]
-        older = taught[(place <= as_place(until) - gap) & (place < as_place(begin))]
-        if work.can_fit(older):
-            rows, when = older, f"what was known on {until.date()}, as old then as it is now"
-    fitted = work.rules(rows)
-    if not is_points(scorer) and work.can_fit(rows):
-        fitted = work.fit(rows, "what the champion knew").scorer
+    rows, when = _known_to_it(training, champion, work, taught)
     seen = "may have seen" if begin is None else "was trained after the first of"
+    if is_points(scorer):
+        fitted = work.rules(rows)
+    elif work.can_fit(rows):
+        fitted = work.fit(rows, "what the champion knew").scorer
+    else:
+        return None, (
+            f"version {champion.version} {seen} these leads, and too few before them were won or "
+            "lost to fit its recipe anew, so nothing can be compared; wait for more, or promote by "
+            "hand"
+        )
     return fitted, (
         f"version {champion.version} {seen} these leads, so its recipe was fitted anew on {when}"
         f"{_apart(work.agreement, training.work.agreement)}"
+    )
+
+
+def _known_to_it(
+    training: Training, champion: LoadedModel, work: Work, taught: Rows
+) -> tuple[Rows, str]:
+    """Return the rows for a fit that stands for the champion, and what they are in words.
+
+    What was known so long before the window as its training is ago now; but where that has less
+    than half of the wins that it learned from, a fit on it would be weaker than the champion is,
+    and too easy to beat. Then like is held against like.
+    """
+    earlier = np.intersect1d(work.split.earlier, taught)
+    begin = min((moment for moment in training.later.leads.created if moment), default=None)
+    if not (trained_as_of(champion) and begin and training.labelled.as_of) or work.place is None:
+        return earlier, "the earlier leads"
+    until = begin - _age(training, champion)
+    gap = work.agreement.horizon_days if _has_gap(training.work, begin) else 0
+    place = work.place[taught]
+    older = taught[(place <= as_place(until) - gap) & (place < as_place(begin))]
+    won, learned = int(work.labels(older).sum()), int(work.labels(earlier).sum())
+    enough = min(champion.artefact.facts.get("won", learned), learned) / 2
+    if won >= enough and work.can_fit(older):
+        return older, f"what was known on {until.date()}, as old then as it is now"
+    return earlier, (
+        f"the earlier leads, as the challenger's fit was: {won:,} wins known on {until.date()} are "
+        "too few to stand for it, so its age cannot show, only recipe, fields and agreement"
     )
 
 
@@ -202,13 +236,14 @@ def _as_taught(work: Work, champion: LoadedModel) -> tuple[Work, Rows]:
         agreed.learning,
     )
     names = [f.field for f in scorer.encoder.fields if f.field in history.leads.columns]
+    tuned = champion.artefact.facts.get("tuned", {})
     own = replace(
         work,
         labelled=replace(labelled, labels=told.labels),
         agreement=agreed,
         fields={name: agreed.fields[name] for name in names},
         plan=plan,
-        effort=PRESETS[plan.preset],
+        effort=replace(PRESETS[plan.preset], tuned=tuple(sorted(tuned.items()))),
     )
     return own, np.flatnonzero(told.weight)
 
@@ -229,6 +264,11 @@ def _apart(own: Agreement, agreed: Agreement) -> str:
     if (own.horizon_days, own.learning) == (agreed.horizon_days, agreed.learning):
         return ""
     return ", by the horizon and the learning of its own agreement"
+
+
+def _unmet(why: str) -> Verdict:
+    nothing = Verdict(False, "", "no leads were judged", ())
+    return nothing.refused("champion", "a fit that ended before the leads that judge", why)
 
 
 def _meet(training: Training, champion: LoadedModel, fitted: Scorer) -> Verdict:

@@ -81,11 +81,19 @@ def test_a_challenger_that_is_only_as_good_stays_a_challenger() -> None:
     assert failed(judge(AS_GOOD, AS_GOOD_TOO)) == {"gain"}
 
 
-def test_an_old_champion_yields_to_a_challenger_that_is_not_shown_to_be_worse() -> None:
+def test_an_old_champion_yields_to_a_challenger_that_is_no_worse() -> None:
     verdict = judge(AS_GOOD, AS_GOOD_TOO, age_days=90)
 
     assert verdict.promoted, verdict.reasons
     assert "it knows 90 days more than the champion, which is old (agreed: 90)" in verdict.headline
+
+
+def test_an_old_champion_stays_where_the_challenger_looks_worse_though_it_is_not_shown() -> None:
+    verdict = judge(AS_GOOD_TOO, AS_GOOD, age_days=90)
+
+    loss = next(check for check in verdict.checks if check.name == "gain")
+    assert loss.low < 0 < loss.figure
+    assert failed(verdict) == {"gain"}
 
 
 def test_a_champion_is_not_old_before_the_agreed_day() -> None:

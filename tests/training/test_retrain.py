@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 
@@ -23,12 +24,14 @@ from features.store.database import Store, open_store
 from features.store.exports import keep_export
 from features.store.jobs import HeldError, last_done, lease
 from features.store.tables import Audit, Promotion
+from serving.artefact import LoadedModel, digest, files_of, read_files
 from tests.conftest import home_at
 from tests.training.firms import Enquiry, agreed, decided, enquiries
 from training.gate import Verdict
 from training.promotion import catch_up, champion_now, make_champion, roll_back
+from training.record import artefact_of
 from training.registry import MODEL, connect, load_champion
-from training.retrain import Retrained, Retraining, unless_moved
+from training.retrain import Retrained, Retraining, _as_taught, unless_moved
 from training.retrain_words import retrained_json, retrained_lines
 
 NOW = datetime(2028, 6, 1)
@@ -258,6 +261,46 @@ def test_in_a_short_history_the_champion_knows_as_many_leads_as_the_challenger(f
     assert result.training is not None
     assert "too short a history for a gap" in result.training.split.method
     assert "it predicts the same as the champion" in result.why
+
+
+def test_a_fit_of_few_wins_does_not_stand_for_the_champion(
+    started: tuple[Firm, Retrained], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firm, _ = started
+    monkeypatch.setattr("training.retrain._age", lambda *_: timedelta(days=150))
+
+    result = firm.retrain()
+
+    assert "on the earlier leads, as the challenger's fit was: " in result.compared
+    assert "are too few to stand for it" in result.compared
+    assert "it predicts the same as the champion" in result.why
+
+
+def test_points_do_not_stand_for_a_model_that_cannot_be_fitted_anew(
+    started: tuple[Firm, Retrained], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firm, _ = started
+    monkeypatch.setattr("training.retrain._known_to_it", lambda *_: (np.arange(0), "nothing"))
+
+    result = firm.retrain()
+
+    assert result.outcome == "refused"
+    assert "too few before them were won or lost to fit its recipe anew" in result.why
+
+
+def test_a_champion_is_fitted_anew_with_the_trees_that_its_search_found(
+    started: tuple[Firm, Retrained],
+) -> None:
+    training = started[1].training
+    assert training is not None
+    tuned = (("extra_trees", True), ("num_leaves", 7))
+    searched = replace(training.work, effort=replace(training.work.effort, tuned=tuned))
+    files = files_of(artefact_of(replace(training, work=searched)))
+    champion = LoadedModel("1", "digest", read_files(files, "version 1", digest(files)))
+
+    own, _ = _as_taught(training.work, champion)
+
+    assert own.effort.tuned == tuned
 
 
 def test_a_step_back_leads_to_the_champion_before(started: tuple[Firm, Retrained]) -> None:
