@@ -83,6 +83,11 @@ def parse(text: str, file: str = "agreement.toml") -> Agreement:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise AgreementError(f"{file}: not valid TOML: {error}") from error
+    except (ValueError, RecursionError) as error:
+        # Python's own limits, which its reader of TOML does not know of.
+        raise AgreementError(
+            f"{file}: holds a number that is too long, or too many brackets within one another"
+        ) from error
     return from_dict(content, file)
 
 

@@ -16,7 +16,9 @@ from features.leads import Fault, Faults
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 _WHOLE = 2**63
-"""Beyond it orjson reads an integer as the nearest float: an id would become another one."""
+"""From it on orjson reads an integer as the nearest float: an id would become another one."""
+_DIGITS = 4000
+"""Python reads no integer of more than 4,300."""
 _JSON, _PLAIN = b"application/json", b"identity"
 _SHOWN = 100
 """Characters of a name that a reply repeats."""
@@ -175,9 +177,14 @@ def whole_items(content: bytes, many: str, limits: ServeSettings) -> list[Any]:
 def _read_leniently(content: bytes, many: str) -> Any:
     """Read what orjson refuses or would change: NaN, Infinity, half a character, huge integers."""
     try:
-        return json.loads(content)
+        return json.loads(content, parse_int=_integer)
     except (ValueError, RecursionError) as error:
         raise HTTPException(400, f'the body is not JSON; send {{"{many}": [{{...}}]}}') from error
+
+
+def _integer(digits: str) -> int | str:
+    """Read an integer; one that is too long for Python stays text, as in a file."""
+    return int(digits) if len(digits) <= _DIGITS else digits
 
 
 def _items_in(body: Any, many: str, limits: ServeSettings) -> list[Any]:
@@ -213,7 +220,7 @@ def _fault(
         if kind is str:
             continue
         if kind is float:
-            if by_orjson and not -_WHOLE <= value <= _WHOLE:
+            if by_orjson and not -_WHOLE < value < _WHOLE:
                 raise _HugeIntegerError
         elif (kind is dict or kind is list) and (reason := _nested(value, limits, by_orjson)):
             return Fault(name[:_SHOWN], None, reason)
@@ -242,7 +249,7 @@ def _nested(value: Any, limits: ServeSettings, by_orjson: bool) -> str | None:
         for each in inner:
             if isinstance(each, str) and len(each) > limits.text:
                 return f"{len(each):,} characters; send at most {limits.text:,}"
-            if by_orjson and isinstance(each, float) and not -_WHOLE <= each <= _WHOLE:
+            if by_orjson and isinstance(each, float) and not -_WHOLE < each < _WHOLE:
                 raise _HugeIntegerError
         level = [each for each in inner if isinstance(each, dict | list)]
         if not level:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from features.agreement import Agreement
@@ -101,6 +102,7 @@ def add_desk(
     @app.delete(
         "/v1/leads/{lead:path}",
         status_code=204,
+        response_class=Response,
         responses=documented(_404=_UNKNOWN_LEAD, _422=_PARAMETER),
         summary="Erase a person",
     )

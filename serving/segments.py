@@ -124,14 +124,16 @@ def _checked(line: bytes) -> dict[str, Any]:
     sum_, _, body = line.partition(b" ")
     if sum_ != b"%08x" % crc32(body):
         raise ValueError("is damaged")
-    told: dict[str, Any] = orjson.loads(body)
+    told = orjson.loads(body)
+    if not isinstance(told, dict) or not isinstance(told.get("lead"), str):
+        raise ValueError("was written by another leadq")
     return told
 
 
 def lead_of(line: bytes) -> str | None:
     """Return the id of the lead that a line tells of; None where it is damaged."""
     try:
-        lead: str | None = _checked(line).get("lead")
+        lead: str = _checked(line)["lead"]
     except ValueError:
         return None
     return lead

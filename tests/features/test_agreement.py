@@ -113,6 +113,11 @@ class TestFile:
         with pytest.raises(AgreementError, match=r"agreement\.toml: not valid TOML: .*line \d"):
             parse(text)
 
+    @pytest.mark.parametrize("value", ["9" * 5000, "[" * 3000])
+    def test_what_python_cannot_hold_is_refused_in_words(self, value: str) -> None:
+        with pytest.raises(AgreementError, match=r"agreement\.toml: holds a number that is too"):
+            parse(f"format = {value}")
+
     def test_an_empty_file_names_every_section_that_is_missing(self) -> None:
         with pytest.raises(AgreementError) as caught:
             parse("")

@@ -162,6 +162,20 @@ def test_an_integer_of_any_length_stays_the_same_id(client) -> None:
     assert reply.json()["results"][0]["id"] == str(number)
 
 
+def test_an_integer_that_is_too_long_for_python_costs_no_other_lead(client) -> None:
+    long = f'{{"leads": [{{"id": "a", "visits": {"9" * 5000}}}, {{"id": "b", "visits": 3}}]}}'
+
+    reply = client.post("/v1/score", content=long)
+
+    assert [result["id"] for result in reply.json()["results"]] == ["a", "b"]
+
+
+def test_the_least_integer_that_orjson_would_change_stays_the_same_id(client) -> None:
+    reply = client.post("/v1/score", content=b'{"id": -9223372036854775809, "visits": 1}')
+
+    assert reply.json()["results"][0]["id"] == "-9223372036854775809"
+
+
 def test_the_last_of_two_equal_keys_counts(client) -> None:
     twice = client.post("/v1/score", content=b'{"id": "a", "visits": 1, "visits": 9}')
     once = client.post("/v1/score", content=b'{"id": "a", "visits": 9}')
