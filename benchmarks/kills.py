@@ -163,6 +163,7 @@ KILLING: dict[str, Callable[[str, Path, int, int, int], Kills | Left]] = {
     "feedback": kill_feedback,
     "retrain": kill_retrain,
 }
+STORES = ("sqlite", "postgresql")
 _ROWS = {"feedback": 4 * CHUNK, "retrain": 1200}
 
 
@@ -182,11 +183,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--what", choices=sorted(KILLING), default="feedback")
+    parser.add_argument("--store", choices=STORES, action="append", help="both unless given")
     parser.add_argument("--rows", type=int)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     rows, faults = asked.rows or _ROWS[asked.what], 0
-    for kind in ("sqlite", "postgresql"):
+    for kind in asked.store or STORES:
         with tempfile.TemporaryDirectory() as folder, stores(kind, Path(folder)) as url:
             kill = KILLING[asked.what]
             found = kill(url, Path(folder), asked.times, rows, asked.seed)

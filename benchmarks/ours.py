@@ -24,6 +24,9 @@ from training.roles import Told
 from training.splits import order, split
 from training.spread import fit_spread, held
 
+_DAY = 86_400.0
+_YOUNGEST = 0.02
+"""Rows of the last day at most, as a share, where dates enter as they are."""
 _ID, _PLACE, _OUTCOME = "benchmark_id", "benchmark_place", "benchmark_outcome"
 
 
@@ -44,9 +47,10 @@ def leadq(data: Set, train: Rows, test: Rows, seed: int) -> Ours:
     """Propose an agreement, fit and score, as a user of leadq would who knows the leaks.
 
     - The rows get numbers of their own as ids, because ids of real sets repeat.
-    - A time enters as the rank of each row, which leadq takes for a serial number. With the date
-      itself leadq would expect closing times, and leave the youngest rows unlabelled until their
-      horizon is over; in these sets every outcome is known.
+    - A date enters as it is, with a horizon of one day and no closing time, since in these sets
+      every outcome is known; leadq then reads other dates by their distance from it. Any other
+      time enters as the rank of each row, and so does a date that is the last one of many rows:
+      leadq takes a rank for a serial number, and leaves no row unlabelled for being young.
     - The set's owner has named the leaks in `exclude` already. What leadq suspects beyond them is
       declared honest, as the owner would in the agreement, and fields by which leadq will not
       judge a person are used here, because all rivals read them; what it leaves out for other
@@ -69,10 +73,27 @@ def _table(data: Set, rows: Rows, with_outcome: bool) -> pd.DataFrame:
     table = data.raw.iloc[rows].copy()
     table.insert(0, _ID, rows)
     if data.place is not None:
-        table[_PLACE] = np.searchsorted(np.unique(data.place), data.place[rows]) + 1
+        table[_PLACE] = _times(data)[rows]
     if with_outcome:
         table[_OUTCOME] = data.outcome.iloc[rows]
     return table
+
+
+def _times(data: Set) -> np.ndarray:
+    """Return what stands for each row's time: its date, or its rank."""
+    assert data.place is not None
+    if _by_date(data):
+        dates = data.place.astype("datetime64[s]")
+        return np.datetime_as_string(dates)
+    return np.searchsorted(np.unique(data.place), data.place) + 1
+
+
+def _by_date(data: Set) -> bool:
+    """Whether the dates are fine enough for few rows to be too young to be labelled."""
+    if not data.is_dated or data.place is None:
+        return False
+    in_time, last = np.sort(data.place), int((1 - _YOUNGEST) * len(data.place))
+    return bool(in_time[last] < in_time[-1] - _DAY)
 
 
 def _told(data: Set) -> Told:
@@ -96,12 +117,14 @@ def _agreed(proposed: Agreement, data: Set) -> Agreement:
         else use
         for name, use in proposed.fields.items()
     }
-    columns = proposed.columns
+    columns, roles = proposed.columns, ["closed"] if _by_date(data) else []
     if data.place is None:
-        dates = [name for name in (columns.created, columns.closed) if name]
-        fields |= {name: FieldUse(use="yes", kind="date", why=honest["why"]) for name in dates}
-        columns = columns.model_copy(update={"created": None, "closed": None})
-    return proposed.model_copy(update={"fields": fields, "columns": columns})
+        roles = ["created", "closed"]
+    dates = [name for role in roles if (name := getattr(columns, role))]
+    fields |= {name: FieldUse(use="yes", kind="date", why=honest["why"]) for name in dates}
+    columns = columns.model_copy(update=dict.fromkeys(roles))
+    horizon = {"horizon_days": 1} if _by_date(data) else {}
+    return proposed.model_copy(update={"fields": fields, "columns": columns, **horizon})
 
 
 def _fitted(path: Path, agreement: Agreement, seed: int, sums: bool) -> Scorer:

@@ -36,6 +36,8 @@ class Set:
     """The outcome values that mean won."""
     place: Floats | None = None
     """Each row's place in time; None where there is no order."""
+    is_dated: bool = False
+    """Whether the places are dates, in seconds since 1970."""
     truth: Floats | None = None
     """The true probability of each row, where the world is simulated."""
     campaigns: list[str] = field(default_factory=list)
@@ -153,12 +155,14 @@ def from_table(
         keep &= table[time].str.strip() != ""
     rows = np.flatnonzero(keep.to_numpy())
     kept = table.iloc[rows].reset_index(drop=True)
+    place, is_dated = _places(name, kept[time]) if time else (None, False)
     made = Set(
         name=name,
         raw=kept.drop(columns=list(dict.fromkeys(named))),
         outcome=kept[outcome],
         won=tuple(won),
-        place=_places(name, kept[time]) if time else None,
+        place=place,
+        is_dated=is_dated,
         truth=None if truth is None else truth[rows],
         campaigns=kept[campaign].tolist() if campaign else [],
     )
@@ -168,17 +172,17 @@ def from_table(
     return made
 
 
-def _places(name: str, times: pd.Series) -> Floats:
-    """Read times as numbers where all are numbers, else as dates."""
+def _places(name: str, times: pd.Series) -> tuple[Floats, bool]:
+    """Read times as numbers where all are numbers, else as dates; say whether they are dates."""
     numbers = pd.to_numeric(times, errors="coerce")
     if numbers.notna().all():
-        return np.asarray(numbers, dtype=float)
+        return np.asarray(numbers, dtype=float), False
     day_first = find_day_first(times.tolist()) or False
     try:
         moments = {text: _seconds(text, day_first) for text in set(times)}
     except ValueError as error:
         raise ValueError(f"{name}: the time column {times.name!r}: {error}") from None
-    return np.array([moments[text] for text in times])
+    return np.array([moments[text] for text in times]), True
 
 
 def _seconds(text: str, day_first: bool) -> float:
