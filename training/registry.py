@@ -113,16 +113,24 @@ def fetch(home: Home, version: str) -> tuple[str, Files]:
     """
     from mlflow.exceptions import MlflowException
 
+    client = connect(home)
     try:
-        entry = connect(home).get_model_version(MODEL, version)
+        entry = client.get_model_version(MODEL, version)
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise ModelError(f"there is no version {version} in {home.root}") from error
+            raise no_such_version(client, version) from error
         raise
     digest = entry.tags.get(DIGEST_TAG)
     if not digest:
         raise ModelError(f"version {version} has no digest tag: leadq did not register it")
     return digest, _files(version)
+
+
+def no_such_version(client: MlflowClient, version: str) -> ModelError:
+    """Return the error that names the versions there are."""
+    found = client.search_model_versions(f"name = '{MODEL}'")
+    known = ", ".join(str(entry.version) for entry in reversed(found))
+    return ModelError(f"no version {version!r} of the model; there are: {known or 'none'}")
 
 
 def _files(version: str) -> Files:

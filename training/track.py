@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import serving
 from features.cells import cell, text_of
-from features.errors import ModelError
 from features.home import Home
 from serving.artefact import Artefact, write
 from training.later import write_later
@@ -24,6 +23,7 @@ from training.registry import (
     MODEL,
     champion_version,
     connect,
+    no_such_version,
     registry_errors,
 )
 
@@ -235,10 +235,7 @@ def promote(home: Home, version: str) -> str | None:
         client.get_model_version(MODEL, version)
         client.set_registered_model_alias(MODEL, CHAMPION, version)
     except MlflowException as error:
-        known = ", ".join(str(v.version) for v in reversed(_versions(client)))
-        raise ModelError(
-            f"no version {version!r} of the model; there are: {known or 'none'}"
-        ) from error
+        raise no_such_version(client, version) from error
     return str(before.version) if before is not None else None
 
 
@@ -274,7 +271,3 @@ def keep_prospective(home: Home, version: str, found: Evaluation) -> dict[str, f
         for name, value in run.data.metrics.items()
         if not name.startswith("prospective_")
     }
-
-
-def _versions(client: MlflowClient) -> list[Any]:
-    return list(client.search_model_versions(f"name = '{MODEL}'"))
