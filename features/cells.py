@@ -120,13 +120,16 @@ def cell_reader(words: Collection[str]) -> Callable[[object], Cell]:
 def missing_as_none(words: Collection[str]) -> Callable[[Cell], Cell]:
     """Return the function that turns the agreed placeholders (`Select`, `N/A`) into None."""
     missing = {key_of(word) for word in words}
-    begins = Memo[str, bool](lambda letter: letter.casefold()[:1] in {w[:1] for w in missing})
+    firsts = {word[:1] for word in missing}
+    plain_firsts = {chr(c) for c in range(128) if chr(c).casefold() in firsts}
 
     def reading(value: Cell) -> Cell:
         # Most values are told from every placeholder by their first letter.
-        if not isinstance(value, str) or not begins[value[:1]]:
+        if not isinstance(value, str):
             return value
-        return None if key_of(value) in missing else value
+        first = value[:1]
+        begins = first in plain_firsts if first.isascii() else first.casefold()[:1] in firsts
+        return None if begins and key_of(value) in missing else value
 
     return reading
 

@@ -16,7 +16,7 @@ import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -145,6 +145,7 @@ class Scoring:
         return {**reply, "results": results}
 
 
+@lru_cache(maxsize=64)
 def _reasons(query: bytes) -> int:
     found = dict(parse_qsl(query.decode("latin-1"))).get("reasons", str(REASONS))
     if not _NUMBER.fullmatch(found) or int(found) > MOST_REASONS:

@@ -42,7 +42,7 @@ class Timing:
 
     def inputs(self, matrix: Matrix, log_odds: Vector) -> Matrix:
         """Return what `delay` reads, shape (rows, columns + 1)."""
-        return np.column_stack([matrix, log_odds])
+        return np.concatenate((matrix, log_odds[:, None]), axis=1)
 
     def shares(self, delay: float) -> list[float]:
         """Return the share of the horizon's wins by each of `days`, for one lead's delay."""
