@@ -148,6 +148,8 @@ class Home:
         """Return the folder `name` of the home, made when it is first asked for."""
         path = self.root / name
         try:
+            # Persons and hashes of keys are in it: other users of the machine stay outside.
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(

@@ -135,15 +135,15 @@ async def _beside(metrics: Metrics, watch: Watch) -> None:
     for turn in itertools.count():
         await asyncio.sleep(_PAUSE)
         try:
+            if turn % _LEAVE_EVERY == 0:
+                metrics.leave()
             for _ in range(_LOOKED_AT):
                 if not watch.look():
                     break
                 await asyncio.sleep(0)
         # A lead that cannot be looked at must not end the counting of all others.
         except Exception as error:
-            log.error("a lead could not be looked at", reason=where(error))
-        if turn % _LEAVE_EVERY == 0:
-            metrics.leave()
+            log.error("counting failed", reason=where(error))
 
 
 def _gauges(live: Live, spool: Spool | None) -> list[Gauge]:
@@ -184,7 +184,7 @@ def _add_routes(app: FastAPI, live: Live, store: OpenedStore | None, metrics: Me
         """Tell latency, errors, scores, the model, and how leads differ from the training."""
         found = None if store is None else await store.webhooks()
         up = None if store is None else found is not None
-        page = await run_in_threadpool(metrics.page, up, found)
+        page = await run_in_threadpool(metrics.page, metrics.state(), up, found)
         return Response(page, media_type=CONTENT_TYPE)
 
     @app.get("/healthz", response_model_exclude_none=True, summary="Is the service alive?")

@@ -141,7 +141,11 @@ def keeping() -> Iterator[None]:
             log.error("the keeper of scores died and is started again")
             if ended.wait(_RESTART_SECONDS):
                 return
-            started[0] = _start()
+            try:
+                started[0] = _start()
+            except OSError as error:
+                # No memory or no process is left for it; nobody else would try again.
+                log.error("the keeper of scores cannot be started", reason=str(error.strerror))
 
     watcher = threading.Thread(target=watch, name="keeper", daemon=True)
     watcher.start()
@@ -150,7 +154,9 @@ def keeping() -> Iterator[None]:
     finally:
         ended.set()
         try:
-            started[0].communicate(timeout=_END_SECONDS)
+            # One that died a moment ago has no standard input any more.
+            if started[0].poll() is None:
+                started[0].communicate(timeout=_END_SECONDS)
         except subprocess.TimeoutExpired:
             # What it has not brought waits for the next start.
             started[0].kill()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -65,23 +65,29 @@ class Metrics:
         self._folder = folder
         self._name = f"{os.getpid()}-{time.time_ns()}.json"
 
+    def state(self) -> dict[str, Any]:
+        """Return this worker's counts of one moment; asked where they are counted, on the loop."""
+        return {"tally": self._tally.state(), "seen": asdict(self._watch.seen)}
+
     def leave(self) -> None:
         """Leave this worker's counts for the others, whole or not at all."""
         if self._folder is None:
             return
-        state = {"tally": self._tally.state(), "seen": asdict(self._watch.seen)}
         work = self._folder / f".{self._name}"
         try:
-            work.write_bytes(orjson.dumps(state))
+            work.write_bytes(orjson.dumps(self.state()))
             work.replace(self._folder / self._name)
         except OSError:
             # A full disk must not touch scoring; the counts are left a second later.
             return
 
-    def page(self, store_up: bool | None, webhooks: Standing | None = None) -> bytes:
-        """Return the page.
+    def page(
+        self, state: dict[str, Any], store_up: bool | None, webhooks: Standing | None = None
+    ) -> bytes:
+        """Return the page; it reads files.
 
         Args:
+            state: of this worker.
             store_up: whether the store answers; None where there is none.
             webhooks: how many wait and were given up; None where that is not known.
 
@@ -89,11 +95,13 @@ class Metrics:
         from prometheus_client import CollectorRegistry, generate_latest
 
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Collector(list(self._all(store_up, webhooks))))
+        registry.register(_Collector(list(self._all(state, store_up, webhooks))))
         return generate_latest(registry)
 
-    def _all(self, store_up: bool | None, webhooks: Standing | None) -> Iterator[Metric]:
-        tally, seen, alive = self._added_up()
+    def _all(
+        self, state: dict[str, Any], store_up: bool | None, webhooks: Standing | None
+    ) -> Iterator[Metric]:
+        tally, seen, alive = self._added_up(state)
         yield _of_workers(alive)
         yield from _of_requests(tally)
         yield from _of_scores(tally)
@@ -109,12 +117,13 @@ class Metrics:
             found.append(Gauge("leadq_webhooks_dead", "Webhooks given up.", webhooks.dead))
         yield from _of_others(found)
 
-    def _added_up(self) -> tuple[Tally, Seen, list[str]]:
+    def _added_up(self, mine: dict[str, Any]) -> tuple[Tally, Seen, list[str]]:
         """Return the counts of all workers, and the processes of those that live."""
-        tally, seen, alive = Tally(), Seen(self._watch.seen.version), [str(os.getpid())]
-        tally.take_in(self._tally.state(), is_alive=True)
-        seen.take_in(asdict(self._watch.seen))
-        for path in self._folder.glob("*.json") if self._folder else ():
+        tally, seen, alive = Tally(), Seen(mine["seen"]["version"]), [str(os.getpid())]
+        tally.take_in(mine["tally"], is_alive=True)
+        seen.take_in(mine["seen"])
+        # Those with a dot are not whole yet, or twice there where their worker was killed.
+        for path in self._folder.glob("[!.]*.json") if self._folder else ():
             if path.name == self._name:
                 continue
             try:

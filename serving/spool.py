@@ -11,6 +11,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -107,6 +108,7 @@ class Spool:
                 f"{self._folder}: scores cannot wait there: {error.strerror}; set LEADQ_HOME to a "
                 "folder that can be written to"
             ) from error
+        self._count()
         self.turn()
 
     def lines(self, model: LoadedModel, scored: Sequence[Scored]) -> Lines:
@@ -181,8 +183,12 @@ class Spool:
         if self._settings.when_full == "refuse":
             raise SpoolFullError("the spool is full: bring the store back, then send it again")
         self._dropped += scores
-        # In place, as a full disk takes nothing new.
-        os.pwrite(self._place, b"%020d" % self._dropped, 0)
+        self._count()
+
+    def _count(self) -> None:
+        """Write down how many were dropped: in place, as a full disk takes nothing new."""
+        with suppress(OSError):
+            os.pwrite(self._place, b"%020d" % self._dropped, 0)
 
     def turn(self) -> None:
         """Close the segment if it is time, and look how much room is left."""

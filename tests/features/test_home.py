@@ -73,6 +73,12 @@ def test_a_folder_is_made_when_it_is_asked_for_and_not_before(tmp_path: Path) ->
     assert home.folder("cache").is_dir()
 
 
+def test_a_new_home_is_closed_to_other_users(tmp_path: Path) -> None:
+    home = Home(Settings())
+    home.folder("cache")
+    assert home.root.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_home_that_cannot_be_made_ends_with_the_cure(tmp_path: Path) -> None:
     (tmp_path / ".leadq").touch()
     with pytest.raises(UsageError, match=r"\.leadq/cache: the home cannot be made: .*LEADQ_HOME"):

@@ -96,6 +96,34 @@ def test_a_keeper_that_dies_is_followed_by_another_which_brings_what_is_left_at_
     assert (started[1].returncode, count(store), segments(folder)) == (0, 2, [])
 
 
+def test_a_keeper_that_cannot_be_started_again_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries: list[int] = []
+
+    def start() -> subprocess.Popen[bytes]:
+        tries.append(1)
+        if len(tries) in (2, 3):
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        code = "import sys; sys.stdin.read()"
+        return subprocess.Popen([sys.executable, "-c", code if len(tries) > 1 else ""], stdin=-1)
+
+    monkeypatch.setattr(module, "_RESTART_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_start", start)
+    with keeping():
+        assert until(lambda: len(tries) == 4)
+
+
+def test_a_service_that_ends_where_its_keeper_has_just_died_ends_in_peace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
+    monkeypatch.setattr(module, "_start", lambda: dead)
+    with keeping():
+        assert dead.stdin is not None
+        assert until(lambda: dead.stdin is not None and dead.stdin.closed)
+
+
 def test_a_keeper_whose_service_is_killed_brings_what_it_left_and_ends(
     store: Store, store_url: str, tmp_path: Path
 ) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fastapi.testclient import TestClient
@@ -15,6 +16,7 @@ from features.errors import StoreError
 from features.home import ServeSettings
 from features.store.database import Store
 from features.store.deliveries import Standing
+from serving import api
 from serving.api import Backing, build
 from serving.erasing import Aside
 from serving.metrics import Gauge, Metrics, begin
@@ -90,7 +92,8 @@ def test_the_page_says_whether_the_store_answers(tmp_path: Path, sqlite_store, i
 
 
 def test_the_page_counts_the_webhooks() -> None:
-    told = metrics(None, Tally()).page(True, Standing(waiting=2, dead=1))
+    asked = metrics(None, Tally())
+    told = asked.page(asked.state(), True, Standing(waiting=2, dead=1))
     found = samples(told.decode())
     assert (found["leadq_webhooks_waiting",], found["leadq_webhooks_dead",]) == (2, 1)
 
@@ -102,7 +105,7 @@ def metrics(folder: Path | None, tally: Tally, watch: Watch | None = None) -> Me
 
 
 def page(metrics: Metrics) -> dict[tuple[str, ...], float]:
-    return samples(metrics.page(None).decode())
+    return samples(metrics.page(metrics.state(), None).decode())
 
 
 def test_any_worker_answers_for_all(tmp_path: Path) -> None:
@@ -151,6 +154,41 @@ def test_a_damaged_file_of_counts_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "1-2.json").write_text("{")
 
     assert page(metrics(tmp_path, Tally()))["leadq_waiting",] == 3
+
+
+def test_a_worker_that_was_killed_while_it_left_its_counts_counts_once(tmp_path: Path) -> None:
+    tally = Tally()
+    tally.answered("GET", "/healthz", 200, 0.1)
+    metrics(tmp_path, tally).leave()
+    (left,) = tmp_path.glob("*.json")
+    (tmp_path / f".{left.name}").write_bytes(left.read_bytes())
+
+    assert page(metrics(tmp_path, Tally()))["leadq_requests_total", "GET", "/healthz", "200"] == 1
+
+
+def test_what_is_counted_while_the_page_is_made_is_not_on_it() -> None:
+    tally = Tally()
+    asked = metrics(None, tally)
+    state = asked.state()
+    tally.answered("GET", "/healthz", 200, 0.1)
+    found = samples(asked.page(state, None).decode())
+    assert ("leadq_requests_total", "GET", "/healthz", "200") not in found
+
+
+def test_counts_that_cannot_be_left_once_are_left_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    class Failing:
+        def leave(self) -> None:
+            tried.append(1)
+            if len(tried) == 2:
+                raise asyncio.CancelledError
+            raise TypeError("once")
+
+    monkeypatch.setattr(api, "_PAUSE", 0)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(api._beside(cast(Metrics, Failing()), Watch()))
+    assert len(tried) == 2
 
 
 def test_a_folder_that_cannot_be_written_to_stops_nothing(tmp_path: Path) -> None:

@@ -145,6 +145,25 @@ def test_a_disk_that_takes_half_of_a_request_keeps_none_of_it(
     spool.close()
 
 
+def test_a_disk_that_takes_nothing_at_all_stops_no_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    spool = a_spool(tmp_path)
+    (place,) = tmp_path.glob("writer-*")
+    assert place.stat().st_size == 20  # There before the disk is full.
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        put(spool, scored("a"))
+        patch.setattr(os, "pwrite", full)
+        put(spool, scored("b"))
+    put(spool, scored("c"))
+    spool.close()
+    assert ([score_of(line).lead for line in lines(tmp_path)], place.stat().st_size) == (["c"], 20)
+
+
 def test_a_folder_that_is_gone_does_not_stop_scoring(tmp_path: Path) -> None:
     folder = tmp_path / "spool"
     spool = a_spool(folder)
