@@ -20,7 +20,7 @@ import orjson
 from features.store.deliveries import Standing
 from serving.artefact import LoadedModel
 from serving.tally import Histogram, Tally
-from serving.watch import Seen, Watch, fields_seen
+from serving.watch import Seen, Watch, fields_seen, name_of
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -101,11 +101,11 @@ class Metrics:
     def _all(
         self, state: dict[str, Any], store_up: bool | None, webhooks: Standing | None
     ) -> Iterator[Metric]:
-        tally, seen, alive = self._added_up(state)
+        model = self._model()
+        tally, seen, alive = self._added_up(state, model)
         yield _of_workers(alive)
         yield from _of_requests(tally)
         yield from _of_scores(tally)
-        model = self._model()
         if model is not None:
             yield from _of_model(model)
             yield from _of_fields(seen, model)
@@ -117,9 +117,13 @@ class Metrics:
             found.append(Gauge("leadq_webhooks_dead", "Webhooks given up.", webhooks.dead))
         yield from _of_others(found)
 
-    def _added_up(self, mine: dict[str, Any]) -> tuple[Tally, Seen, list[str]]:
+    def _added_up(
+        self, mine: dict[str, Any], model: LoadedModel | None
+    ) -> tuple[Tally, Seen, list[str]]:
         """Return the counts of all workers, and the processes of those that live."""
-        tally, seen, alive = Tally(), Seen(mine["seen"]["version"]), [str(os.getpid())]
+        # After a swap there are none of the new model yet, and the old one's bands are others.
+        seen = Seen("" if model is None else name_of(model))
+        tally, alive = Tally(), [str(os.getpid())]
         tally.take_in(mine["tally"], is_alive=True)
         seen.take_in(mine["seen"])
         # Those with a dot are not whole yet, or twice there where their worker was killed.

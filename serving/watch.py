@@ -60,9 +60,10 @@ class FieldSeen(NamedTuple):
 
 @dataclass
 class Seen:
-    """Counts of recent leads under one version of the model."""
+    """Counts of recent leads under one model."""
 
-    version: str
+    model: str
+    """See `name_of`."""
     leads: float = 0.0
     missing: dict[str, float] = field(default_factory=dict)
     """By field."""
@@ -78,8 +79,8 @@ class Seen:
         self.bands = {name: [n / 2 for n in counts] for name, counts in self.bands.items()}
 
     def take_in(self, state: dict[str, Any]) -> None:
-        """Add what another worker has counted under the same version."""
-        if state["version"] != self.version:
+        """Add what another worker has counted under the same model; nothing of another."""
+        if state["model"] != self.model:
             return
         self.leads += state["leads"]
         for mine, others in ((self.missing, state["missing"]), (self.unseen, state["unseen"])):
@@ -88,6 +89,11 @@ class Seen:
         for name, counts in state["bands"].items():
             have = self.bands.get(name, [0.0] * len(counts))
             self.bands[name] = [a + b for a, b in zip(have, counts, strict=True)]
+
+
+def name_of(model: LoadedModel) -> str:
+    """Name a model as no other is named: versions begin anew where a registry does."""
+    return f"{model.version} {model.digest}"
 
 
 class Watch:
@@ -108,8 +114,8 @@ class Watch:
         if not self._waiting:
             return False
         model, record = self._waiting.popleft()
-        if model.version != self.seen.version:
-            self.seen = Seen(model.version)
+        if name_of(model) != self.seen.model:
+            self.seen = Seen(name_of(model))
             reference = model.artefact.reference
             self._bands = {name: bands_of(known) for name, known in reference.items()}
         self._count(model, record)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ from features.store.database import Store
 from features.store.deliveries import Standing
 from serving import api
 from serving.api import Backing, build
+from serving.artefact import LoadedModel
 from serving.erasing import Aside
 from serving.metrics import Gauge, Metrics, begin
 from serving.tally import Histogram, Tally
@@ -246,7 +248,20 @@ def test_what_was_seen_under_another_version_is_forgotten() -> None:
     watch.saw(small_model("2"), LEAD)
     watch.look()
 
-    assert (watch.seen.version, watch.seen.leads) == ("2", 1)
+    assert (watch.seen.model, watch.seen.leads) == (f"2 {0:064}", 1)
+
+
+def test_the_page_is_there_between_a_swap_and_the_first_lead_of_the_new_model() -> None:
+    watch, model = watched(*[LEAD] * 300), small_model()
+    other = {name: {"shares": [1.0], "missing": 0.0} for name in model.artefact.reference}
+    asked = Metrics(
+        Tally(),
+        watch,
+        lambda: LoadedModel("1", "1" * 64, replace(model.artefact, reference=other)),
+        list,
+    )
+
+    assert page(asked)["leadq_watched_leads",] == 0
 
 
 def test_only_so_many_leads_wait_to_be_looked_at() -> None:
@@ -259,7 +274,7 @@ def test_only_so_many_leads_wait_to_be_looked_at() -> None:
 
 def test_counts_of_two_workers_add_up_where_they_serve_one_version() -> None:
     one, other = Seen("1", 2, {"a": 1}, {}, {"a": [1, 1]}), Seen("2", 5, {"a": 5}, {}, {})
-    one.take_in({"version": "1", "leads": 3, "missing": {"a": 1, "b": 2}, "unseen": {},
+    one.take_in({"model": "1", "leads": 3, "missing": {"a": 1, "b": 2}, "unseen": {},
                  "bands": {"a": [3, 0]}})  # fmt: skip
     one.take_in(vars(other))
 
