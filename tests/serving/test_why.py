@@ -107,7 +107,7 @@ def test_a_model_that_is_gone_is_said_and_nothing_is_made_up(load: Load) -> None
 
 
 def test_a_version_that_was_never_registered_is_an_error(three_runs: Home) -> None:
-    with pytest.raises(ModelError, match="no version '99'.*there are: 1, 2, 3"):
+    with pytest.raises(ModelError, match=r"no version '99'.*there are: 1, 2, 3"):
         load_version(three_runs, "99")
 
 
