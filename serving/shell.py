@@ -164,6 +164,9 @@ class Shell:
                     call.caller = refused.caller
                     raise
                 scope.setdefault("state", {})["caller"] = call.caller
+            elif b"origin" in headers:
+                # A page from elsewhere may make a browser on this machine send, though not read.
+                raise HTTPException(403, "without keys no page in a browser may send anything")
         return door
 
     def _no_door(self, call: Call, path: str) -> HTTPException:

@@ -246,3 +246,16 @@ def test_without_keys_a_page_from_elsewhere_cannot_ask_by_a_name_of_its_own(
     monkeypatch.setattr(worker, "configure", lambda: None)
     with TestClient(worker.service()) as client:
         assert client.get("/healthz", headers={"Host": host}).status_code == status
+
+
+def test_without_keys_no_page_in_a_browser_makes_it_send_anything(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADQ_HOME", str(tmp_path))
+    monkeypatch.setenv("LEADQ_SERVE__KEYS", "false")
+    monkeypatch.setattr(worker, "configure", lambda: None)
+    word = b'{"id": "web-1", "code": "won"}'
+    with TestClient(worker.service(), "http://127.0.0.1") as client:
+        by_page = client.post("/v1/feedback", content=word, headers={"Origin": "https://e.com"})
+        by_program = client.post("/v1/feedback", content=word)
+    assert (by_page.status_code, by_program.status_code) == (403, 503)
