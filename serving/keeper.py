@@ -35,7 +35,7 @@ _MOST_SECONDS = 8.0
 _RESTART_SECONDS = 1.0
 _END_SECONDS = 20
 """How long the keeper may take to bring what is left, when the service ends."""
-_NICE = 10
+_NICE = 19
 _FIRST_LOOK = 1000
 """Scores after which the database looks at its tables for the first time."""
 _GROWTH = 4
