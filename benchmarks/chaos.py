@@ -40,12 +40,13 @@ from features.store.database import open_store
 from features.store.tables import Lead, Score
 from serving.artefact import leads_of_records
 from serving.published import load_version
+from serving.spool import waiting
 from tests import postgres
 
 IDS = 2_000
 _IN_HAND_SECONDS = 3.0
 """A request that broke off so soon before or after a kill was in that worker's hands."""
-_DRAIN_SECONDS = 600.0
+_DRAIN_SECONDS = 300.0
 
 
 @dataclass
@@ -256,12 +257,8 @@ def _watch(over: threading.Event, running: Running, seconds: float, found: Chaos
 
 def _wait_until_drained(at: Scene) -> None:
     until = time.time() + _DRAIN_SECONDS
-    while time.time() < until and any(f.stat().st_size for f in _spool(at)):
+    while time.time() < until and waiting(at.folder / "home" / "spool", time.time()).scores:
         time.sleep(0.5)
-
-
-def _spool(at: Scene) -> list[Path]:
-    return [path for path in (at.folder / "home" / "spool").rglob("*") if path.is_file()]
 
 
 def _judge(at: Scene, answers: list[dict[str, Any]], kills: list[float], found: Chaos) -> None:
