@@ -39,7 +39,6 @@ class Explained(NamedTuple):
 def explain(
     encoder: Encoder,
     leads: Leads,
-    matrix: Matrix,
     parts: Matrix,
     log_odds: list[float],
     most: int,
@@ -49,7 +48,6 @@ def explain(
     Args:
         encoder: says which columns belong to which field.
         leads: the leads, for the values shown.
-        matrix: the leads as the model reads them.
         parts: contributions, shape (leads, columns + 1), the base last.
         log_odds: the score itself; the rest is what makes the sum exact.
         most: how many reasons at most.
@@ -60,8 +58,7 @@ def explain(
     columns = [leads.column(field.field) for field in encoder.fields]
     # Ties are broken by the order of the fields, so that equal leads get equal reasons.
     order = np.argsort(-np.abs(gathered), axis=1, kind="stable")[:, :most].tolist()
-    # A cell that is missing has no number in its field's first column; few others have none.
-    missed = (np.abs(gathered) >= _MATTERS) & np.isnan(matrix[:, encoder.starts])
+    matters = np.abs(gathered) >= _MATTERS
     effects = gathered.tolist()
     for row, top in enumerate(order):
         reasons = tuple(
@@ -71,7 +68,7 @@ def explain(
         )
         rest = log_odds[row] - bases[row] - math.fsum(r.log_odds for r in reasons)
         names = tuple(
-            encoder.fields[i].field for i in np.flatnonzero(missed[row]) if columns[i][row] is None
+            encoder.fields[i].field for i in np.flatnonzero(matters[row]) if columns[i][row] is None
         )
         yield Explained(reasons, bases[row], rest, names)
 

@@ -137,7 +137,7 @@ class Scorer:
         explained: Iterable[Explained] = repeat(Explained(), len(leads))
         if reasons:
             parts = self.blend.contributions(matrix)
-            explained = explain(self.encoder, leads, matrix, parts, log_odds, reasons)
+            explained = explain(self.encoder, leads, parts, log_odds, reasons)
         nothing = [None] * len(leads)
         values = nothing if self.value is None else self.value.expected(matrix).tolist()
         days = nothing if self.timing is None else self.timing.expected_days(matrix, raw)

@@ -116,6 +116,15 @@ def test_the_reasons_of_points_add_up_to_the_score() -> None:
     ]  # fmt: skip
 
 
+def test_a_missing_field_that_would_have_had_points_is_named() -> None:
+    scorer = scorer_of(outcomes(2_000, doublings=2.0))
+
+    (known,), (unknown,) = scorer.score(lead("small")), scorer.score(lead(None))
+
+    assert known.missed == ()
+    assert unknown.missed == ("size",)
+
+
 def test_weights_say_which_outcomes_count() -> None:
     told = labelled([1] * 50 + [0] * 50, size=["large"] * 100, source=["web"] * 100)
     newer = np.repeat([1.9, 0.1], 50)
