@@ -105,7 +105,7 @@ class Scoring:
     ) -> dict[str, Any]:
         """Score some of the items, and add to `parts` what is to be kept of them."""
         scored: list[Scored] = []
-        reply = _scored(model, items, start, end, reasons, scored)
+        reply = _reply_of(model, items, start, end, reasons, scored)
         if self._spool is not None:
             parts.append(self._spool.lines(model, scored))
         return reply
@@ -153,7 +153,7 @@ def _reasons(query: bytes) -> int:
     return int(found)
 
 
-def _scored(
+def _reply_of(
     model: LoadedModel, items: Items, start: int, end: int, reasons: int, scored: list[Scored]
 ) -> dict[str, Any]:
     """Score the items from `start` to `end`; what is too large gets an error in its place."""
