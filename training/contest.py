@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from features.agreement import Agreement
 from serving.members import Vector
-from training.intervals import Interval, exact
+from serving.rates import Interval
+from training.intervals import exact
 from training.judged import groups
 from training.later import Later
 from training.paired import DRAWS, Measures, drawn_by, measure, same

@@ -9,7 +9,8 @@ import numpy as np
 
 from features.agreement import Agreement
 from serving.members import Vector
-from training.intervals import Interval, by_draws, cluster_codes, draws
+from serving.rates import Interval
+from training.intervals import by_draws, cluster_codes, draws
 from training.judged import Judged
 from training.labels import Labels
 from training.ranking import GRID, Ranked, Steps, best_by_day, one_sided, top_share

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from features.agreement import Gate
+from serving.rates import Interval
 from training.contest import Both, Contest
-from training.intervals import Interval
 from training.leaks import Finding
 from training.shown import Shown
 from training.shown import Verdict as TakesOver

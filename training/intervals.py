@@ -12,38 +12,12 @@ from scipy.stats import beta, norm
 from scipy.stats import t as student
 
 from serving.members import Vector
+from serving.rates import LEVEL, Interval, wilson
 from training.judged import Judged
 
-LEVEL = 0.95
-"""Of every interval that is shown."""
 DRAWS = 200
 FEWEST_CLUSTERS = 10
 """With fewer clusters, drawing them anew says too little; rows are drawn instead."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure, with the lower and the upper end of its interval, of 95 % if not said otherwise."""
-
-    value: float
-    low: float
-    high: float
-
-
-def wilson(won: float, rows: float, level: float = LEVEL) -> Interval:
-    """Return the interval of a rate (Wilson 1927, J. Am. Stat. Assoc. 22); rows must be positive.
-
-    >>> i = wilson(8, 20)
-    >>> round(i.low, 3), round(i.high, 3)
-    (0.219, 0.613)
-    """
-    z = float(norm.ppf(0.5 + level / 2))
-    rate, zz = min(won / rows, 1.0), z**2
-    middle = (rate + zz / (2 * rows)) / (1 + zz / rows)
-    reach = z / (1 + zz / rows) * np.sqrt(rate * (1 - rate) / rows + zz / (4 * rows**2))
-    # A rate of 0 or 1 is an end of its interval; rounding must not leave it outside.
-    low, high = min(float(middle - reach), rate), max(float(middle + reach), rate)
-    return Interval(rate, max(low, 0.0), min(high, 1.0))
 
 
 def exact(won: float, rows: float, error: float) -> Interval:
@@ -68,14 +42,6 @@ def rate_of(y: npt.NDArray[Any], weights: Vector, level: float = LEVEL) -> Inter
     """
     worth = weights.sum() ** 2 / (weights**2).sum()
     return wilson(float(np.average(y, weights=weights) * worth), float(worth), level)
-
-
-def difference_of_rates(a: Interval, b: Interval) -> Interval:
-    """Return a − b with its interval, from two intervals by `wilson` (Newcombe 1998, method 10)."""
-    d = a.value - b.value
-    low = d - np.hypot(a.value - a.low, b.high - b.value)
-    high = d + np.hypot(a.high - a.value, b.value - b.low)
-    return Interval(d, float(low), float(high))
 
 
 def by_draws(value: float, drawn: Vector) -> Interval:

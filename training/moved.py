@@ -14,7 +14,8 @@ from scipy.stats import chi2
 
 from features.cells import Cell, key_of, number
 from serving.members import Vector
-from training.intervals import Interval, benjamini_hochberg, difference_of_rates, rate_of
+from serving.rates import Interval, difference_of_rates
+from training.intervals import benjamini_hochberg, rate_of
 from training.labels import Labels
 
 _BINS = 10

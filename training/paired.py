@@ -19,7 +19,8 @@ import numpy.typing as npt
 from scipy.stats import t as student
 
 from serving.members import Vector
-from training.intervals import LEVEL, cluster_codes, draws
+from serving.rates import LEVEL
+from training.intervals import cluster_codes, draws
 from training.judged import Judged
 from training.labels import Labels
 from training.later import Later

@@ -21,8 +21,9 @@ from features.agreement import Agreement
 from features.coded import CodedCells, each
 from features.store.health import GivenScores
 from serving.members import Mask, Vector
+from serving.rates import Interval, wilson
 from training.evaluate import Evaluation, judge
-from training.intervals import Interval, by_draws, draws, sum_test, wilson
+from training.intervals import by_draws, draws, sum_test
 from training.judged import Judged, groups
 from training.labels import DECIDED, Labels
 from training.splits import Rows

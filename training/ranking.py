@@ -13,7 +13,7 @@ import numpy as np
 from scipy.stats import norm, rankdata
 
 from serving.members import Vector
-from training.intervals import LEVEL, Interval, wilson
+from serving.rates import LEVEL, Interval, wilson
 from training.labels import Labels
 
 GRID = np.linspace(0, 1, 101)

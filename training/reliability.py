@@ -10,7 +10,8 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 
 from serving.members import Vector
-from training.intervals import LEVEL, Interval, cluster_codes, rate_of
+from serving.rates import LEVEL, Interval
+from training.intervals import cluster_codes, rate_of
 from training.judged import Judged
 
 BINS = 10

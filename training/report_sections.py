@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from serving.rates import Interval
 from training.charts import Dots, Line, Plot, Range, Ranges
 from training.evaluate import Curve, Evaluation
 from training.figures import lift
-from training.intervals import Interval
 from training.moved import Drift
 from training.report import Number, Section, Table
 from training.segments import Campaign, Grades

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from serving.members import Vector
+from serving.rates import Interval
 from training.evaluate import Evaluation, judge
-from training.intervals import Interval, mean_interval
+from training.intervals import mean_interval
 from training.judged import Judged
 from training.labels import Labels
 from training.report import Section, Table

@@ -14,15 +14,8 @@ from typing import Literal
 import numpy as np
 
 from serving.members import Mask, Vector
-from training.intervals import (
-    Interval,
-    benjamini_hochberg,
-    cluster_codes,
-    difference_of_rates,
-    rate_of,
-    sum_test,
-    wilson,
-)
+from serving.rates import Interval, difference_of_rates, wilson
+from training.intervals import benjamini_hochberg, cluster_codes, rate_of, sum_test
 from training.judged import Judged, groups
 from training.ranking import auc_interval
 from training.splits import Rows

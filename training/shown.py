@@ -34,7 +34,8 @@ from scipy.special import expit, logit
 from scipy.stats import beta, mannwhitneyu, norm, rankdata, t
 
 from serving.members import Vector
-from training.intervals import Interval, mean_interval
+from serving.rates import Interval
+from training.intervals import mean_interval
 from training.labels import Labels
 from training.reliability import log_losses
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from features.sections import Capacity as AgreedCapacity
+from serving.rates import Interval, difference_of_rates
 from training.evaluate import Capacity, Evaluation
-from training.intervals import Interval, difference_of_rates
 from training.moved import Drift
 from training.segments import SMALLER, Grades
 

@@ -22,10 +22,11 @@ from features.leads import History
 from serving.effects import Effects
 from serving.maturing import Fates, Watched, fates
 from serving.members import Additive, Mask, Vector
+from serving.rates import Interval, wilson
 from serving.scorer import Scorer
 from serving.timing import Timing
 from training.effects import ALL, Choice, Design, Ridge, choose
-from training.intervals import Interval, mean_interval, wilson
+from training.intervals import mean_interval
 from training.judged import days_of
 from training.maturing import spread, watch, with_undecided
 from training.splits import Rows

@@ -23,10 +23,11 @@ from features.cells import Cell, missing_as_none, number
 from features.encoder import MIN_COUNT
 from features.leads import History
 from serving.members import Vector
+from serving.rates import Interval
 from serving.scorer import Scorer
 from serving.value import ValueModel
 from training.effects import ALL, Choice, Design, Ridge, choose
-from training.intervals import Interval, by_draws, draws
+from training.intervals import by_draws, draws
 from training.judged import Judged, days_of
 from training.labels import Labelled
 from training.ranking import Ranked

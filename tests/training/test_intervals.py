@@ -7,17 +7,16 @@ import pytest
 from scipy.stats import binom
 from scipy.stats import t as student
 
+from serving.rates import difference_of_rates, wilson
 from training.intervals import (
     benjamini_hochberg,
     by_draws,
     cluster_codes,
-    difference_of_rates,
     draws,
     mean_interval,
     rate_of,
     sum_distribution,
     sum_test,
-    wilson,
 )
 from training.judged import Judged
 from training.ranking import Ranked, auc_interval

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from serving.rates import Interval
 from tests.training.firms import IN_TIME, agreed
 from training.evaluate import Capacity, Evaluation, judge
-from training.intervals import Interval
 from training.judged import Judged
 from training.moved import drift
 from training.segments import SMALLER, Campaign, Grades, by_grade
