@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from features.agreement import Agreement
+from serving.document import Section, Table
 from training.leaks import Finding, Verdict
-from training.report import Section, Table
 
 VERDICTS: dict[Verdict, str] = {
     "blocked": "blocked",

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from features.agreement import Agreement
+from serving.document import Section, render
 from training.leak_report import leak_section
 from training.leaks import Finding
-from training.report import Section, render
 from training.report_sections import sections, summary
 from training.rolling import rolling_section
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from serving.charts import Dots, Line, Plot, Range, Ranges
+from serving.document import Number, Section, Table
 from serving.rates import Interval
-from training.charts import Dots, Line, Plot, Range, Ranges
 from training.evaluate import Curve, Evaluation
 from training.figures import lift
 from training.moved import Drift
-from training.report import Number, Section, Table
 from training.segments import Campaign, Grades
 from training.statements import (
     calibration_sentences,

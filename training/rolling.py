@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from serving.document import Section, Table
 from serving.members import Vector
 from serving.rates import Interval
 from training.evaluate import Evaluation, judge
 from training.intervals import mean_interval
 from training.judged import Judged
 from training.labels import Labels
-from training.report import Section, Table
 from training.splits import Rows, Split
 
 Probabilities = Callable[[Rows, Rows], Vector]

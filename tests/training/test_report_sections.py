@@ -6,12 +6,12 @@ import json
 import numpy as np
 import pytest
 
+from serving.document import render
 from tests.training.firms import IN_TIME, agreed
 from training.evaluate import Evaluation, judge
 from training.figures import figures, lift, tables
 from training.judged import Judged
 from training.moved import Drift, drift
-from training.report import render
 from training.report_sections import sections, summary
 
 SALES = agreed(columns=IN_TIME, capacity={"leads_per_day": 3})

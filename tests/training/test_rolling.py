@@ -7,8 +7,8 @@ import pytest
 
 from features.agreement import Agreement
 from features.leads import History, Leads
+from serving.document import render
 from tests.training.firms import agreed
-from training.report import render
 from training.rolling import in_short, predicted_to_actual, roll, rolling_section
 from training.splits import Rows, origins, split
 

@@ -5,8 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from training.charts import Dots, Line, Plot, Range, Ranges
-from training.report import Number, Section, Table, render
+from serving.charts import Dots, Line, Plot, Range, Ranges
+from serving.document import Number, Section, Table, render
 
 PLOT = Plot(
     "Gain",

@@ -1,4 +1,4 @@
-"""The report of a training: one HTML file that needs nothing beside it.
+"""A document as one HTML file that needs nothing beside it: the report of a training, of a week.
 
 Whoever has something to tell hands in a `Section`; `render` sets sections under one another.
 """
@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from training.charts import Chart, svg
 
-_TEMPLATE = "report.html.jinja"
+_TEMPLATE = "document.html.jinja"
 
 
 @dataclass(frozen=True)
