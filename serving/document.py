@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from training.charts import Chart, svg
+from serving.charts import Chart, svg
 
 _TEMPLATE = "document.html.jinja"
 
