@@ -36,6 +36,8 @@ from serving.members import Trees
 
 LEADS, MANY, SENT = 50_000, 100, 1_000
 _NO_REASONS = "?reasons=0"
+_FRAME = "dataframe_records"
+_OWN = "mlflow with leadq"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,9 @@ class Prepared:
     key: str
     artefact: Artefact
     model: Path
-    """Of MLflow."""
+    """leadq's, as MLflow has it."""
+    usual: Path
+    """The usual pipeline, as MLflow has it."""
     records: list[dict[str, str]]
 
 
@@ -66,16 +70,16 @@ def prepare(folder: Path, leads: int) -> Prepared:
     with (folder / "crm" / "export.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row, _ in zip(csv.DictReader(file), range(SENT), strict=False)]
     records = [{n: v for n, v in row.items() if v and n in wanted} for row in rows]
-    prepared = Prepared(folder, env, str(made["key"]), artefact, model, records)
-    _fit_usual(prepared)
-    return prepared
+    usual = _usual(folder, artefact)
+    return Prepared(folder, env, str(made["key"]), artefact, model, usual, records)
 
 
-def _fit_usual(at: Prepared) -> None:
-    export = pd.read_csv(at.folder / "crm" / "export.csv", dtype=str)
-    names = [field.field for field in at.artefact.scorer.encoder.fields]
-    won = export[at.artefact.scorer.agreement.columns.outcome].eq("Won").to_numpy()
-    fit_usual(export[names], won, trees_of(at.artefact).size[1], at.folder)
+def _usual(folder: Path, artefact: Artefact) -> Path:
+    export = pd.read_csv(folder / "crm" / "export.csv", dtype=str)
+    names = [field.field for field in artefact.scorer.encoder.fields]
+    agreement = artefact.scorer.agreement
+    won = export[agreement.columns.outcome].isin(agreement.outcomes.won).astype(int).to_numpy()
+    return fit_usual(export[names], won, trees_of(artefact).size[1], folder)
 
 
 def trees_of(artefact: Artefact) -> Trees:
@@ -173,6 +177,10 @@ def _figures(bench: Bench, at: Prepared) -> dict[str, float]:
         "single_score_p50_over_echo": bench.over("leadq, score alone"),
         "single_reasons_speedup_over_mlflow": bench.p50("mlflow") / bench.p50(one),
         "bulk100_reasons_speedup_over_mlflow": bench.p50(f"mlflow, {MANY} leads") / bench.p50(many),
+        "single_reasons_speedup_over_mlflow_with_leadq": bench.p50(_OWN) / bench.p50(one),
+        "bulk100_reasons_speedup_over_mlflow_with_leadq": (
+            bench.p50(f"{_OWN}, {MANY} leads") / bench.p50(many)
+        ),
         "singles_beside_bulk_p99_over_quiet_p50": bench.over("leadq, one beside bulks", "p99_us"),
         "first_answer_s": bench.found["leadq"]["first_answer_s"],
         "rss_mb": bench.found["leadq"]["rss_mb"],
@@ -214,12 +222,9 @@ def main() -> None:
         bench = Bench(at, args.seconds, args.rounds)
         bench.leadq()
         mlflow = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
-        bench.peer(
-            "mlflow",
-            lambda port: [*mlflow, "-m", str(at.model), "-p", str(port)],
-            "/invocations",
-            "dataframe_records",
-        )
+        for name, model in (("mlflow", at.usual), (_OWN, at.model)):
+            command = [*mlflow, "-m", str(model), "-p"]
+            bench.peer(name, lambda port, c=command: [*c, str(port)], "/invocations", _FRAME)
         bench.peer("usual", lambda port: uvicorn("benchmarks.usual:app", port), "/", "leads")
         figures = _figures(bench, at)
         _show(bench, at, figures)

@@ -60,3 +60,8 @@ def test_the_usual_pipeline_scores_what_it_was_fitted_on(
     with TestClient(usual.app) as client:
         small, large = client.post("/", json={"leads": leads}).json()["probability"]
     assert small < 0.5 < large
+
+
+def test_the_usual_pipeline_is_not_fitted_where_all_leads_ended_alike(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="100 leads ended alike: 0"):
+        fit_usual(pd.DataFrame({"size": ["1"] * 100}), [0] * 100, 62, tmp_path)
