@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
 from serving.charts import Chart, svg
 
 _TEMPLATE = "document.html.jinja"
