@@ -9,18 +9,16 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from features.blocks import CR, LF, QUOTE, Letters, Lines
 from features.coded import CodedCells, Places
 
-_CR, _LF = ord("\r"), ord("\n")
-_LONG_VALUE = 200
-"""Lines that a quoted value is followed beyond the end of a block."""
-Letters = npt.NDArray[np.uint8]
+_SAMPLE = 500
+"""Values by which a column is taken to repeat itself or not."""
+_LAST_ASCII_SPACE, _FIRST_NOT_ASCII = 0x20, 0x80
 
 
 def is_text(fields: list[str]) -> bool:
@@ -36,16 +34,19 @@ def is_text(fields: list[str]) -> bool:
 class Records:
     """Splits lines into records, and recovers when a stray quote would swallow the lines below."""
 
-    def __init__(self, lines: Iterator[str], delimiter: str, width: int | None = None) -> None:
+    def __init__(
+        self, lines: Iterator[str], delimiter: str, width: int | None = None, line: int = 1
+    ) -> None:
         """Read from the first line on.
 
         Args:
             lines: with their line ends.
             delimiter: stands between fields.
             width: the number of fields that a record has, where it is known.
+            line: the number of the first line.
 
         """
-        self.line = 1
+        self.line = line
         """The number of the next line."""
         self._lines = lines
         self._delimiter = delimiter
@@ -53,22 +54,9 @@ class Records:
         self._taken: list[str] = []
         self._pushed: list[str] = []
 
-    def take_lines(self, most: int) -> list[str]:
-        """Return the next lines as they are; `line` stays for the caller to move.
-
-        They may be some more than `most`, so as not to end within a quoted value.
-        """
-        rest = self._rest()
-        lines = list(islice(rest, most))
-        quotes = sum(line.count('"') for line in lines)
-        while quotes % 2 and len(lines) < most + _LONG_VALUE and (line := next(rest, "")):
-            lines.append(line)
-            quotes += line.count('"')
-        return lines
-
-    def give_back(self, lines: list[str]) -> None:
-        """Return lines to be read again."""
-        self._pushed.extend(reversed(lines))
+    def left(self) -> list[str]:
+        """Return lines that were looked at and are still to be read, in order."""
+        return self._pushed[::-1]
 
     def read(self, end: int | None = None) -> Iterator[tuple[int, list[str]]]:
         """Yield (number of its first line, fields) for every record that is not blank.
@@ -99,12 +87,8 @@ class Records:
         return csv.reader(self._next_lines(), delimiter=self._delimiter, strict=True)
 
     def _next_lines(self) -> Iterator[str]:
-        for line in self._rest():
-            self._taken.append(line)
-            yield line
-
-    def _rest(self) -> Iterator[str]:
         while (line := self._pushed.pop() if self._pushed else next(self._lines, None)) is not None:
+            self._taken.append(line)
             yield line
 
     def _misfits(self, fields: list[str]) -> bool:
@@ -113,7 +97,7 @@ class Records:
     def _give_up_first_line(self) -> list[str]:
         """An unclosed quote costs its own line; those below are read again."""
         first, *below = self._taken
-        self.give_back(below)
+        self._pushed.extend(reversed(below))
         self._taken[:] = [first]
         return [first.rstrip("\r\n")]
 
@@ -121,45 +105,35 @@ class Records:
 class Block(NamedTuple):
     """Well-formed records."""
 
-    starts: list[int]
-    """The place of each record's first line among the lines."""
+    numbers: list[int]
+    """The number of each record's first line."""
     columns: dict[str, CodedCells]
 
 
-def plain_block(lines: list[str], delimiter: str, names: tuple[str, ...]) -> Block | None:
+def plain_block(lines: Lines, delimiter: str, names: tuple[str, ...]) -> Block | None:
     """Return lines that are well-formed records with a field for each name, else None.
 
     Returns None where `Records` could find anything but leads: a blank line, a stray quote, too
     few or many fields, a record that does not end, bytes that are no text.
     """
-    try:
-        raw = "".join(lines).encode()
-    except UnicodeEncodeError:
-        return None
+    raw, ends, line = lines
     if raw.startswith(codecs.BOM_UTF8) or b"\0" in raw or not delimiter.isascii():
         return None
-    letters = np.frombuffer(b"\n" + raw + delimiter.encode(), dtype=np.uint8)
-    quotes = np.flatnonzero(letters == ord('"'))
-    ends = _line_ends(letters)
-    if len(ends) != len(lines) or not _are_pairs(quotes, letters, delimiter):
-        return None
-    closes = np.searchsorted(quotes, ends) % 2 == 0
-    if np.diff(ends[closes], prepend=0).max() > csv.field_size_limit():
+    closes = np.ones(len(ends), dtype=bool)
+    if b'"' in raw:
+        letters = np.frombuffer(b"\n" + raw + delimiter.encode(), dtype=np.uint8)
+        quotes = np.flatnonzero(letters == QUOTE)
+        if not _are_pairs(quotes, letters, delimiter):
+            return None
+        closes = np.searchsorted(quotes, ends) % 2 == 0
+    if np.diff(ends[closes], prepend=0).max(initial=0) > csv.field_size_limit():
         return None
     table = _arrow_table(raw, delimiter, names)
     starts = np.flatnonzero(np.concatenate([[True], closes[:-1]]))
     if table is None or table.num_rows != len(starts):
         return None
-    return Block(starts.tolist(), {name: _cells(table.column(name).chunk(0)) for name in names})
-
-
-def _line_ends(letters: Letters) -> Places:
-    """Return where each line ends, of a text with one letter before it and one behind."""
-    text, following = letters[1:-1], letters[2:]
-    ends = np.flatnonzero((text == _LF) | ((text == _CR) & (following != _LF))) + 1
-    if letters[-2] not in (_CR, _LF):  # the last line of a file may go without
-        ends = np.append(ends, len(letters) - 1)
-    return ends
+    columns = {name: text_cells(table.column(name).chunk(0)) for name in names}
+    return Block((starts + line).tolist(), columns)
 
 
 def _are_pairs(quotes: Places, letters: Letters, delimiter: str) -> bool:
@@ -170,7 +144,7 @@ def _are_pairs(quotes: Places, letters: Letters, delimiter: str) -> bool:
     opening, closing = quotes[::2], quotes[1::2]
     if len(opening) != len(closing):
         return False
-    border = np.isin(np.arange(256), [ord(delimiter), _CR, _LF])
+    border = np.isin(np.arange(256), [ord(delimiter), CR, LF])
     begins, ends = border[letters[opening - 1]], border[letters[closing + 1]]
     again = opening[1:] == closing[:-1] + 1
     begins[1:] |= again
@@ -182,20 +156,45 @@ def _arrow_table(raw: bytes, delimiter: str, names: tuple[str, ...]) -> Any:
     import pyarrow
     import pyarrow.csv as arrow
 
-    kind = pyarrow.dictionary(pyarrow.int32(), pyarrow.string())
     try:
         return arrow.read_csv(
             pyarrow.BufferReader(raw),
             arrow.ReadOptions(column_names=names, use_threads=False, block_size=len(raw) + 1),
-            arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            arrow.ParseOptions(delimiter=delimiter, newlines_in_values=b'"' in raw),
             arrow.ConvertOptions(
-                column_types=dict.fromkeys(names, kind), strings_can_be_null=False
+                column_types=dict.fromkeys(names, pyarrow.string()), strings_can_be_null=False
             ),
         )
     except pyarrow.ArrowInvalid:
         return None
 
 
-def _cells(column: Any) -> CodedCells:
-    cells = [value.strip() or None for value in column.dictionary.to_pylist()]
-    return CodedCells(cells, column.indices.to_numpy().astype(np.intp))
+def text_cells(column: Any) -> CodedCells:
+    """Return a column of Arrow's strings without nulls as cells.
+
+    Values that seldom repeat themselves are kept as they stand: to look for doubles among them
+    takes longer than to read them twice.
+    """
+    sample = column.slice(0, _SAMPLE)
+    if 2 * len(sample.unique()) > len(sample) and len(sample) == _SAMPLE:
+        return CodedCells(_trimmed(column), np.arange(len(column), dtype=np.intp))
+    found = column.dictionary_encode()
+    return CodedCells(_trimmed(found.dictionary), found.indices.to_numpy().astype(np.intp))
+
+
+def _trimmed(values: Any) -> list[Any]:
+    """Return texts without white space around them, None for those of nothing else.
+
+    What Arrow takes for white space is what Python does (a test compares all letters).
+    """
+    import pyarrow.compute
+
+    ends = np.frombuffer(values.buffers()[1], np.int32, len(values) + 1, 4 * values.offset)
+    letters = np.frombuffer(values.buffers()[2] or b"", np.uint8)
+    filled = ends[1:] > ends[:-1]
+    begins = letters[ends[:-1][filled]], letters[ends[1:][filled] - 1]
+    if any(((b <= _LAST_ASCII_SPACE) | (b >= _FIRST_NOT_ASCII)).any() for b in begins):
+        texts = pyarrow.compute.utf8_trim_whitespace(values).to_pylist()
+        return [text or None for text in texts]
+    texts = values.to_pylist()
+    return texts if filled.all() else [text or None for text in texts]

@@ -32,7 +32,7 @@ AgreementFile = Annotated[
     Path, typer.Option("-a", "--agreement", help="The agreement of sales and marketing.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="End with one JSON object on one line.")]
-Export = Annotated[Path, typer.Argument(help="CSV or Parquet file, or a folder of them.")]
+Export = Annotated[Path, typer.Argument(help="A file, a folder, a pattern, or a table.")]
 Who = Annotated[str, typer.Option("--as", help="Who does it, for the audit log.")]
 DEFAULT_AGREEMENT = Path("agreement.toml")
 

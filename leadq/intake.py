@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from features.store.intake import Account
 
 commands = typer.Typer()
-Source = Annotated[Path, typer.Argument(help="CSV or Parquet file, or a folder of them.")]
+Source = Annotated[Path, typer.Argument(help="A file, a folder, a pattern, or a table.")]
 
 
 @commands.command(epilog="Example: leadq handoff handed-over.csv")
@@ -45,7 +45,7 @@ def handoff(
 @commands.command(epilog="Example: leadq feedback from-sales.csv")
 def feedback(
     source: Annotated[
-        Path | None, typer.Argument(help="CSV or Parquet file, or a folder of them.")
+        Path | None, typer.Argument(help="A file, a folder, a pattern, or a table.")
     ] = None,
     waiting: Annotated[
         bool, typer.Option("--waiting", help="List what waits for its lead instead.")

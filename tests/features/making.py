@@ -39,7 +39,7 @@ class Read:
     rejects: list[Reject]
 
 
-def read(path: Path, **export: Any) -> Read:
+def read(path: Path | str, **export: Any) -> Read:
     """Read a table whole."""
     table = open_table(path, Export(**export))
     cells: dict[str, list[Cell]] = {name: [] for name in table.columns}
@@ -52,7 +52,7 @@ def read(path: Path, **export: Any) -> Read:
     return Read(table.columns, cells, lines, rejects)
 
 
-def refused(path: Path, match: str, **export: Any) -> None:
+def refused(path: Path | str, match: str, **export: Any) -> None:
     """Expect that a table is refused, with an error that says `match`."""
     with pytest.raises(FileError, match=match):
         read(path, **export)

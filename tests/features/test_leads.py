@@ -198,7 +198,7 @@ class TestNightly:
     def test_a_repeat_is_found_in_a_later_chunk(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("features.files.CHUNK_ROWS", 2)
+        monkeypatch.setattr("features.table.CHUNK_ROWS", 2)
         path = a_file(tmp_path, "id,size\n1,2\n2,2\n3,2\n1,2\n")
         parts, intake = nightly_of(path, an_agreement())
         assert ([part.ids for part in parts], intake.rejects[0].line) == ([["1", "2"], ["3"]], 5)

@@ -1,9 +1,14 @@
 import io
+import sys
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from features.blocks import Lines
 from features.records import Records, is_text, plain_block
 
 NAMES = ("id", "note")
@@ -25,11 +30,13 @@ def as_cells(records: list[tuple[int, list[str]]]) -> Rows:
 
 
 def at_once(lines: list[str], delimiter: str = ",") -> Rows | None:
-    block = plain_block(lines, delimiter, NAMES)
+    raw = [line.encode("utf-8", "surrogateescape") for line in lines]
+    ends = np.cumsum([len(line) for line in raw], dtype=np.intp)
+    block = plain_block(Lines(b"".join(raw), ends, 1), delimiter, NAMES)
     if block is None:
         return None
     rows = zip(*block.columns.values(), strict=True)
-    return [(start + 1, list(row)) for start, row in zip(block.starts, rows, strict=True)]  # type: ignore[misc]
+    return [(number, list(row)) for number, row in zip(block.numbers, rows, strict=True)]  # type: ignore[misc]
 
 
 FIELDS = (
@@ -124,25 +131,22 @@ class TestPlainLines:
 
 
 class TestCare:
-    def test_lines_are_not_taken_apart_within_a_quoted_value(self) -> None:
-        lines = ["1,a\n", '2,"b\n', 'c"\n', "3,d\n"]
-        assert Records(iter(lines), ",", 2).take_lines(2) == lines[:3]
-
-    def test_a_stray_quote_takes_no_more_than_some_lines(self) -> None:
-        lines = ['1,"a\n', *["2,b\n"] * 1000]
-        assert len(Records(iter(lines), ",", 2).take_lines(1)) < 500
-
-    def test_lines_given_back_are_read_again(self) -> None:
-        records = Records(iter(["1,a\n", "2,b\n", "3,c\n"]), ",", 2)
-        records.give_back(records.take_lines(2))
-        assert list(records.read()) == [(1, ["1", "a"]), (2, ["2", "b"]), (3, ["3", "c"])]
-
-    def test_a_record_that_begins_before_the_end_is_read_to_its_own(self) -> None:
-        records = Records(iter(["1,a\n", '2,"b\n', 'c"\n', "3,d\n"]), ",", 2)
-        assert list(records.read(3)) == [(1, ["1", "a"]), (2, ["2", "b\nc"])]
-        assert (records.line, records.take_lines(9)) == (4, ["3,d\n"])
-
-    def test_lines_below_an_unclosed_quote_come_back(self) -> None:
+    def test_lines_looked_at_are_left_to_be_read(self) -> None:
         records = Records(iter(['1,"a\n', "2,b\n", "3,c\n"]), ",", 2)
         assert list(records.read(2)) == [(1, ['1,"a'])]
-        assert (records.line, records.take_lines(9)) == (2, ["2,b\n", "3,c\n"])
+        assert (records.line, records.left()) == (2, ["2,b\n", "3,c\n"])
+
+    def test_a_record_that_begins_before_the_end_is_read_to_its_own(self) -> None:
+        lines = iter(["1,a\n", '2,"b\n', 'c"\n', "3,d\n"])
+        records = Records(lines, ",", 2)
+        assert list(records.read(3)) == [(1, ["1", "a"]), (2, ["2", "b\nc"])]
+        assert (records.line, records.left(), list(lines)) == (4, [], ["3,d\n"])
+
+    def test_lines_may_be_counted_from_any_number(self) -> None:
+        assert list(Records(iter(["1,a\n"]), ",", 2, line=7).read()) == [(7, ["1", "a"])]
+
+
+def test_arrow_takes_for_white_space_what_python_does() -> None:
+    letters = [chr(i) for i in range(sys.maxunicode + 1) if not 0xD800 <= i < 0xE000]
+    trimmed = pc.utf8_trim_whitespace(pa.array(letters)).to_pylist()
+    assert trimmed == [letter.strip() for letter in letters]

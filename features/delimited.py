@@ -1,0 +1,136 @@
+"""A delimited text (CSV) as a table; a row may span lines inside quotes."""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from features.agreement import Export
+from features.blocks import Blocks, Lines
+from features.coded import coded
+from features.errors import FileError
+from features.records import Records, is_text, plain_block
+from features.source import Source, Text
+from features.table import Chunk, Reject, checked_header
+
+_SNIFF_LINES = 200
+_SNIFF_BYTES = 1 << 20
+_DELIMITERS = ",;\t|"
+
+
+class Delimited:
+    """A delimited text file."""
+
+    def __init__(self, source: Source, export: Export) -> None:
+        """Read the header; what the export does not say is found out.
+
+        Raises:
+            FileError: when it is no table.
+
+        """
+        self._text = Text(source, export.encoding)
+        self._name = source.path.name
+        self._path = source.path
+        sample = _sample(self._supply(self._blocks()))
+        self._delimiter = export.delimiter or find_delimiter(sample)
+        first = next(Records(iter(sample), self._delimiter).read(), None)
+        if first is None:
+            raise FileError(f"{self._path}: the file holds no rows")
+        if not is_text(first[1]):
+            raise FileError(
+                f"{self._path}: the header is not text in {self._text.encoding}: not a table, or "
+                "one in another encoding; then say it: export.encoding in the agreement, "
+                "--encoding to leadq init"
+            )
+        self.columns = checked_header(self._path, first[1])
+        self.files: tuple[str, ...] = (self._name,)
+
+    def _blocks(self) -> Blocks:
+        return Blocks(self._text.pieces(), self._path)
+
+    def chunks(self, reject: Callable[[Reject], None]) -> Iterator[Chunk]:
+        """Yield the rows in order; rows that cannot be read go to `reject`."""
+        blocks = self._blocks()
+        self._pass_header(blocks)
+        while (lines := blocks.take()).raw:
+            block = plain_block(lines, self._delimiter, self.columns)
+            if block is None:
+                yield self._with_care(blocks, lines, reject)
+            else:
+                yield Chunk(self._name, block.numbers, block.columns)
+
+    def _pass_header(self, blocks: Blocks) -> None:
+        waiting: deque[str] = deque()
+        records = Records(self._supply(blocks, waiting), self._delimiter)
+        next(records.read(), None)
+        self._give_back(blocks, records, waiting)
+
+    def _with_care(self, blocks: Blocks, lines: Lines, reject: Callable[[Reject], None]) -> Chunk:
+        """Return the rows of the records that begin in `lines`; they may end below."""
+        waiting = deque(self._split(lines.raw))
+        supply = self._supply(blocks, waiting)
+        records = Records(supply, self._delimiter, len(self.columns), lines.line)
+        rows = list(self._good_rows(records, lines.line + len(lines.ends), reject))
+        self._give_back(blocks, records, waiting)
+        columns = {
+            name: coded(fields[place].strip() or None for _, fields in rows)
+            for place, name in enumerate(self.columns)
+        }
+        return Chunk(self._name, [line for line, _ in rows], columns)
+
+    def _supply(self, blocks: Blocks, waiting: deque[str] | None = None) -> Iterator[str]:
+        """Yield the lines that wait, then those of the blocks; these wait until they are asked."""
+        waiting = deque() if waiting is None else waiting
+        while True:
+            if not waiting:
+                waiting.extend(self._split(blocks.take(_SNIFF_LINES).raw))
+            if not waiting:
+                return
+            yield waiting.popleft()
+
+    def _split(self, raw: bytes) -> list[str]:
+        return io.StringIO(raw.decode("utf-8", self._text.errors), newline="").readlines()
+
+    def _give_back(self, blocks: Blocks, records: Records, waiting: deque[str]) -> None:
+        rest = "".join([*records.left(), *waiting])
+        blocks.give_back(rest.encode("utf-8", self._text.errors), records.line)
+
+    def _good_rows(
+        self, records: Records, end: int, reject: Callable[[Reject], None]
+    ) -> Iterator[tuple[int, list[str]]]:
+        width = len(self.columns)
+        for line, fields in records.read(end):
+            fault = _fault(fields, width)
+            if fault:
+                reject(Reject(self._name, line, "", self._delimiter.join(fields)[:200], fault))
+            else:
+                yield line, fields
+
+
+def _sample(lines: Iterator[str]) -> list[str]:
+    sample: list[str] = []
+    for line in islice(lines, _SNIFF_LINES):
+        sample.append(line)
+        if sum(map(len, sample)) > _SNIFF_BYTES:
+            break
+    return sample
+
+
+def _fault(fields: list[str], width: int) -> str:
+    if len(fields) != width:
+        return f"{len(fields)} fields instead of {width}; look for a stray delimiter or quote"
+    return "" if is_text(fields) else "holds bytes that are not text in this file's encoding"
+
+
+def find_delimiter(sample: list[str]) -> str:
+    """Return the delimiter that splits most sample lines into the same, largest count of fields."""
+
+    def consistency(delimiter: str) -> tuple[float, int]:
+        widths = [len(fields) for _, fields in Records(iter(sample), delimiter).read()]
+        header = widths[0] if widths else 1
+        agree = sum(width == header for width in widths) / max(len(widths), 1)
+        return (agree if header > 1 else 0.0, header)
+
+    return max(_DELIMITERS, key=consistency)

@@ -1,0 +1,93 @@
+"""What every reader of leads gives: a table as chunks of columns, with the line of every row."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from features.cells import Cell, cell
+from features.coded import CodedCells
+from features.errors import FileError
+
+CHUNK_ROWS = 20_000
+"""Rows of a chunk at most."""
+CHUNK_BYTES = 8 << 20
+"""Bytes of a chunk's text at most; so a line cannot be longer either."""
+
+
+CHUNK_CELLS = 2_000_000
+"""Cells of a chunk at most, where a row takes no bytes for a cell that it lacks."""
+
+
+class Reject(NamedTuple):
+    """A row that was set aside: where it stands, which field, what it held, why, and whose it is.
+
+    The id is empty where it is not known: the row could not be split into fields.
+    """
+
+    file: str
+    line: int
+    field: str
+    value: str
+    reason: str
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of one file: their line numbers and their cells by column."""
+
+    file: str
+    lines: list[int]
+    columns: dict[str, CodedCells]
+
+
+class Table(Protocol):
+    """A table of leads: a file, several files, or a table of a database."""
+
+    columns: tuple[str, ...]
+    files: tuple[str, ...]
+    """The names of the files that it is made of."""
+
+    def chunks(self, reject: Callable[[Reject], None]) -> Iterator[Chunk]:
+        """Yield the rows in order; rows that cannot be read go to `reject`.
+
+        Where a chunk ends depends on what is read alone, so that one who reads again finds the
+        same chunks.
+        """
+
+
+def checked_header(where: object, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of columns; one without a name is named by its place.
+
+    Raises:
+        FileError: when there are fewer than two, or one stands there twice.
+
+    """
+    columns = tuple(name.strip() or f"column_{i}" for i, name in enumerate(names, 1))
+    twice = sorted(name for name, times in Counter(columns).items() if times > 1)
+    if twice:
+        raise FileError(
+            f"{where}: columns stand twice in the header: {', '.join(twice)}; rename one"
+        )
+    if len(columns) < 2:
+        raise FileError(
+            f"{where}: only one column found ({''.join(columns)[:60]!r}); "
+            "is it a table? if so, remove lines above the header, or say what delimits its "
+            "fields: export.delimiter in the agreement, --delimiter to leadq init"
+        )
+    return columns
+
+
+def plain_cell(value: object) -> Cell:
+    """Return the cell of a typed value; a nested one as JSON.
+
+    A nested value says nothing by itself, but must not cost the columns beside it.
+    """
+    try:
+        return cell(value)
+    except ValueError:
+        return json.dumps(value, default=str, ensure_ascii=False)
