@@ -1,10 +1,11 @@
-"""The commands that bring what happened into the store: hand-offs and feedback."""
+"""The commands that bring what happened into the store: hand-offs, feedback and spend."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -69,6 +70,27 @@ def feedback(
         _take(take_feedback, source, agreement, as_json)
 
 
+@commands.command(epilog="Example: leadq spend spend.csv")
+def spend(
+    source: Source,
+    who: Annotated[str, typer.Option("--as", help="Who brings it, for the audit log.")] = "cli",
+    agreement: AgreementFile = DEFAULT_AGREEMENT,
+    as_json: AsJson = False,
+) -> None:
+    """Take what campaigns cost by day: columns campaign, date, amount, visits."""
+    from features.store.intake import take_spend
+    from serving.summary import account_lines
+
+    account, rejects = _taken(partial(take_spend, who=who), source, agreement)
+    say(*account_lines(account, 0, rejects))
+    if as_json:
+        counts = {name: getattr(account, name) for name in _OF_SPEND}
+        print_json({**counts, "rejects": rejects})
+
+
+_OF_SPEND = ("read", "stored", "repeated", "replaced", "refused")
+
+
 def _list_waiting(output: Path | None, as_json: bool) -> None:
     """List the words of sales that wait, as text, as CSV and as JSON."""
     from features.counted import counted
@@ -92,10 +114,23 @@ def _list_waiting(output: Path | None, as_json: bool) -> None:
 
 
 def _take(take: Callable[..., Account], source: Path, agreement: Path, as_json: bool) -> None:
-    """Bring a file into the store, a chunk at a time, and tell what became of its rows."""
-    from features.files import open_table
+    """Bring a file of leads into the store, and tell what became of its rows."""
     from features.store.feedback import waiting_count
     from serving.summary import account_json, account_lines
+
+    account, rejects = _taken(take, source, agreement)
+    with open_the_store(open_home()) as store, store.reading() as connection:
+        waiting = waiting_count(connection)
+    say(*account_lines(account, waiting, rejects))
+    if as_json:
+        print_json(account_json(account, waiting, rejects))
+
+
+def _taken(
+    take: Callable[..., Account], source: Path, agreement: Path
+) -> tuple[Account, str | None]:
+    """Bring a file into the store, a chunk at a time; return where refused rows stand, too."""
+    from features.files import open_table
     from serving.written import rejects_file
 
     home, agreed = open_home(), read_agreement(agreement)
@@ -108,9 +143,4 @@ def _take(take: Callable[..., Account], source: Path, agreement: Path, as_json: 
         account = take(
             store, table, agreed, now(), reject, lambda n: progress(f"{n:,} rows are done")
         )
-        with store.reading() as connection:
-            waiting = waiting_count(connection)
-    kept: dict[str, Any] = account_json(account, waiting, rejects if account.refused else None)
-    say(*account_lines(account, waiting, kept["rejects"]))
-    if as_json:
-        print_json(kept)
+    return account, str(rejects) if account.refused else None

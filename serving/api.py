@@ -31,6 +31,7 @@ from serving.problems import documented, install, where
 from serving.replies import ModelReply, Status
 from serving.scoring import SCORE, Scoring
 from serving.shell import Shell
+from serving.spend import add_spend
 from serving.spool import Spool
 from serving.stored import OpenedStore
 from serving.tally import Tally
@@ -123,6 +124,7 @@ def build(
             return backing.agreement or live.ready().artefact.scorer.agreement
 
         add_intake(app, store, agreement, limits)
+        add_spend(app, store, agreement, limits)
         add_desk(app, store, agreement, lambda: live.model, backing.aside)
     scoring = Scoring(live.ready, limits, tally, watch, spool)
     answers = {SCORE: scoring.answer}

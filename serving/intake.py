@@ -64,7 +64,7 @@ Key = Annotated[
         description="Of your choice, one for each request: sent again, it is answered as before.",
     ),
 ]
-_ANOTHER_BODY = "The idempotency key came before with another body."
+ANOTHER_BODY = "The idempotency key came before with another body."
 
 
 def add_intake(
@@ -104,7 +104,7 @@ def add_intake(
         "/v1/handoffs",
         response_model=IntakeReply,
         response_model_exclude_none=True,
-        responses=documented(*WITH_A_BODY, _409=_ANOTHER_BODY),
+        responses=documented(*WITH_A_BODY, _409=ANOTHER_BODY),
         openapi_extra=body_of("handoffs", _HANDOFF_FIELDS, _HANDOFF),
         summary="Hand leads to sales",
     )
@@ -122,7 +122,7 @@ def add_intake(
         "/v1/feedback",
         response_model=IntakeReply,
         response_model_exclude_none=True,
-        responses=documented(*WITH_A_BODY, _409=_ANOTHER_BODY),
+        responses=documented(*WITH_A_BODY, _409=ANOTHER_BODY),
         openapi_extra=body_of("feedback", _FEEDBACK_FIELDS, _FEEDBACK),
         summary="Say what became of leads",
     )

@@ -45,6 +45,8 @@ def account_lines(account: Account, waiting: int, rejects: str | None) -> Iterat
 
     """
     parts = [f"{account.stored:,} stored", f"{account.repeated:,} there already"]
+    if account.replaced:
+        parts.append(f"{account.replaced:,} replaced another amount")
     if account.waiting:
         parts.append(f"{account.waiting:,} wait for their lead")
     refused = f"{account.refused:,} refused"
@@ -68,7 +70,7 @@ def account_lines(account: Account, waiting: int, rejects: str | None) -> Iterat
         )
 
 
-def account_json(account: Account, waiting: int, rejects: Path | None) -> dict[str, Any]:
+def account_json(account: Account, waiting: int, rejects: str | None) -> dict[str, Any]:
     """Tell the same as JSON values."""
     return {
         "read": account.read,
@@ -78,7 +80,7 @@ def account_json(account: Account, waiting: int, rejects: Path | None) -> dict[s
         "early": account.early,
         "refused": account.refused,
         "waiting_in_all": waiting,
-        "rejects": None if rejects is None else str(rejects),
+        "rejects": rejects,
     }
 
 

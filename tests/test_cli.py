@@ -43,6 +43,7 @@ COMMANDS = (
     "sign",
     "handoff",
     "feedback",
+    "spend",
     "score",
     "serve",
     "simulate",
@@ -590,3 +591,22 @@ def test_feedback_lists_what_waits_as_text_csv_and_json(
     assert table[1].startswith("lead-1,lost,2026-03-02T00:00:00,2")
     with pytest.raises(UsageError, match="name one file of feedback, or say --waiting"):
         CliRunner().invoke(leadq.app, ["feedback"], catch_exceptions=False)
+
+
+def test_spend_comes_in_by_a_file_and_is_accounted_for(
+    tmp_path: Path, agreement_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADQ_HOME", str(tmp_path / "home"))
+    file = tmp_path / "spend.csv"
+    file.write_text("campaign,date,amount\nFair,2026-03-02,10\nFair,2026-03-03,much\n")
+    command = ["spend", str(file), "-a", str(agreement_file), "--json"]
+
+    told = CliRunner().invoke(leadq.app, command, catch_exceptions=False).stdout
+    found = json.loads(told.splitlines()[-1])
+    aside = Path(found["rejects"]).read_text()
+    file.write_text("campaign,date,amount\nFair,2026-03-02,12\n")
+    again = CliRunner().invoke(leadq.app, command, catch_exceptions=False).stdout
+
+    assert (found["stored"], found["refused"]) == (1, 1)
+    assert "much" in aside
+    assert "1 replaced another amount" in again

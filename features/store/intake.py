@@ -1,4 +1,4 @@
-"""Hand-offs and feedback come into the store: the items of a request, or a file of any length.
+"""What comes into the store: hand-offs, feedback and spend, by request or by file of any length.
 
 Of a file each chunk is stored whole or not at all. A run that was stopped leaves whole chunks; run
 again, it repeats what is there and adds the rest.
@@ -31,6 +31,8 @@ from features.store.handoffs import (
 )
 from features.store.keys import CHUNK
 from features.store.said import Early, Reader, Said, columns_of
+from features.store.spend import Booked, SpendReader, Spent, book
+from features.store.spend import columns_of as columns_of_spend
 from features.store.texts import MAX_NAME
 
 Rejecting = Callable[[Reject], None]
@@ -62,9 +64,19 @@ def take_handoff_items(
     ]
 
 
+def take_spend_items(
+    connection: Connection, items: Sequence[object], agreement: Agreement, who: str, now: datetime
+) -> list[Booked | Fault]:
+    """Keep the spend of a request; return what became of each item, in their order."""
+    reader = SpendReader(agreement, now)
+    read = [reader.item(item) for item in items]
+    results = iter(book(connection, [i for i in read if isinstance(i, Spent)], who, now))
+    return [item if isinstance(item, Fault) else next(results) for item in read]
+
+
 @dataclass
 class Account:
-    """What became of the rows of a file: read = stored + repeated + waiting + refused."""
+    """What became of the rows of a file: each of them is one of these."""
 
     read: int = 0
     stored: int = 0
@@ -73,12 +85,14 @@ class Account:
     early: int = 0
     """Of those that wait: how many lie before anything was known of their lead."""
     refused: int = 0
+    replaced: int = 0
+    """Of spend: days whose amount was another before."""
     reasons: Counter[str] = field(default_factory=Counter)
     """Why rows were refused, without what differs from row to row."""
     is_undated: bool = False
     """Whether the file tells no time of its hand-offs, so that all of them are made now."""
 
-    def add(self, result: Kept | Early | Literal["refused"]) -> None:
+    def add(self, result: Kept | Booked | Early | Literal["refused"]) -> None:
         """Count a row."""
         self.read += 1
         if isinstance(result, Early):
@@ -107,7 +121,8 @@ class _Aside:
         self._account.add("refused")
         reason = fault.plain_reason
         self._account.reasons[f"{name}: {reason.split(' (')[0]}"] += 1
-        lead = text_of(chunk.columns[self._columns["id"]][place])[:MAX_NAME]
+        ids = chunk.columns[self._columns["id"]] if "id" in self._columns else None
+        lead = text_of(ids[place])[:MAX_NAME] if ids else ""
         value = text_of(fault.value)
         self._reject(Reject(chunk.file, chunk.lines[place], name, value, reason, lead))
 
@@ -172,7 +187,7 @@ def _both_orders(table: Table, columns: Mapping[str, str], agreement: Agreement)
     Somebody's spreadsheet has then turned day and month round where it could: of the dates that
     both orders allow, nobody knows which they are.
     """
-    names = [columns[word] for word in ("at", "return_on") if word in columns]
+    names = [columns[word] for word in ("at", "return_on", "date") if word in columns]
     day_first = agreement.export.day_first
     return any(
         is_in_other_order(value, day_first)
@@ -219,3 +234,38 @@ def _handed(
     store: Store, leads: Leads, handovers: list[Handover], agreement: Agreement, now: datetime
 ) -> list[bool]:
     return store.write(lambda c: hand_over(c, leads, agreement, handovers, now))
+
+
+def take_spend(
+    store: Store,
+    table: Table,
+    agreement: Agreement,
+    now: datetime,
+    reject: Rejecting,
+    progress: Callable[[int], None] = lambda _: None,
+    who: str = "cli",
+) -> Account:
+    """Keep what campaigns cost by a file with the columns of `features.store.spend.WORDS`.
+
+    See `take_feedback`; `who` brings it, for the audit log.
+    """
+    columns = columns_of_spend(table.columns, agreement)
+    reader = SpendReader(agreement, now, _both_orders(table, columns, agreement))
+    account = Account()
+    aside = _Aside(account, reject, columns)
+    for chunk in table.chunks(aside.row):
+        rows = zip(*(chunk.columns[name] for name in columns.values()), strict=True)
+        read = [reader.spent(dict(zip(columns, row, strict=True))) for row in rows]
+        good = [item for item in read if isinstance(item, Spent)]
+        results = iter(_booked(store, good, who, now))
+        for i, item in enumerate(read):
+            if isinstance(item, Fault):
+                aside.fault(chunk, i, item)
+            else:
+                account.add(next(results))
+        progress(account.read)
+    return account
+
+
+def _booked(store: Store, spent: Sequence[Spent], who: str, now: datetime) -> list[Booked]:
+    return store.write(lambda c: book(c, spent, who, now))

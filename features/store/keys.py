@@ -17,6 +17,8 @@ _ARRIVALS = 7_310_552
 """The number under which arriving leads and waiting feedback wait for one another."""
 _ERASURES = 7_310_553
 """The number under which erasure and whoever writes of leads wait for one another."""
+_SPEND = 7_310_554
+"""The number under which those who write what campaigns cost wait for one another."""
 
 
 def keys_of(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
@@ -60,6 +62,15 @@ def forget(connection: Connection) -> None:
     """Wait until nobody writes of leads, and keep them waiting; see above."""
     if _is_postgresql(connection):
         connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _ERASURES})
+
+
+def spend_alone(connection: Connection) -> None:
+    """Wait until nobody else writes what campaigns cost, and keep them waiting.
+
+    Else two could each find a day without an amount, and one of the amounts be lost.
+    """
+    if _is_postgresql(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _SPEND})
 
 
 def _is_postgresql(connection: Connection) -> bool:

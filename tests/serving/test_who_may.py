@@ -138,7 +138,7 @@ def test_each_route_takes_one_scope_and_refuses_the_others(
 def wanted(method: str, path: str) -> Scope:
     if path == "/v1/score":
         return "score"
-    if path in ("/v1/handoffs", "/v1/feedback"):
+    if path in ("/v1/handoffs", "/v1/feedback", "/v1/spend"):
         return "feedback"
     return "admin" if method == "DELETE" else "read"
 
