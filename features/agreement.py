@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from features.errors import AgreementError
 from features.sections import (
     DISPOSITIONS,
+    GRADES,
     Agreement,
     Columns,
     Disposition,
@@ -32,6 +33,7 @@ from features.sections import (
 
 __all__ = [
     "DISPOSITIONS",
+    "GRADES",
     "Agreement",
     "Columns",
     "Disposition",

@@ -6,32 +6,28 @@ to each distinct cell. So one lead and a million leads encode alike, to the last
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from features.agreement import Agreement, FieldUse
-from features.cells import Cell, Memo
-from features.coded import coded
+from features.coded import CodedCells
 from features.fields import (
     MAX_LEVELS,
     MAX_TOKENS,
     MIN_COUNT,
     CategoryEncoder,
-    Codes,
     Column,
     DateEncoder,
     FieldEncoder,
+    Mask,
+    Matrix,
     NumberEncoder,
-    TokensEncoder,
-    split_tokens,
 )
 from features.leads import Leads
 from features.points import points_of_state
+from features.tokens import TokensEncoder, split_tokens
 
 __all__ = [
     "MAX_LEVELS",
@@ -48,8 +44,6 @@ __all__ = [
     "split_tokens",
 ]
 
-Matrix = npt.NDArray[np.float64]
-
 _BY_KIND: dict[str, Any] = {
     "number": NumberEncoder,
     "category": CategoryEncoder,
@@ -64,6 +58,17 @@ _BY_STATE: dict[str, Any] = {
     for encoder in (NumberEncoder, CategoryEncoder, DateEncoder, TokensEncoder)
 }
 _BY_STATE["points"] = points_of_state
+
+
+class Encoded(NamedTuple):
+    """Leads as a model reads them."""
+
+    matrix: Matrix
+    """Shape (leads, columns)."""
+    cells: list[CodedCells]
+    """Of each field, what was read."""
+    odd: list[Mask]
+    """Of each field, whether there is a remark about each of the values of its cells."""
 
 
 class Encoder:
@@ -91,15 +96,24 @@ class Encoder:
         """
         if len(leads) == 1:  # a lead alone is served at once
             return self._encode_one(leads)
+        return self.encoded(leads).matrix
+
+    def encoded(self, leads: Leads) -> Encoded:
+        """Return the matrix with the columns that it was made from."""
+        cells = [leads.coded(field.field) for field in self.fields]
         matrix = np.empty((len(leads), len(self.columns)))
-        if not len(leads):
-            return matrix
+        odd: list[Mask] = []
         at = 0
-        for field in self.fields:
-            codes = _encoded(field, leads.column(field.field), leads.created)
-            matrix[:, at : at + codes.shape[1]] = codes
-            at += codes.shape[1]
-        return matrix
+        for field, column in zip(self.fields, cells, strict=True):
+            codes = field.codes(column.read(field.reader))
+            end = at + codes.shape[1]
+            if isinstance(field, DateEncoder):
+                matrix[:, at:end] = field.by_row(column, leads.created)
+            else:
+                matrix[:, at:end] = codes[column.codes]
+            odd.append(field.odd(column, codes))
+            at = end
+        return Encoded(matrix, cells, odd)
 
     def _encode_one(self, leads: Leads) -> Matrix:
         created, columns = leads.created[0], leads.columns
@@ -126,19 +140,3 @@ def _field_from_dict(item: dict[str, Any]) -> FieldEncoder:
     }
     built: FieldEncoder = encoder(**frozen)
     return built
-
-
-def _encoded(field: FieldEncoder, cells: Sequence[Cell], created: list[datetime | None]) -> Matrix:
-    """Return the columns of a field, shape (cells, columns)."""
-    column = coded(cells)
-    read = column.read(field.reader)
-    if field.kind == "date":
-        pairs = zip(column.codes.tolist(), created, strict=True)
-        return _matrix([field.code(read[code], when) for code, when in pairs])
-    memo: Memo[Any, Codes] = Memo(lambda value: field.code(value, None))
-    return _matrix([memo[value] for value in read])[column.codes]
-
-
-def _matrix(rows: list[Codes]) -> Matrix:
-    shape = len(rows), len(rows[0])
-    return np.fromiter(chain.from_iterable(rows), np.float64, shape[0] * shape[1]).reshape(shape)

@@ -16,20 +16,25 @@ from functools import cache, lru_cache
 from itertools import chain
 from typing import Any, ClassVar, Literal, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from features.agreement import Agreement, FieldUse
-from features.cells import LIST_MARK, Cell, key_of, moment, number, text_of
-from features.coded import coded
+from features.cells import Cell, Memo, key_of, moment, number, text_of
+from features.coded import CodedCells, coded
 from features.contact import email_kind, phone_region
 from features.leads import Leads
 
 Codes = tuple[float, ...]
+Matrix = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 MIN_COUNT = 10
 """A category seen in fewer leads is written nowhere: it could point to a person."""
 MAX_LEVELS = 200
 MAX_TOKENS = 30
 _SECONDS_A_DAY = 86_400.0
-_KEPT = 4096
+KEPT = 4096
 """Readings that are kept: service by service most repeat themselves. Of texts none is kept, and of
 what is derived from a person's value only what was derived."""
 
@@ -48,6 +53,10 @@ class CellReader(Protocol):
     """How one cell becomes values: it is read, then what was read is looked up."""
 
     @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns it fills, in order."""
+
+    @property
     def reader(self) -> Callable[[Cell], Any]:
         """The function that reads a cell which is not missing; the same one for equal reading."""
 
@@ -57,6 +66,31 @@ class CellReader(Protocol):
     def encode(self, cell: Cell, created: datetime | None) -> Codes:
         """Return the values of its columns; NaN for missing."""
         return self.code(None if cell is None else self.reader(cell), created)
+
+    def shows(self, cell: Cell, read: Any) -> str | None:
+        """Return a cell as reasons show it: never more of a person than the model read.
+
+        Args:
+            cell: that is not missing.
+            read: what the reader made of it.
+
+        """
+
+    def shown(self, cell: Cell) -> str | None:
+        """Return the same of any cell; None for what is not known."""
+        return None if cell is None else self.shows(cell, self.reader(cell))
+
+    def codes(self, read: list[Any]) -> Matrix:
+        """Return `code` of each, where it does not hang on when leads were created.
+
+        Returns:
+            The values, shape (read, columns).
+
+        """
+        memo: Memo[Any, Codes] = Memo(lambda value: self.code(value, None))
+        shape = len(read), len(self.columns)
+        rows = (memo[value] for value in read)
+        return np.fromiter(chain.from_iterable(rows), np.float64, math.prod(shape)).reshape(shape)
 
 
 class FieldEncoder(CellReader, Protocol):
@@ -70,15 +104,20 @@ class FieldEncoder(CellReader, Protocol):
     def field(self) -> str:
         """The name of the field."""
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """The columns it fills, in order."""
+    oddity: ClassVar[str]
+    """What is said of a cell that is odd."""
 
     def remark(self, cell: Cell) -> str | None:
         """Say what is odd about a cell that is not missing, or None."""
 
-    def shown(self, cell: Cell) -> str | None:
-        """Return the value as reasons show it: never more of a person than the model read."""
+    def odd(self, cells: CodedCells, codes: Matrix) -> Mask:
+        """Tell of which values of a column there is a remark.
+
+        Args:
+            cells: the column.
+            codes: what the encoder gives for each of its values, shape (values, columns).
+
+        """
 
     def state(self) -> dict[str, Any]:
         """Return what was learned, as JSON values."""
@@ -90,6 +129,7 @@ class NumberEncoder(CellReader):
 
     kind: ClassVar[str] = "number"
     verb: ClassVar[str] = "is"
+    oddity: ClassVar[str] = "is not a number and counts as missing"
     field: str
     decimal: str = "."
 
@@ -110,11 +150,15 @@ class NumberEncoder(CellReader):
     def remark(self, cell: Cell) -> str | None:
         """Name text that is no number."""
         odd = cell is not None and math.isnan(self.reader(cell))
-        return "is not a number and counts as missing" if odd else None
+        return self.oddity if odd else None
 
-    def shown(self, cell: Cell) -> str | None:
+    def odd(self, cells: CodedCells, codes: Matrix) -> Mask:
+        """Tell which are NaN though there is a cell."""
+        return np.isnan(codes[:, 0]) & _there(cells)
+
+    def shows(self, cell: Cell, read: float) -> str | None:
         """Return the number as text."""
-        return None if math.isnan(self.encode(cell, None)[0]) else text_of(cell)
+        return None if math.isnan(read) else text_of(cell)
 
     def state(self) -> dict[str, Any]:
         """Return the decimal mark."""
@@ -126,9 +170,13 @@ class NumberEncoder(CellReader):
         return cls(field, agreement.export.decimal)
 
 
+def _there(cells: CodedCells) -> Mask:
+    return np.array([value is not None for value in cells.values], dtype=np.bool_)
+
+
 @cache
 def _number_reader(decimal: str) -> Callable[[Cell], float]:
-    @lru_cache(maxsize=_KEPT)
+    @lru_cache(maxsize=KEPT)
     def read(cell: Cell) -> float:
         try:
             return number(cell, decimal)
@@ -149,7 +197,7 @@ def _kept_by_hash(derive: Callable[[Cell], str]) -> Callable[[Cell], str]:
         key = hash(cell)
         found = known.get(key)
         if found is None:
-            if len(known) >= _KEPT:
+            if len(known) >= KEPT:
                 known.clear()
             found = known[key] = derive(cell)
         return found
@@ -171,6 +219,7 @@ class CategoryEncoder(CellReader):
 
     kind: ClassVar[str] = "category"
     verb: ClassVar[str] = "is"
+    oddity: ClassVar[str] = "was rare or absent in training"
     field: str
     levels: tuple[str, ...]
     derived: Derivation = ""
@@ -206,14 +255,16 @@ class CategoryEncoder(CellReader):
         if cell is None or (not self.derived and cell in self._codes):
             return None
         odd = self.encode(cell, None)[0] == 0.0
-        return "was rare or absent in training" if odd else None
+        return self.oddity if odd else None
 
-    def shown(self, cell: Cell) -> str | None:
+    def odd(self, cells: CodedCells, codes: Matrix) -> Mask:
+        """Tell which have the code of what is rare or unseen."""
+        rare: Mask = codes[:, 0] == 0.0
+        return rare
+
+    def shows(self, cell: Cell, read: str) -> str:
         """Return the category, or what is derived from a personal value."""
-        if cell is None:
-            return None
-        value = DERIVE[self.derived](cell)
-        return f"{value} ({_DERIVED[self.derived]})" if self.derived else value
+        return f"{read} ({_DERIVED[self.derived]})" if self.derived else read
 
     def state(self) -> dict[str, Any]:
         """Return the categories by code, and what is derived."""
@@ -228,10 +279,10 @@ class CategoryEncoder(CellReader):
         for text, count in zip(column.read(DERIVE[derived]), column.counts(), strict=True):
             if text is not None:
                 counts[text] += count
-        return cls(field, tuple(_frequent(counts, MAX_LEVELS)), derived)
+        return cls(field, tuple(frequent(counts, MAX_LEVELS)), derived)
 
 
-def _frequent(counts: Counter[str], most: int) -> list[str]:
+def frequent(counts: Counter[str], most: int) -> list[str]:
     """Return the spellings of the most frequent keys; ties by key, so that order is certain."""
     by_key: Counter[str] = Counter()
     spelling: dict[str, tuple[int, str]] = {}
@@ -249,6 +300,7 @@ class DateEncoder(CellReader):
 
     kind: ClassVar[str] = "date"
     verb: ClassVar[str] = "is"
+    oddity: ClassVar[str] = "is not a date and counts as missing"
     field: str
     day_first: bool = False
 
@@ -268,14 +320,26 @@ class DateEncoder(CellReader):
             return (math.nan,)
         return ((read - created).total_seconds() / _SECONDS_A_DAY,)
 
+    def by_row(self, cells: CodedCells, created: list[datetime | None]) -> Matrix:
+        """Return the days of each row, shape (rows, 1)."""
+        read = cells.read(self.reader)
+        pairs = zip(cells.codes.tolist(), created, strict=True)
+        days = [self.code(read[code], when)[0] for code, when in pairs]
+        return np.array(days, dtype=np.float64).reshape(-1, 1)
+
     def remark(self, cell: Cell) -> str | None:
         """Name text that is no time."""
         odd = cell is not None and self.reader(cell) is None
-        return "is not a date and counts as missing" if odd else None
+        return self.oddity if odd else None
 
-    def shown(self, cell: Cell) -> str | None:
+    def odd(self, cells: CodedCells, codes: Matrix) -> Mask:
+        """Tell which cells are no time."""
+        unread = [read is None for read in cells.read(self.reader)]
+        return np.array(unread, dtype=np.bool_) & _there(cells)
+
+    def shows(self, cell: Cell, read: datetime | None) -> str | None:
         """Return the date as text."""
-        return None if cell is None or self.remark(cell) else text_of(cell)
+        return None if read is None else text_of(cell)
 
     def state(self) -> dict[str, Any]:
         """Return the order of day and month."""
@@ -289,7 +353,7 @@ class DateEncoder(CellReader):
 
 @cache
 def _date_reader(day_first: bool) -> Callable[[Cell], datetime | None]:
-    @lru_cache(maxsize=_KEPT)
+    @lru_cache(maxsize=KEPT)
     def read(cell: Cell) -> datetime | None:
         try:
             return moment(cell, day_first)
@@ -297,95 +361,3 @@ def _date_reader(day_first: bool) -> Callable[[Cell], datetime | None]:
             return None
 
     return read
-
-
-@dataclass(frozen=True)
-class TokensEncoder(CellReader):
-    """Several options in one cell, or the words of a short text: one column each, and how many."""
-
-    kind: ClassVar[str] = "tokens"
-    verb: ClassVar[str] = "contains"
-    field: str
-    tokens: tuple[str, ...]
-    separator: str
-    """Between options; empty for words."""
-    _places: dict[str, int] = dataclasses.field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        places = {token: place for place, token in enumerate(self.tokens)}
-        object.__setattr__(self, "_places", places)
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """A 0/1 column for each token, then their number."""
-        noun = "options" if self.separator else "words"
-        flags = [Column(self.field, f"{self.field}: {token}", None) for token in self.tokens]
-        return (*flags, Column(self.field, f"{self.field} (number of {noun})", None))
-
-    @property
-    def reader(self) -> Callable[[Cell], frozenset[str]]:
-        """Splits a cell into its tokens."""
-        return _splitter(self.separator)
-
-    def code(self, read: frozenset[str] | None, created: datetime | None) -> Codes:
-        """Return 1 for each token that is there, and the number of tokens; all NaN if missing."""
-        if read is None:
-            return (math.nan,) * (len(self.tokens) + 1)
-        codes = [0.0] * len(self.tokens)
-        for token in read:
-            if token in self._places:
-                codes[self._places[token]] = 1.0
-        return (*codes, float(len(read)))
-
-    def remark(self, cell: Cell) -> str | None:
-        """Free choice: nothing is odd."""
-        return None
-
-    def shown(self, cell: Cell) -> str | None:
-        """Return the tokens the model knows; other words of a text stay where they are."""
-        if cell is None:
-            return None
-        found = self.reader(cell)
-        known = [token for token in self.tokens if token in found]
-        return ", ".join(known) or "(none known)"
-
-    def state(self) -> dict[str, Any]:
-        """Return the tokens and what separates them."""
-        return {"tokens": list(self.tokens), "separator": self.separator}
-
-    @classmethod
-    def fit(cls, field: str, use: FieldUse, leads: Leads, agreement: Agreement) -> TokensEncoder:
-        """Learn the tokens that at least `MIN_COUNT` leads have, most frequent first."""
-        separator = use.separator if use.kind == "options" else ""
-        column = coded(leads.column(field))
-        found = column.read(_splitter(separator))
-        counts = Counter(chain.from_iterable(found[code] or () for code in column.codes.tolist()))
-        return cls(field, tuple(_frequent(counts, MAX_TOKENS)), separator)
-
-
-@cache
-def _splitter(separator: str) -> Callable[[Cell], frozenset[str]]:
-    def split(cell: Cell) -> frozenset[str]:
-        return split_tokens(cell, separator)
-
-    return lru_cache(maxsize=_KEPT)(split) if separator else split
-
-
-def split_tokens(cell: Cell, separator: str) -> frozenset[str]:
-    """Return the distinct options (or, without a separator, words) of a cell, in small letters."""
-    text = text_of(cell)
-    if not separator:
-        return frozenset(map(str.casefold, text.translate(_LETTERS_ALONE).split()))
-    parts = text.replace(LIST_MARK, separator).split(separator)
-    return frozenset(key for part in parts if (key := key_of(part)))
-
-
-class _LettersAlone(dict[int, int]):
-    """Leaves letters as they are and makes a space of anything else; for `str.translate`."""
-
-    def __missing__(self, code: int) -> int:
-        self[code] = code if chr(code).isalpha() else ord(" ")
-        return self[code]
-
-
-_LETTERS_ALONE = _LettersAlone()

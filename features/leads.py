@@ -68,6 +68,12 @@ class Leads:
         """Return the cells of a field; a field that is not there is missing in every lead."""
         return self.columns[name] if name in self.columns else [None] * len(self)
 
+    def coded(self, name: str) -> CodedCells:
+        """Return the same as a column."""
+        if name in self.columns:
+            return coded(self.columns[name])
+        return CodedCells([None], np.zeros(len(self), dtype=np.intp))
+
     def take(self, rows: Sequence[int]) -> Leads:
         """Return the leads at the given positions."""
         places = np.array(rows, dtype=np.intp)

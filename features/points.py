@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
+import numpy as np
+
 from features.agreement import Agreement, FieldUse, Kind, PointsRule
 from features.cells import Cell, key_of
-from features.fields import CellReader, Codes, Column
+from features.coded import CodedCells
+from features.fields import CellReader, Codes, Column, Mask, Matrix
 from features.rules import RuleReader
 
 _BOUNDED: tuple[Kind, ...] = ("number", "category")
@@ -23,6 +26,7 @@ class PointsEncoder(CellReader):
 
     kind: ClassVar[str] = "points"
     verb: ClassVar[str] = "is"
+    oddity: ClassVar[str] = "is not a number, so no bound of a rule holds"
     field: str
     rules: tuple[PointsRule, ...]
     read_as: Kind
@@ -65,12 +69,14 @@ class PointsEncoder(CellReader):
         """Name text that is no number where a rule asks for one."""
         bounded = any(r.at_least is not None or r.at_most is not None for r in self.rules)
         odd = bounded and cell is not None and math.isnan(self._reading.number(cell))
-        return "is not a number, so no bound of a rule holds" if odd else None
+        return self.oddity if odd else None
 
-    def shown(self, cell: Cell) -> str | None:
+    def odd(self, cells: CodedCells, codes: Matrix) -> Mask:
+        """Tell which values have a remark."""
+        return np.array([bool(self.remark(cell)) for cell in cells.values], dtype=np.bool_)
+
+    def shows(self, cell: Cell, read: Cell) -> str | None:
         """Return the value, or of a text, a date or a contact no more than the rules can see."""
-        if cell is None:
-            return None
         if self.read_as in ("text", "date"):
             return "filled"
         if self.read_as == "options":

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from features.agreement import Agreement, Kind, Rule
 from features.cells import Cell, key_of, number, text_of
-from features.fields import DERIVE, split_tokens
+from features.fields import DERIVE
 from features.sections import Route
+from features.tokens import split_tokens
 
 
 @dataclass(frozen=True)

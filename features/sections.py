@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from features.cells import key_of
@@ -22,6 +24,10 @@ Disposition = Literal[
 Learning = Literal["positive", "negative", "censored"]
 Kind = Literal["number", "category", "date", "options", "text", "email", "phone"]
 Grade = Literal["A", "B", "C", "D"]
+GRADES: tuple[Grade, ...] = ("A", "B", "C", "D")
+"""From the best on."""
+Numbers = npt.NDArray[np.float64]
+Places = npt.NDArray[np.intp]
 Name = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Days = Annotated[int, Field(ge=1, le=3650)]
@@ -231,6 +237,10 @@ class Grades(Section):
         if probability >= self.B:
             return "B"
         return "C" if probability >= self.C else "D"
+
+    def places(self, probabilities: Numbers) -> Places:
+        """Return the same of many, as places in `GRADES`."""
+        return 3 - np.searchsorted([self.C, self.B, self.A], probabilities, side="right")
 
 
 class Capacity(Section):

@@ -9,6 +9,11 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -37,6 +42,22 @@ class Interval:
         low = self.low[left] + share * (self.low[right] - self.low[left])
         high = self.high[left] + share * (self.high[right] - self.high[left])
         return log_odds + min(low, 0.0), log_odds + max(high, 0.0)
+
+    def ends(self, log_odds: Vector) -> tuple[Vector, Vector]:
+        """Return the same for many scores, each shape (scores,)."""
+        knots, low, high = (np.array(part) for part in (self.knots, self.low, self.high))
+        right = np.searchsorted(knots, log_odds, side="right")
+        beyond = (right == 0) | (right == len(knots))
+        end = np.minimum(right, len(knots) - 1)
+        left = np.where(beyond, end, right - 1)
+        width = np.where(beyond, 1.0, knots[end] - knots[left])
+        share = np.where(beyond, 0.0, log_odds - knots[left]) / width
+        below = low[left] + share * (low[end] - low[left])
+        above = high[left] + share * (high[end] - high[left])
+        return (
+            log_odds + np.where(beyond, low[end], np.minimum(below, 0.0)),
+            log_odds + np.where(beyond, high[end], np.maximum(above, 0.0)),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the knots and ends as JSON values."""

@@ -1,10 +1,15 @@
-"""Why a lead scores as it does: contributions gathered by field, in words, adding up."""
+"""Why a lead scores as it does: contributions gathered by field, in words, adding up.
+
+Many leads get their reasons in columns (`serving/columns.py`), a lead alone at once (`explain`);
+both say what `what_is` and `effect_words` say, and order reasons alike.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from bisect import bisect_right
+from functools import cache
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -12,8 +17,13 @@ from features.cells import Cell
 from features.encoder import Encoder, FieldEncoder, Matrix
 from features.leads import Leads
 
-_MATTERS = 0.1
+MATTERS = 0.1
 """Log-odds from which on a missing field is worth a word."""
+_LARGEST = 1_000
+"""Factor beyond which it is not told how large it is."""
+FACTOR_ENDS = np.log((np.arange(10, 10 * _LARGEST) + 0.5) / 10)
+"""Log-odds at which a factor, told with one decimal, becomes the next: 1.0, 1.1, 1.2, ..."""
+_FACTOR_ENDS = FACTOR_ENDS.tolist()
 
 
 class Reason(NamedTuple):
@@ -36,41 +46,29 @@ class Explained(NamedTuple):
     """Fields that are missing and would have mattered."""
 
 
-def explain(
-    encoder: Encoder,
-    leads: Leads,
-    parts: Matrix,
-    log_odds: list[float],
-    most: int,
-) -> Iterator[Explained]:
-    """Yield the reasons of each lead, strongest first.
+def explain(encoder: Encoder, leads: Leads, parts: Matrix, log_odds: float, most: int) -> Explained:
+    """Return the reasons of a lead that stands alone, strongest first.
 
     Args:
         encoder: says which columns belong to which field.
-        leads: the leads, for the values shown.
-        parts: contributions, shape (leads, columns + 1), the base last.
+        leads: the lead, for the values shown.
+        parts: contributions, shape (1, columns + 1), the base last.
         log_odds: the score itself; the rest is what makes the sum exact.
         most: how many reasons at most.
 
     """
-    gathered = by_field(encoder, parts)
-    bases = parts[:, -1].tolist()
-    columns = [leads.column(field.field) for field in encoder.fields]
+    base = float(parts[0, -1])
+    effects: list[float] = by_field(encoder, parts)[0].tolist()
+    cells = [leads.column(field.field)[0] for field in encoder.fields]
     # Ties are broken by the order of the fields, so that equal leads get equal reasons.
-    order = np.argsort(-np.abs(gathered), axis=1, kind="stable")[:, :most].tolist()
-    matters = np.abs(gathered) >= _MATTERS
-    effects = gathered.tolist()
-    for row, top in enumerate(order):
-        reasons = tuple(
-            _reason(encoder.fields[i], columns[i][row], effects[row][i])
-            for i in top
-            if effects[row][i]
-        )
-        rest = log_odds[row] - bases[row] - math.fsum(r.log_odds for r in reasons)
-        names = tuple(
-            encoder.fields[i].field for i in np.flatnonzero(matters[row]) if columns[i][row] is None
-        )
-        yield Explained(reasons, bases[row], rest, names)
+    order = sorted(range(len(effects)), key=lambda i: -abs(effects[i]))[:most]
+    reasons = tuple(_reason(encoder.fields[i], cells[i], effects[i]) for i in order if effects[i])
+    missed = tuple(
+        field.field
+        for field, cell, effect in zip(encoder.fields, cells, effects, strict=True)
+        if cell is None and abs(effect) >= MATTERS
+    )
+    return Explained(reasons, base, rest_of(log_odds, base, [r.log_odds for r in reasons]), missed)
 
 
 def by_field(encoder: Encoder, parts: Matrix) -> Matrix:
@@ -78,22 +76,48 @@ def by_field(encoder: Encoder, parts: Matrix) -> Matrix:
     return np.add.reduceat(parts[:, :-1], encoder.starts, axis=1)
 
 
+def rest_of(log_odds: float, base: float, effects: list[float]) -> float:
+    """Return what the fields beyond the reasons add up to."""
+    return log_odds - base - math.fsum(effects)
+
+
 def _reason(field: FieldEncoder, cell: Cell, effect: float) -> Reason:
-    value = field.shown(cell)
-    direction: Literal["up", "down"] = "up" if effect > 0 else "down"
-    seldom = value is not None and field.remark(cell)
-    text = f"{_what(field, value)}{' (rare or new)' if seldom else ''}: {_effect(effect)}"
-    return Reason(field.field, value, direction, effect, text)
+    read = None if cell is None else field.reader(cell)
+    seldom = cell is not None and field.remark(cell) is not None
+    value, what = what_is(field, cell, read, seldom)
+    place = bisect_right(_FACTOR_ENDS, abs(effect))
+    text = f"{what}: {effect_words(place, effect > 0)}"
+    return Reason(field.field, value, "up" if effect > 0 else "down", effect, text)
 
 
-def _what(field: FieldEncoder, value: str | None) -> str:
+def what_is(field: FieldEncoder, cell: Cell, read: Any, is_odd: bool) -> tuple[str | None, str]:
+    """Return the value of a field as it is shown, and the words that say it.
+
+    Args:
+        field: the field.
+        cell: its cell.
+        read: what the field's reader made of it, None for a missing one.
+        is_odd: whether there is a remark about it.
+
+    """
+    value = None if cell is None else field.shows(cell, read)
     if value is None:
-        return f"{field.field} is not known"
-    return f"{field.field} {field.verb} {value}"
+        return None, f"{field.field} is not known"
+    return value, f"{field.field} {field.verb} {value}{' (rare or new)' if is_odd else ''}"
 
 
-def _effect(effect: float) -> str:
-    verb, factor = "raises" if effect > 0 else "lowers", math.exp(abs(effect))
-    if factor < 1.05:
+@cache
+def effect_words(place: int, raises: bool) -> str:
+    """Return the words for an effect on the odds.
+
+    Args:
+        place: how many of `FACTOR_ENDS` its log-odds have come to.
+        raises: whether it raises the odds.
+
+    """
+    verb = "raises" if raises else "lowers"
+    if place == 0:
         return f"{verb} the odds slightly"
-    return f"{verb} the odds by a factor of {factor:.1f}"
+    if place == len(FACTOR_ENDS):
+        return f"{verb} the odds by a factor of more than {_LARGEST:,}"
+    return f"{verb} the odds by a factor of {1 + place / 10:.1f}"

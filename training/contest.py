@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from features.agreement import Agreement
+from features.agreement import GRADES, Agreement
 from serving.members import Vector
 from serving.rates import Interval
 from training.intervals import exact
@@ -24,7 +24,6 @@ from training.reliability import log_losses
 from training.splits import Rows
 from training.window import Window
 
-GRADES = ("A", "B", "C", "D")
 _FEWEST_ROWS = 20
 """A campaign of fewer leads is not named."""
 _MOST = 40
@@ -165,7 +164,7 @@ class _Model:
             calls = window.calls(agreement.capacity.leads_per_day)
             called = best_by_day(probability, window.day.astype(float), calls, window.weight)
         self.calls_all = bool((called == 1).all())
-        self.grades = _graded(probability, agreement)
+        self.grades = agreement.grades.places(probability)
         inside = np.zeros((len(won), self._campaigns))
         inside[:, 0] = 1
         for i, rows in enumerate(large.values(), start=1):
@@ -190,11 +189,6 @@ class _Model:
         return np.concatenate(
             [[wins, sums[1] / total, steps.roc_auc()], sums[2:6] / total, ratios]
         )  # fmt: skip
-
-
-def _graded(probability: Vector, agreement: Agreement) -> Rows:
-    """Return the grade of each row by its place in `GRADES`, shape (rows,)."""
-    return np.array([GRADES.index(agreement.grades.of(p)) for p in probability.tolist()], np.intp)
 
 
 def _ratios(found: Measures, error: float, campaigns: int) -> list[Both]:

@@ -1,0 +1,233 @@
+"""Scores of many leads in columns: what files and requests of many leads are written from.
+
+A million leads give a few thousand different reasons, so each is put into words once and stands
+for its leads by a code. The numbers and words are those that `explain` gives each lead alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Generic, Literal, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from features.agreement import GRADES, Grade
+from features.cells import Memo
+from features.encoder import Encoded, Encoder, FieldEncoder, Matrix
+from serving.members import Vector
+from serving.reasons import (
+    FACTOR_ENDS,
+    MATTERS,
+    Reason,
+    by_field,
+    effect_words,
+    rest_of,
+    what_is,
+)
+
+Ints = npt.NDArray[np.intp]
+Kind = TypeVar("Kind")
+
+
+class ReasonKind(NamedTuple):
+    """A reason but for its log-odds."""
+
+    field: str
+    value: str | None
+    direction: Literal["up", "down"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Coded(Generic[Kind]):
+    """Some things of each lead, one lead behind the other, as codes of the kinds that occur."""
+
+    ends: Ints
+    """Where those of each lead end, shape (leads,); they begin where those before end."""
+    codes: Ints
+    """Positions in `kinds`."""
+    kinds: list[Kind]
+
+    def by_lead(self) -> Iterator[tuple[Kind, ...]]:
+        """Yield those of each lead."""
+        found = [self.kinds[code] for code in self.codes.tolist()]
+        for start, end in pairwise([0, *self.ends.tolist()]):
+            yield tuple(found[start:end])
+
+
+@dataclass(frozen=True)
+class Reasons(Coded[ReasonKind]):
+    """The reasons of each lead, strongest first; with base and rest they make its score."""
+
+    log_odds: Vector
+    """The effect of each, in the order of `codes`."""
+    base: float
+    """Where an average lead starts."""
+    rest: list[float]
+    """What the other fields of each lead add up to."""
+    missed: Coded[str]
+    """Fields that are missing and would have mattered."""
+
+    def whole(self) -> Iterator[tuple[Reason, ...]]:
+        """Yield the reasons of each lead with their log-odds."""
+        found = [
+            Reason(kind.field, kind.value, kind.direction, effect, kind.text)
+            for kind, effect in zip(
+                map(self.kinds.__getitem__, self.codes.tolist()),
+                self.log_odds.tolist(),
+                strict=True,
+            )
+        ]
+        for start, end in pairwise([0, *self.ends.tolist()]):
+            yield tuple(found[start:end])
+
+
+@dataclass(frozen=True)
+class ScoredColumns:
+    """What leadq says of leads, in their order; `serving.scorer.Score` says what each part is."""
+
+    ids: list[str]
+    probability: Vector
+    grade: Ints
+    """Positions in `GRADES`."""
+    probability_low: Vector | None
+    probability_high: Vector | None
+    expected_value: Vector | None
+    expected_days: Vector | None
+    reasons: Reasons | None
+    """None where none were asked for."""
+    warnings: Coded[str]
+    """What is odd about each lead: values that count as missing or are new to the model, and
+    missing fields that would have mattered."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def grades(self) -> list[Grade]:
+        """Return the grade of each lead."""
+        return [GRADES[place] for place in self.grade.tolist()]
+
+
+def reasons_of(
+    encoder: Encoder, leads: Encoded, parts: Matrix, log_odds: Vector, most: int
+) -> Reasons:
+    """Return the reasons of leads.
+
+    Args:
+        encoder: says which columns belong to which field.
+        leads: as it read them, one at least.
+        parts: contributions, shape (leads, columns + 1), the base last.
+        log_odds: the scores, shape (leads,).
+        most: how many reasons of each lead at most.
+
+    """
+    effects = by_field(encoder, parts)
+    strengths = np.abs(effects)
+    order = np.argsort(-strengths, axis=1, kind="stable")[:, :most]
+    strongest = np.take_along_axis(effects, order, axis=1)
+    given = strongest != 0.0  # those without an effect come last
+    base = float(parts[0, -1])
+    rest = [
+        rest_of(score, base, own)
+        for score, own in zip(log_odds.tolist(), strongest.tolist(), strict=True)
+    ]
+    lead = np.repeat(np.arange(len(order)), given.sum(axis=1))
+    kinds, codes = _in_words(encoder.fields, leads, lead, order[given], strongest[given])
+    missing = np.column_stack([_is_missing(cells.values)[cells.codes] for cells in leads.cells])
+    rows, fields = np.nonzero(missing & (strengths >= MATTERS))
+    missed = _coded(rows, fields, [field.field for field in encoder.fields], len(order))
+    return Reasons(_ends(lead, len(order)), codes, kinds, strongest[given], base, rest, missed)
+
+
+def _is_missing(values: Sequence[object]) -> npt.NDArray[np.bool_]:
+    return np.array([value is None for value in values], dtype=np.bool_)
+
+
+def _in_words(
+    fields: Sequence[FieldEncoder], leads: Encoded, lead: Ints, field: Ints, effect: Vector
+) -> tuple[list[ReasonKind], Ints]:
+    """Return the kinds of reasons that occur, and the code of each reason.
+
+    Args:
+        fields: of the encoder.
+        leads: as it read them.
+        lead: of each reason, shape (reasons,).
+        field: of each reason, a position in `fields`.
+        effect: of each reason.
+
+    """
+    whats, what = _values_in_words(fields, leads, lead, field)
+    place = np.searchsorted(FACTOR_ENDS, np.abs(effect), side="right")
+    key = (what * (len(FACTOR_ENDS) + 1) + place) * 2 + (effect > 0)
+    keys, codes = np.unique(key, return_inverse=True)
+    kinds = []
+    for rest, raises in zip((keys // 2).tolist(), (keys % 2).tolist(), strict=True):
+        of, by = divmod(rest, len(FACTOR_ENDS) + 1)
+        name, value, words = whats[of]
+        text = f"{words}: {effect_words(by, bool(raises))}"
+        kinds.append(ReasonKind(name, value, "up" if raises else "down", text))
+    return kinds, codes
+
+
+_What = tuple[str, str | None, str]
+"""A field, its value as it is shown, and both in words."""
+
+
+def _values_in_words(
+    fields: Sequence[FieldEncoder], leads: Encoded, lead: Ints, field: Ints
+) -> tuple[list[_What], Ints]:
+    """Return what occurs, and the code of it for each reason."""
+    found: Memo[_What, int] = Memo(lambda _: len(found))
+    codes = np.empty(len(lead), dtype=np.intp)
+    order = np.argsort(field, kind="stable")
+    bounds = np.searchsorted(field[order], np.arange(len(fields) + 1))
+    for each, cells, odd, (start, end) in zip(
+        fields, leads.cells, leads.odd, pairwise(bounds.tolist()), strict=True
+    ):
+        own = order[start:end]
+        value = cells.codes[lead[own]]
+        occurs = np.zeros(len(cells.values), dtype=np.bool_)
+        occurs[value] = True
+        used = np.flatnonzero(occurs)
+        code_of = np.zeros(len(occurs), dtype=np.intp)
+        read = cells.read(each.reader)
+        code_of[used] = [
+            found[(each.field, *what_is(each, cells.values[i], read[i], seldom))]
+            for i, seldom in zip(used.tolist(), odd[used].tolist(), strict=True)
+        ]
+        codes[own] = code_of[value]
+    return list(found), codes
+
+
+def warnings_of(encoder: Encoder, leads: Encoded, reasons: Reasons | None) -> Coded[str]:
+    """Return what is odd about each lead: remarks about its values, then fields that are missed."""
+    rows, codes = [np.empty(0, dtype=np.intp)], [np.empty(0, dtype=np.intp)]
+    kinds = []
+    for field, cells, odd in zip(encoder.fields, leads.cells, leads.odd, strict=True):
+        kinds.append(f"{field.field}: {field.oddity}")
+        if odd.any():
+            rows.append(np.flatnonzero(odd[cells.codes]))
+            codes.append(np.full(len(rows[-1]), len(kinds) - 1))
+    if reasons is not None:
+        rows.append(_rows(reasons.missed.ends))
+        codes.append(reasons.missed.codes + len(kinds))
+        kinds += [f"{name}: is missing and would have mattered" for name in reasons.missed.kinds]
+    return _coded(np.concatenate(rows), np.concatenate(codes), kinds, len(leads.matrix))
+
+
+def _coded(rows: Ints, codes: Ints, kinds: list[str], size: int) -> Coded[str]:
+    order = np.argsort(rows, kind="stable")
+    return Coded(_ends(rows[order], size), codes[order], kinds)
+
+
+def _ends(rows: Ints, size: int) -> Ints:
+    """Return where the things of each of `size` rows end, for rows in order."""
+    return np.cumsum(np.bincount(rows, minlength=size))
+
+
+def _rows(ends: Ints) -> Ints:
+    """Return the row of each thing."""
+    return np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
