@@ -6,21 +6,21 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from features.agreement import Agreement, Disposition
 from features.cells import Cell, key_of, missing_as_none, moment, number, text_of
 from features.coded import CodedCells, coded, each, joined
 from features.errors import AgreementError
 from features.files import Chunk, Reject, Table
+from features.repeats import Hashes, Repeats
 
 T = TypeVar("T")
 
@@ -281,25 +281,37 @@ def _batches(
     intake: Intake,
     admitted: Callable[[Chunk, Agreement, Faults], B],
 ) -> Iterator[B]:
-    duplicates = _Duplicates(agreement.columns.id)
     numbered = agreement.columns.id == ROW_NUMBER and ROW_NUMBER not in table.columns
 
     def reject(row: Reject) -> None:
         intake.read += 1
         intake.rejects.append(row)
 
-    for chunk in table.chunks(reject):
-        if numbered:
-            chunk.columns[ROW_NUMBER] = coded(_row_ids(chunk, table))
-        faults: Faults = {}
-        batch = admitted(chunk, agreement, faults)
-        duplicates.find(chunk, faults)
-        intake.read += len(chunk.lines)
-        for i in sorted(faults):
-            name, value, reason = faults[i]
-            row = chunk.file, chunk.lines[i], name, text_of(value), reason
-            intake.rejects.append(Reject(*row, text_of(chunk.columns[agreement.columns.id][i])))
-        yield batch.take([i for i in range(len(batch)) if i not in faults]) if faults else batch
+    with closing(Repeats()) as repeats:
+        for chunk in table.chunks(reject):
+            if numbered:
+                chunk.columns[ROW_NUMBER] = coded(_row_ids(chunk, table))
+            faults: Faults = {}
+            batch = admitted(chunk, agreement, faults)
+            _add_repeats(repeats, chunk, agreement.columns.id, faults)
+            intake.read += len(chunk.lines)
+            for i in sorted(faults):
+                name, value, reason = faults[i]
+                row = chunk.file, chunk.lines[i], name, text_of(value), reason
+                intake.rejects.append(Reject(*row, text_of(chunk.columns[agreement.columns.id][i])))
+            good = [i for i in range(len(batch)) if i not in faults]
+            yield batch.take(good) if faults else batch
+
+
+def _add_repeats(repeats: Repeats, chunk: Chunk, name: str, faults: Faults) -> None:
+    """Add the rows whose id was seen before to `faults`; the first one keeps the lead."""
+    ids, contents = chunk.columns[name], _contents(chunk)
+    found = repeats.find(chunk.file, chunk.lines, each(ids, text_of), contents, faults)
+    for i, first in found.items():
+        same = first.content == contents[i]
+        what = "repeats" if same else "the same id with other values as"
+        where = "" if first.file == chunk.file else f" of {first.file}"
+        faults[i] = Fault(name, ids[i], f"{what} line {first.line}{where}")
 
 
 def _row_ids(chunk: Chunk, table: Table) -> list[Cell]:
@@ -360,49 +372,7 @@ _MIXER = np.int64(6364136223846793005)
 """An odd factor of many digits; products wrap around (Knuth's, of The Art of Programming 3.3.4)."""
 
 
-class _Duplicates:
-    """Finds ids that come again; the first row keeps the lead, whatever the later ones say."""
-
-    def __init__(self, id_column: str) -> None:
-        self._id = id_column
-        self._seen: dict[str, int] = {}
-        self._chunks: list[_Seen] = []
-        self._before = [0]
-
-    def find(self, chunk: Chunk, faults: Faults) -> None:
-        """Add the rows of a chunk whose id was seen before to `faults`."""
-        self._chunks.append(_Seen(chunk.file, np.array(chunk.lines), _contents(chunk)))
-        ids = chunk.columns[self._id]
-        for i, text in enumerate(each(ids, text_of)):
-            if i in faults:
-                continue
-            this = self._before[-1] + i
-            first = self._seen.setdefault(text, this)
-            if first != this:
-                faults[i] = Fault(self._id, ids[i], self._comes_again(first, this))
-        self._before.append(self._before[-1] + len(ids))
-
-    def _comes_again(self, first: int, this: int) -> str:
-        (file, line, content), (this_file, _, this_content) = self._row(first), self._row(this)
-        what = "repeats" if content == this_content else "the same id with other values as"
-        where = "" if file == this_file else f" of {file}"
-        return f"{what} line {line}{where}"
-
-    def _row(self, number: int) -> tuple[str, int, int]:
-        chunk = bisect_right(self._before, number) - 1
-        seen, i = self._chunks[chunk], number - self._before[chunk]
-        return seen.file, int(seen.lines[i]), int(seen.contents[i])
-
-
-class _Seen(NamedTuple):
-    """What is kept of a chunk for those that repeat its rows."""
-
-    file: str
-    lines: npt.NDArray[np.int64]
-    contents: npt.NDArray[np.int64]
-
-
-def _contents(chunk: Chunk) -> npt.NDArray[np.int64]:
+def _contents(chunk: Chunk) -> Hashes:
     """Return a number for each row that tells its cells from other cells."""
     found = np.zeros(len(chunk.lines), dtype=np.int64)
     # By name, because the files of a folder may have the same columns in another order.
