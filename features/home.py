@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -143,6 +146,16 @@ class Home:
                 "export LEADQ_SECRET=$(openssl rand -hex 32)"
             )
         return self._secret.encode("utf-8", "surrogateescape")
+
+    @property
+    def page_secret(self) -> bytes:
+        """The secret under which pages sign where the service asks for no keys; made once."""
+        path = self.folder(".") / "pages.secret"
+        with suppress(FileExistsError):
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(file, "w", encoding="ascii") as opened:
+                opened.write(secrets.token_hex(32))
+        return path.read_bytes()
 
     def folder(self, name: str) -> Path:
         """Return the folder `name` of the home, made when it is first asked for."""

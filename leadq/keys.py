@@ -30,7 +30,10 @@ _HOURS = {"m": 1 / 60, "h": 1, "d": 24}
 def new(
     name: Annotated[str, typer.Option(help="Whom the key is for.")],
     scope: Annotated[
-        str, typer.Option(help="What it is good for: score, feedback, read, admin; by commas.")
+        str,
+        typer.Option(
+            help="What it is good for: score, feedback, read, admin, sales, marketing; by commas."
+        ),
     ],
     expires: Annotated[
         datetime | None,
@@ -90,6 +93,27 @@ def revoke(prefix: Prefix, who: Who = "cli", as_json: AsJson = False) -> None:
     say(f"{key.prefix} ({key.name}) is revoked {since}")
     if as_json:
         print_json({"prefix": key.prefix, "revoked": True})
+
+
+@keys.command(epilog="Example: leadq keys link leadq_3f9c01ab --at https://leads.example.com")
+def link(
+    prefix: Prefix,
+    at: Annotated[str, typer.Option(help="The address of the service.")] = "http://127.0.0.1:8000",
+    as_json: AsJson = False,
+) -> None:
+    """Make an address that signs in to the pages, once and within 15 minutes, by a live key."""
+    from features.store.api_keys import live_key
+    from serving.pages.sessions import Sessions, link_to
+
+    home = open_home()
+    secret = home.secret
+    with open_the_store(home) as store, store.reading() as connection:
+        key = live_key(connection, prefix, now())
+    address = link_to(at, Sessions(secret, None).link(key.prefix))
+    if as_json:
+        print_json({"prefix": key.prefix, "address": address})
+    else:
+        say(address)
 
 
 def _show(key: str, as_json: bool) -> None:

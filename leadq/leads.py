@@ -60,7 +60,9 @@ def score(
         _warn_of_other_agreement(home, agreement, agreed)
 
         def keep(leads: Leads, scores: Sequence[Score]) -> None:
-            given = Given(model.version, [s.probability for s in scores], [s.grade for s in scores])
+            chances, values = [s.probability for s in scores], [s.expected_value for s in scores]
+            grades = [s.grade for s in scores]
+            given = Given(model.version, chances, grades, expected_value=values)
             keep_scores(store, leads, given, agreed, moment)
 
         summary = score_file(
@@ -122,7 +124,17 @@ def serve(
         f"scoring at http://{host}:{port}/v1/score, documentation at http://{host}:{port}/docs; "
         f"open to {who}"
     )
+    err.print(_way_in(home, f"http://{host}:{port}"), markup=False, soft_wrap=True)
     run(home, host, port)
+
+
+def _way_in(home: Home, address: str) -> str:
+    if home.serve.keys:
+        return f"pages at {address}; make a key for each person: leadq keys new --scope sales"
+    from serving.pages.sessions import Sessions, link_to
+
+    word = Sessions(home.page_secret, None).link("demo")
+    return f"pages, signed in once by this address: {link_to(address, word)}"
 
 
 def _publish_before_serving(home: Home) -> None:

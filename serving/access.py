@@ -12,7 +12,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hmac import compare_digest
@@ -64,6 +64,16 @@ def caller_of(request: Request) -> Caller:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose a live key is, and what it opens."""
+
+    caller: Caller
+    name: str
+    """As the key was named."""
+    scopes: frozenset[str]
+
+
 class RefusedError(HTTPException):
     """Somebody who is known and may not, or not now."""
 
@@ -97,10 +107,9 @@ class _Held:
     """A key as it is held in memory."""
 
     hash: bytes
-    scopes: frozenset[str]
     expires: float
     """Seconds since 1970; infinity: never."""
-    caller: Caller
+    holder: Holder
     bucket: Bucket
 
 
@@ -143,7 +152,8 @@ class Access:
         self._kept = ""
         self._stop, self._tried = threading.Event(), threading.Event()
         # Nobody knows what hashes to it, and it is good for nothing.
-        self._nobody = _Held(token_bytes(32), frozenset(), math.inf, NO_KEYS, Bucket(1.0, 0.0))
+        nobody = Holder(NO_KEYS, "", frozenset())
+        self._nobody = _Held(token_bytes(32), math.inf, nobody, Bucket(1.0, 0.0))
 
     def check(self, authorization: str | None, scope: Scope) -> Caller:
         """Return who asks, if they may.
@@ -161,38 +171,59 @@ class Access:
                 the caller for the log); 503 while no keys are known.
 
         """
-        held = self._held
-        if held is None:
+        return self._let_in(self._right(_key_in(authorization)), (scope,))
+
+    def holder_of(self, key: str) -> Holder:
+        """Return whose a key is, whatever it opens. See `check` for what is raised."""
+        return self._right(key[:_LONGEST]).holder
+
+    def again(self, prefix: str, scopes: Sequence[str]) -> Holder:
+        """Return the holder of a live key that was checked before and has one of the scopes.
+
+        See `check` for what is raised.
+        """
+        found = self._known().get(prefix)
+        if found is None or self._wall() >= found.expires:
+            raise _not_right()
+        self._let_in(found, scopes)
+        return found.holder
+
+    def _known(self) -> dict[str, _Held]:
+        if self._held is None:
             raise HTTPException(
                 503, "the keys cannot be read yet; send it again", {"Retry-After": "1"}
             )
-        key = _key_in(authorization)
-        found = held.get(key[:PREFIX_LENGTH], self._nobody)
+        return self._held
+
+    def _right(self, key: str) -> _Held:
+        found = self._known().get(key[:PREFIX_LENGTH], self._nobody)
         is_right = compare_digest(hash_of(key, self._secret), found.hash)
-        at = self._wall()
-        if not is_right or at >= found.expires:
-            raise HTTPException(
-                401,
-                "the key is missing, wrong, expired or revoked; send a live one as "
-                "Authorization: Bearer KEY",
-                {"WWW-Authenticate": 'Bearer realm="leadq"'},
-            )
+        if not is_right or self._wall() >= found.expires:
+            raise _not_right()
+        return found
+
+    def _let_in(self, found: _Held, scopes: Sequence[str]) -> Caller:
+        """Count a call of a live key, and see whether it has one of the scopes."""
+        caller = found.holder.caller
         if wait := found.bucket.wait(self._steady()):
             raise RefusedError(
-                found.caller,
+                caller,
                 429,
                 "this key asks too often; wait as long as Retry-After says",
                 {"Retry-After": str(math.ceil(wait))},
             )
-        if scope not in found.scopes:
+        if found.holder.scopes.isdisjoint(scopes):
             raise RefusedError(
-                found.caller,
+                caller,
                 403,
-                f"this key may not do that; it needs the scope {scope}",
-                {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
+                f"this key may not do that; it needs the scope {' or '.join(scopes)}",
+                {
+                    "WWW-Authenticate": 'Bearer error="insufficient_scope", '
+                    f'scope="{" ".join(scopes)}"'
+                },
             )
-        self._used[found.caller.name] = at
-        return found.caller
+        self._used[caller.name] = self._wall()
+        return caller
 
     def start(self) -> None:
         """Read the keys, and go on reading them; a store that is slow is not waited for."""
@@ -251,9 +282,8 @@ class Access:
         self._held = {
             key.prefix: _Held(
                 bytes.fromhex(key.hash),
-                frozenset(key.scopes),
                 math.inf if key.expires is None else key.expires.replace(tzinfo=UTC).timestamp(),
-                Caller(key.prefix),
+                Holder(Caller(key.prefix), key.name, frozenset(key.scopes)),
                 before[key.prefix].bucket
                 if key.prefix in before
                 else Bucket(self._rate, self._steady()),
@@ -297,6 +327,15 @@ class Access:
             self._hold([_recalled(row) for row in rows])
         except (OSError, ValueError, TypeError, KeyError):
             self._held = None
+
+
+def _not_right() -> HTTPException:
+    return HTTPException(
+        401,
+        "the key is missing, wrong, expired or revoked; send a live one as "
+        "Authorization: Bearer KEY",
+        {"WWW-Authenticate": 'Bearer realm="leadq"'},
+    )
 
 
 def _key_in(authorization: str | None) -> str:

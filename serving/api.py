@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
 from features.agreement import Agreement
 from features.home import ServeSettings
@@ -27,6 +27,9 @@ from serving.erasing import Aside
 from serving.intake import add_intake
 from serving.logs import RequestLog
 from serving.metrics import CONTENT_TYPE, Gauge, Metrics
+from serving.pages.added import add_pages
+from serving.pages.behind import Behind
+from serving.pages.sessions import Sessions
 from serving.problems import documented, install, where
 from serving.replies import ModelReply, Status
 from serving.scoring import SCORE, Scoring
@@ -67,6 +70,7 @@ def build(
     access: Access | None = None,
     spool: Spool | None = None,
     folder: Path | None = None,
+    sessions: Sessions | None = None,
 ) -> Shell:
     """Build the service.
 
@@ -77,6 +81,7 @@ def build(
         access: checks keys; started and stopped with the service; None lets everybody in.
         spool: keeps scores until the store has them; None keeps none.
         folder: where workers leave their counts for one another; None: there is one worker.
+        sessions: knows who is signed in to the pages; None: there are no pages.
 
     """
     limits = settings or ServeSettings()
@@ -126,10 +131,12 @@ def build(
         add_intake(app, store, agreement, limits)
         add_spend(app, store, agreement, limits)
         add_desk(app, store, agreement, lambda: live.model, backing.aside)
+        if sessions is not None:
+            add_pages(app, Behind(store, agreement, lambda: live.model, sessions))
     scoring = Scoring(live.ready, limits, tally, watch, spool)
     answers = {SCORE: scoring.answer}
     describe(app, lambda: live.model, has_keys=access is not None)
-    return Shell(app, Doors(app), answers, limits, tally, requests, access)
+    return Shell(app, Doors(app), answers, limits, tally, requests, access, sessions)
 
 
 async def _beside(metrics: Metrics, watch: Watch) -> None:
@@ -166,11 +173,6 @@ def _gauges(live: Live, spool: Spool | None) -> list[Gauge]:
 
 
 def _add_routes(app: FastAPI, live: Live, store: OpenedStore | None, metrics: Metrics) -> None:
-    @app.get("/", include_in_schema=False)
-    async def root() -> RedirectResponse:
-        """Lead whoever opens the address to the documentation."""
-        return RedirectResponse("/docs")
-
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
         """Describe all routes on one page, which needs nothing from elsewhere."""

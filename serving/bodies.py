@@ -19,7 +19,8 @@ _WHOLE = 2**63
 """From it on orjson reads an integer as the nearest float: an id would become another one."""
 _DIGITS = 4000
 """Python reads no integer of more than 4,300."""
-_JSON, _PLAIN = b"application/json", b"identity"
+JSON, FORM = b"application/json", b"application/x-www-form-urlencoded"
+_PLAIN = b"identity"
 _SHOWN = 100
 """Characters of a name that a reply repeats."""
 
@@ -32,17 +33,23 @@ class GoneError(Exception):
     """The caller has left before the request was whole."""
 
 
-def check_kind(headers: Mapping[bytes, bytes], limits: ServeSettings) -> None:
+def check_kind(headers: Mapping[bytes, bytes], limits: ServeSettings, wanted: bytes = JSON) -> None:
     """Refuse a body by its headers alone, before any of it is read.
+
+    Args:
+        headers: of the request.
+        limits: how long a body may be.
+        wanted: `JSON`, or `FORM` for what a page sends.
 
     Raises:
         HTTPException: 413 or 415.
 
     """
-    kind = headers.get(b"content-type", _JSON)
-    if kind != _JSON and not _is_json(kind):
+    kind = headers.get(b"content-type", wanted)
+    if kind != wanted and not _is(wanted, kind):
+        name = "JSON" if wanted == JSON else "a form"
         raise HTTPException(
-            415, "the body must be JSON; send it with Content-Type: application/json"
+            415, f"the body must be {name}; send it with Content-Type: {wanted.decode()}"
         )
     if headers.get(b"content-encoding", _PLAIN).lower() != _PLAIN:
         raise HTTPException(415, "the body is encoded; send it plain, without Content-Encoding")
@@ -51,9 +58,10 @@ def check_kind(headers: Mapping[bytes, bytes], limits: ServeSettings) -> None:
         raise _too_large(limits)
 
 
-def _is_json(kind: bytes) -> bool:
+def _is(wanted: bytes, kind: bytes) -> bool:
     plain = kind.partition(b";")[0].strip().lower()
-    return plain == _JSON or (plain.startswith(b"application/") and plain.endswith(b"+json"))
+    is_like_json = plain.startswith(b"application/") and plain.endswith(b"+json")
+    return plain == wanted or (wanted == JSON and is_like_json)
 
 
 class BodyReader:

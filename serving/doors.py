@@ -11,6 +11,10 @@ from starlette.routing import Route
 
 from features.store.api_keys import Scope
 
+_SALES: tuple[Scope, ...] = ("sales", "admin", "read")
+_MARKETING: tuple[Scope, ...] = ("marketing", "admin", "read")
+_BOTH: tuple[Scope, ...] = ("sales", "marketing", "admin", "read")
+
 # Every route stands here: one that is not listed cannot be built, so none is open by mistake.
 SCOPES: Mapping[tuple[str, str], Scope | None] = {
     ("POST", "/v1/score"): "score",
@@ -22,11 +26,20 @@ SCOPES: Mapping[tuple[str, str], Scope | None] = {
     ("DELETE", "/v1/leads/{lead:path}"): "admin",
     ("GET", "/v1/model"): "read",
     ("GET", "/metrics"): "read",
-    ("GET", "/"): "read",
     ("GET", "/docs"): "read",
     ("GET", "/openapi.json"): "read",
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): None,
+}
+# The same for pages: who is signed in needs one of these scopes, none means that all may come.
+PAGES: Mapping[tuple[str, str], tuple[Scope, ...]] = {
+    ("GET", "/"): _BOTH,
+    ("GET", "/static/{name}"): (),
+    ("GET", "/sign-in"): (),
+    ("POST", "/sign-in"): (),
+    ("GET", "/sign-in/once"): (),
+    ("POST", "/sign-out"): _BOTH,
+    ("GET", "/queue"): _SALES,
 }
 
 
@@ -40,6 +53,13 @@ class Door:
     scope: Scope | None
     """What a key must be for; None: open to all."""
     takes_body: bool
+    page: tuple[Scope, ...] | None = None
+    """Of a page: the scopes of which who is signed in needs one; none: open to all."""
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is for browsers."""
+        return self.page is not None
 
 
 class Doors:
@@ -55,11 +75,12 @@ class Doors:
                 self._add(route, method)
 
     def _add(self, route: Route, method: str) -> None:
-        if (method, route.path) not in SCOPES:
+        named = (method, route.path)
+        if named not in SCOPES and named not in PAGES:
             raise LookupError(f"{method} {route.path}: say in serving/doors.py who may use it")
         shown = route.path.replace(":path}", "}")
-        scope = SCOPES[method, route.path]
-        door = Door(method, shown, scope, method in ("POST", "PUT", "PATCH"))
+        takes_body = method in ("POST", "PUT", "PATCH")
+        door = Door(method, shown, SCOPES.get(named), takes_body, PAGES.get(named))
         if "{" in route.path:
             self._named.append((route.path_regex, door))
         else:

@@ -6,18 +6,21 @@ import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
+import orjson
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+_HTML = "text/html; charset=utf-8"
 
 Documented = dict[int | str, dict[str, Any]]
 
@@ -90,28 +93,74 @@ def where(error: BaseException) -> str:
     return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}"
 
 
+class Refusal(NamedTuple):
+    """A refusal as it is sent: a problem to programs, a page to browsers."""
+
+    status: int
+    content: bytes
+    media_type: str
+    headers: Mapping[str, str]
+
+
+def refusal(
+    status: int,
+    detail: str,
+    asked: Mapping[bytes, bytes],
+    field: str | None = None,
+    here: str | None = None,
+) -> Refusal:
+    """Return a refusal in the form that was asked for.
+
+    Args:
+        status: of HTTP.
+        detail: what was wrong, and the cure.
+        asked: the headers of the request.
+        field: that caused it.
+        here: the page that was asked for: who is not signed in is led to the way in, and back.
+
+    """
+    is_part = b"hx-request" in asked
+    if not is_part and b"text/html" not in asked.get(b"accept", b""):
+        told = problem(status, detail, field).model_dump(exclude_none=True)
+        return Refusal(status, orjson.dumps(told), MEDIA_TYPE, {})
+    from serving.pages import render
+
+    if here is not None and status == 401:
+        way_in = f"/sign-in?next={quote(here, safe='')}"
+        lead = {"HX-Redirect": way_in} if is_part else {"Location": way_in}
+        return Refusal(401 if is_part else 303, b"", _HTML, {**render.HEADERS, **lead})
+    content = render.refusal(status, detail, is_part).encode()
+    swap = {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML"} if is_part else {}
+    return Refusal(status, content, _HTML, {**render.HEADERS, **swap})
+
+
 def _reply(
-    status: int, detail: str, headers: Mapping[str, str] | None = None, field: str | None = None
-) -> JSONResponse:
-    content = problem(status, detail, field).model_dump(exclude_none=True)
-    return JSONResponse(content, status, headers=headers, media_type=MEDIA_TYPE)
+    request: Request,
+    status: int,
+    detail: str,
+    headers: Mapping[str, str] | None = None,
+    field: str | None = None,
+) -> Response:
+    told = refusal(status, detail, dict(request.headers.raw), field)
+    given = {**(headers or {}), **told.headers}
+    return Response(told.content, told.status, given, told.media_type)
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # what it is registered for
-    return _reply(error.status_code, str(error.detail), error.headers)
+    return _reply(request, error.status_code, str(error.detail), error.headers)
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # what it is registered for
     faults = [(".".join(str(p) for p in e["loc"]), e["msg"]) for e in error.errors()]
     detail = "; ".join(f"{name}: {message}" for name, message in faults)
-    return _reply(422, detail, field=faults[0][0] if faults else None)
+    return _reply(request, 422, detail, field=faults[0][0] if faults else None)
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+async def _unexpected(request: Request, error: Exception) -> Response:
     """Answer 500. Starlette raises the error again; the shell logs where it came from."""
-    return _reply(500, UNEXPECTED)
+    return _reply(request, 500, UNEXPECTED)
 
 
 UNEXPECTED = "leadq failed on this request; its log says where"

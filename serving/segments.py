@@ -85,6 +85,7 @@ def lines_of(scored: Sequence[Scored], by: orjson.Fragment, first: int) -> bytes
                 "created": created,
                 "probability": score.probability,
                 "grade": score.grade,
+                "expected_value": score.expected_value,
                 "by": by,
                 "fields": cells,
             }
@@ -115,6 +116,8 @@ def score_of(line: bytes) -> GivenScore:
             agreement=by["agreement"],
             probability=told["probability"],
             grade=told["grade"],
+            # Lines of an older leadq do not tell it.
+            expected_value=told.get("expected_value"),
         )
     except (LookupError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError("was written by another leadq") from error

@@ -11,20 +11,21 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
-import orjson
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Send
 
 from features.home import ServeSettings
+from features.store.api_keys import Scope
 from serving.access import Access, Caller, RefusedError
-from serving.bodies import BodyReader, GoneError, check_kind
+from serving.bodies import FORM, JSON, BodyReader, GoneError, check_kind
 from serving.doors import Door, Doors
 from serving.logs import RequestLog
-from serving.problems import MEDIA_TYPE, UNEXPECTED, problem, where
+from serving.pages.sessions import Sessions, need_same_host
+from serving.problems import UNEXPECTED, refusal, where
 from serving.tally import Tally
 
 log = structlog.get_logger()
@@ -37,20 +38,25 @@ GONE = 499
 _UNKNOWN = "unknown"
 """Stands in metrics and log for paths that lead nowhere: they could hold anything."""
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_HEADERS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+_NO_STORE, _NO_SNIFF = (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")
 _BUSY = {"Retry-After": "1"}
 
 
 class Call:
     """One request on its way."""
 
-    __slots__ = ("began", "caller", "door", "id", "items", "method", "received", "sent", "status")
+    __slots__ = (
+        *("began", "caller", "door", "here", "id", "items", "method", "received", "sent"),
+        "status",
+    )
 
     def __init__(self, id_: bytes, method: str) -> None:
         self.began = time.perf_counter()
         self.id = id_
         self.method = method
         self.door: Door | None = None
+        self.here = "/"
+        """The page that was asked for, with what was asked of it."""
         self.caller: Caller | None = None
         self.status = 0
         """0 until an answer has begun."""
@@ -70,6 +76,7 @@ class Shell:
         tally: where requests are counted.
         requests: the log of requests.
         access: checks keys; None lets everybody in.
+        sessions: knows who is signed in to the pages; needed where there are pages.
 
     """
 
@@ -82,6 +89,7 @@ class Shell:
         tally: Tally,
         requests: RequestLog,
         access: Access | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
         self._app = app
         self._doors = doors
@@ -91,6 +99,7 @@ class Shell:
         self._tally = tally
         self._requests = requests
         self._access = access
+        self._sessions = sessions
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
         self._late: set[asyncio.Future[None]] = set()
@@ -136,12 +145,13 @@ class Shell:
                 reply, call.items = await answer(content, scope["query_string"])
                 await _send(call, send, 200, reply)
         except HTTPException as error:
-            await _refuse(call, send, error.status_code, str(error.detail), error.headers)
+            detail, told = str(error.detail), error.headers
+            await _refuse(call, send, error.status_code, detail, headers, told)
         except GoneError:
             call.status = GONE
         except Exception as error:
             log.error("request failed", reason=where(error), request=call.id.decode())
-            await _refuse(call, send, 500, UNEXPECTED)
+            await _refuse(call, send, 500, UNEXPECTED, headers)
 
     def _enter(
         self, call: Call, scope: MutableMapping[str, Any], headers: Mapping[bytes, bytes]
@@ -152,9 +162,10 @@ class Shell:
         door = call.door = self._doors.find(method, path)
         if door is None:
             raise self._no_door(call, path)
-        if door.scope is not None:
-            if self._tally.in_flight > self._limits.at_once:
-                raise HTTPException(503, "too many requests at once; send it again later", _BUSY)
+        if door.page is not None:
+            self._enter_page(call, door.page, scope, headers)
+        elif door.scope is not None:
+            self._need_room()
             if self._access is not None:
                 key = headers.get(b"authorization")
                 given = None if key is None else key.decode("latin-1")
@@ -169,6 +180,30 @@ class Shell:
                 raise HTTPException(403, "without keys no page in a browser may send anything")
         return door
 
+    def _enter_page(
+        self,
+        call: Call,
+        scopes: Sequence[Scope],
+        scope: MutableMapping[str, Any],
+        headers: Mapping[bytes, bytes],
+    ) -> None:
+        """See whether who is signed in may open a page, and that it is a page that sends."""
+        self._need_room()
+        if call.method not in ("GET", "HEAD"):
+            need_same_host(headers)
+        elif query := scope["query_string"].decode("latin-1"):
+            call.here = f"{scope['path']}?{query}"
+        else:
+            call.here = scope["path"]
+        if scopes and self._sessions is not None:
+            session = self._sessions.enter(headers, scopes)
+            call.caller = session.caller
+            scope.setdefault("state", {})["session"] = session
+
+    def _need_room(self) -> None:
+        if self._tally.in_flight > self._limits.at_once:
+            raise HTTPException(503, "too many requests at once; send it again later", _BUSY)
+
     def _no_door(self, call: Call, path: str) -> HTTPException:
         methods = self._doors.methods(path)
         if not methods:
@@ -181,7 +216,7 @@ class Shell:
     ) -> bytes:
         if not door.takes_body:
             return b""
-        check_kind(headers, self._limits)
+        check_kind(headers, self._limits, JSON if door.page is None else FORM)
         content = await self._bodies.read(receive)
         call.received = len(content)
         return content
@@ -202,7 +237,8 @@ class Shell:
                 return
             if message["type"] == "http.response.start":
                 call.status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *_headers(call)]
+                given = message.get("headers", ())
+                message["headers"] = [*given, *_headers(call, given)]
             else:
                 call.sent += len(message.get("body", b""))
                 if call.method == "HEAD":
@@ -245,8 +281,10 @@ class Shell:
         self._requests.note(call, method, route, status, seconds)
 
 
-def _headers(call: Call) -> list[tuple[bytes, bytes]]:
-    return [(b"x-request-id", call.id), *_HEADERS]
+def _headers(call: Call, given: Iterable[tuple[bytes, bytes]] = ()) -> list[tuple[bytes, bytes]]:
+    """Return what every answer has; one may be kept where its route says so."""
+    may_be_kept = any(name == b"cache-control" for name, _ in given)
+    return [(b"x-request-id", call.id), _NO_SNIFF, *([] if may_be_kept else [_NO_STORE])]
 
 
 def _once(content: bytes, receive: Receive) -> Receive:
@@ -260,14 +298,20 @@ def _once(content: bytes, receive: Receive) -> Receive:
 
 
 async def _refuse(
-    call: Call, send: Send, status: int, detail: str, headers: Mapping[str, str] | None = None
+    call: Call,
+    send: Send,
+    status: int,
+    detail: str,
+    asked: Mapping[bytes, bytes],
+    told: Mapping[str, str] | None = None,
 ) -> None:
-    """Answer with a problem, unless another answer has begun."""
+    """Answer with a refusal, unless another answer has begun."""
     if call.status:
         return
-    extra = [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()]
-    content = orjson.dumps(problem(status, detail).model_dump(exclude_none=True))
-    await _send(call, send, status, content, MEDIA_TYPE.encode(), extra)
+    here = call.here if call.door is not None and call.door.is_page else None
+    given = refusal(status, detail, asked, here=here)
+    extra = [(k.lower().encode(), v.encode()) for k, v in {**(told or {}), **given.headers}.items()]
+    await _send(call, send, given.status, given.content, given.media_type.encode(), extra)
 
 
 async def _send(

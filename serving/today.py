@@ -115,6 +115,7 @@ def hand_over_calls(
         [call.score.grade for call in calls],
         [call.lane for call in calls],
         [call.propensity for call in calls],
+        [call.score.expected_value for call in calls],
     )
     scored_by = model.artefact.scorer.agreement
 

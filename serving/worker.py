@@ -22,6 +22,7 @@ from serving.erasing import Aside
 from serving.keeper import keeping
 from serving.logs import configure
 from serving.metrics import begin
+from serving.pages.sessions import Sessions
 from serving.scoring import SWITCH_SECONDS
 from serving.spool import Spool
 from serving.wire import Wire
@@ -56,7 +57,16 @@ def service() -> ASGIApp:
     backing = Backing(partial(open_store, home.store_url), aside, agreed)
     spool = Spool(aside.spool, home.spool, time.time)
     folder = home.folder("metrics") if chosen.workers > 1 else None
-    shell = build(live, backing, settings=chosen, access=access, spool=spool, folder=folder)
+    sessions = Sessions(home.secret if access else home.page_secret, access)
+    shell = build(
+        live,
+        backing,
+        settings=chosen,
+        access=access,
+        spool=spool,
+        folder=folder,
+        sessions=sessions,
+    )
     return shell if access else TrustedHostMiddleware(shell, _HERE)
 
 

@@ -22,8 +22,10 @@ from features.store.audit import audit
 from features.store.tables import ApiKey
 from features.store.texts import MAX_NAME, storable
 
-Scope = Literal["score", "feedback", "read", "admin"]
-"""What a key may be good for. None holds another: a key has exactly those that it was given."""
+Scope = Literal["score", "feedback", "read", "admin", "sales", "marketing"]
+"""What a key may be good for. None holds another: a key has exactly those that it was given.
+
+sales and marketing open the pages of either side; read and admin open pages too."""
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 PREFIX_LENGTH = 14
 USED_EVERY = timedelta(minutes=1)
@@ -127,9 +129,7 @@ def rotate(
         UsageError: when there is no such key, or it is not live any more.
 
     """
-    old = _find(connection, prefix)
-    if (state := old.state(now)) != "live":
-        raise UsageError(f"{old.prefix} is {state} already; make a new one with: leadq keys new")
+    old = live_key(connection, prefix, now)
     expires = now + (old.expires - old.created) if old.expires else None
     ends = min(now + grace, old.expires or datetime.max)
     key = create(connection, old.name, old.scopes, expires, secret, who, now)
@@ -150,6 +150,19 @@ def revoke(connection: Connection, prefix: str, who: str, now: datetime) -> Know
     if key.revoked is None:
         connection.execute(update(ApiKey).where(ApiKey.prefix == key.prefix).values(revoked=now))
         audit(connection, "key revoke", f"{key.prefix} ({key.name})", who, now)
+    return key
+
+
+def live_key(connection: Connection, prefix: str, now: datetime) -> KnownKey:
+    """Return a key by its prefix.
+
+    Raises:
+        UsageError: when there is no such key, or it is not live any more.
+
+    """
+    key = _find(connection, prefix)
+    if (state := key.state(now)) != "live":
+        raise UsageError(f"{key.prefix} is {state} already; make a new one with: leadq keys new")
     return key
 
 

@@ -25,13 +25,15 @@ from features.store.tables import (
     Disposition,
     Handoff,
     Lead,
+    Note,
     Reply,
     Score,
     Snapshot,
     Waiting,
+    Worklist,
 )
 
-_TOUCHED = (Lead, Snapshot, Disposition, Waiting, Reply, Delivery)
+_TOUCHED = (Lead, Snapshot, Disposition, Waiting, Reply, Delivery, Note, Worklist)
 """The tables that erasure writes to."""
 
 
@@ -99,6 +101,8 @@ def _erase(connection: Connection, id_: str, who: str, now: datetime) -> Erased 
         )
     ).rowcount
     connection.execute(delete(Delivery).where(Delivery.lead == key))
+    connection.execute(delete(Note).where(Note.lead == key))
+    connection.execute(delete(Worklist).where(Worklist.lead == key))
     audit(connection, "erase", "one lead", who, now)
     return Erased(snapshots, words, waiting)
 

@@ -28,6 +28,7 @@ from features.store.database import Store
 from features.store.entries import enter
 from features.store.tables import Disposition
 from features.store.texts import digest_of
+from features.store.worklist import refresh
 
 
 class _Word(NamedTuple):
@@ -73,6 +74,7 @@ def _keep(connection: Connection, history: History, agreement: Agreement, now: d
     columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     same = {"origin": "export", "agreement": agreement.label, "received": now}
     insert_columns(connection, Disposition, columns | {n: [v] * len(rows) for n, v in same.items()})
+    refresh(connection, columns["lead"])
 
 
 def _told(before: str, word: _Word) -> str:

@@ -28,6 +28,7 @@ from features.store.bulk import Columns, among, insert_columns
 from features.store.keys import CHUNK, keys_of, stay_named, stay_unknown
 from features.store.said import GRACE, Early, Said, early, fault_of
 from features.store.tables import Disposition, Handoff, Lead, Snapshot, Waiting
+from features.store.worklist import refresh
 
 Origin = Literal["rest", "file", "page", "export"]
 Kept = Literal["stored", "repeated", "waiting"]
@@ -88,6 +89,7 @@ def _keep(
         # In one order for all writers, so that none waits for another that waits for it.
         rows.sort(key=lambda row: (row["lead"], row["digest"]))
         insert_columns(connection, Disposition, _columns(rows))
+        refresh(connection, [row["lead"] for row in rows])
     if asides:
         asides.sort(key=lambda row: (row["lead_id"], row["digest"]))
         insert_columns(connection, Waiting, _columns(asides))
@@ -113,6 +115,7 @@ def apply_waiting(connection: Connection, ids: Sequence[str]) -> int:
                 for item, row in due
             ]
             insert_columns(connection, Disposition, _columns(added), if_absent=True)
+            refresh(connection, [row["lead"] for row in added])
             done = among(connection, Waiting.key, [row.key for _, row in due])
             connection.execute(delete(Waiting).where(done))
         applied += len(due)

@@ -20,6 +20,7 @@ from features.store.keys import CHUNK
 from features.store.said import GRACE, is_of_feedback
 from features.store.tables import Handoff, Lead
 from features.store.texts import MAX_NAME, fault_of_id, storable
+from features.store.worklist import refresh
 
 OWN = ("id", "at", "owner", "team")
 """What a hand-off consists of beside the lead's fields."""
@@ -225,6 +226,7 @@ def hand_over(
         ids = sorted(set(fresh.ids))
         apply_waiting(connection, ids)
         set_early_aside(connection, ids)
+        refresh(connection, entered.leads)
     return new
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select
 
 from features.errors import ReusedKeyError
+from features.store.keys import insert_new
 from features.store.tables import Reply
 
 KEPT_FOR = timedelta(days=7)
@@ -59,3 +60,16 @@ def answer_once(
         )
     kept: Answer = json.loads(given.reply)
     return kept
+
+
+def use_up(connection: Connection, name: str, now: datetime) -> bool:
+    """Use up what is good once; return whether it was still good.
+
+    Args:
+        connection: of a write.
+        name: of what is used; it must be over by itself within `KEPT_FOR`.
+        now: this moment.
+
+    """
+    row = {"key": name, "request": "", "reply": "{}", "at": now}
+    return bool(connection.execute(insert_new(connection, Reply).values(row)).rowcount)

@@ -16,6 +16,7 @@ from features.store.database import Store
 from features.store.entries import Known, enter, enter_known
 from features.store.hooks import tell_scores
 from features.store.tables import Lead, Score
+from features.store.worklist import rescored
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Given:
     """model or exploration; None where no queue was drawn."""
     propensity: Sequence[float | None] | None = None
     """The probability with which the lane drew each lead."""
+    expected_value: Sequence[float | None] | None = None
+    """Probability times the value if won; None where the model knows no values."""
 
 
 def keep_scores(
@@ -70,8 +73,10 @@ def add_scores(
         "lane": given.lane or [None] * rows,
         "propensity": given.propensity or [None] * rows,
         "snapshot": entered.snapshots,
+        "expected_value": given.expected_value or [None] * rows,
     }
     insert_columns(connection, Score, columns, if_absent=True)
+    rescored(connection, entered.leads)
     tell_scores(connection, entered.leads, now, now, now)
 
 
@@ -91,6 +96,7 @@ class GivenScore(NamedTuple):
     """Its label."""
     probability: float
     grade: str
+    expected_value: float | None = None
 
 
 def add_given_scores(connection: Connection, scores: Sequence[GivenScore], now: datetime) -> int:
@@ -112,7 +118,7 @@ def add_given_scores(connection: Connection, scores: Sequence[GivenScore], now: 
     )
     if not new:
         return 0
-    ids, created, campaign, source, fields, at, model, agreement, probability, grade = zip(
+    ids, created, campaign, source, fields, at, model, agreement, probability, grade, worth = zip(
         *new, strict=True
     )
     leads = Known(ids, created, campaign, source, fields)
@@ -125,8 +131,10 @@ def add_given_scores(connection: Connection, scores: Sequence[GivenScore], now: 
         "probability": probability,
         "grade": grade,
         "snapshot": entered.snapshots,
+        "expected_value": worth,
     }
     insert_columns(connection, Score, columns, if_absent=True)
+    rescored(connection, entered.leads)
     tell_scores(connection, entered.leads, at[0], at[-1], now)
     return len(new)
 

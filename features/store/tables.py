@@ -148,6 +148,8 @@ class Score(Row):
     propensity: Mapped[float | None] = mapped_column(Float)
     """The probability with which the lane drew the lead."""
     snapshot: Mapped[int | None] = mapped_column(ForeignKey("snapshots.key"))
+    expected_value: Mapped[float | None] = mapped_column(Float)
+    """Probability times the value if won; None where the model knows no values."""
 
 
 class Spend(Row):
@@ -228,7 +230,7 @@ class ApiKey(Row):
     """HMAC-SHA-256 of the whole key, in hex."""
     name: Mapped[str] = mapped_column(Text)
     scopes: Mapped[str] = mapped_column(Text)
-    """Of score, feedback, read, admin; joined by commas, in this order."""
+    """Of score, feedback, read, admin, sales, marketing; joined by commas, in this order."""
     created: Mapped[datetime]
     expires: Mapped[datetime | None]
     used: Mapped[datetime | None]
@@ -313,4 +315,82 @@ class Reply(Row):
     request: Mapped[str] = mapped_column(String(64))
     """SHA-256 of what was sent."""
     reply: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+
+
+class Worklist(Row):
+    """The leads that sales has and has not answered: drawn from what happened, kept to be quick."""
+
+    __tablename__ = "worklist"
+    __table_args__ = (Index(None, "worth", "lead"),)
+
+    lead: Mapped[int] = mapped_column(
+        _Key, ForeignKey("leads.key"), primary_key=True, autoincrement=False
+    )
+    handed: Mapped[datetime]
+    """The last hand-off."""
+    owner: Mapped[str | None] = mapped_column(Text)
+    team: Mapped[str | None] = mapped_column(Text)
+    campaign: Mapped[str | None] = mapped_column(Text)
+    touched: Mapped[datetime | None]
+    """The newest step of sales since the hand-off."""
+    step: Mapped[str | None] = mapped_column(String(16))
+    scored: Mapped[datetime | None]
+    model: Mapped[str | None] = mapped_column(String(16))
+    """Which gave the newest score."""
+    probability: Mapped[float | None] = mapped_column(Float)
+    expected_value: Mapped[float | None] = mapped_column(Float)
+    grade: Mapped[str | None] = mapped_column(String(1))
+    lane: Mapped[str | None] = mapped_column(String(16))
+    """Of the hand-off; not shown before the lead is answered."""
+    worth: Mapped[float] = mapped_column(Float)
+    """By which the list is ordered."""
+
+
+class Note(Row):
+    """What somebody has to say of a campaign, or of a lead."""
+
+    __tablename__ = "notes"
+    __table_args__ = (Index(None, "campaign", "at"), Index(None, "lead"))
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    campaign: Mapped[str | None] = mapped_column(Text)
+    lead: Mapped[int | None] = mapped_column(ForeignKey("leads.key"))
+    """Which gave the reason."""
+    text: Mapped[str] = mapped_column(Text)
+    by: Mapped[str | None] = mapped_column(Text)
+    at: Mapped[datetime]
+
+
+class Decision(Row):
+    """What was decided at a meeting of both sides."""
+
+    __tablename__ = "decisions"
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    at: Mapped[datetime]
+    text: Mapped[str] = mapped_column(Text)
+    owner: Mapped[str] = mapped_column(Text)
+    due: Mapped[date]
+    consequence: Mapped[str] = mapped_column(Text)
+    """What happens where it is not done."""
+    done_at: Mapped[datetime | None]
+    by: Mapped[str] = mapped_column(Text)
+
+
+class SideAnswer(Row):
+    """How one side says that it goes, once a week."""
+
+    __tablename__ = "answers"
+    __table_args__ = (Index(None, "week"),)
+
+    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    week: Mapped[str] = mapped_column(String(8))
+    """As 2026-W47."""
+    side: Mapped[str] = mapped_column(String(16))
+    """sales or marketing."""
+    mark: Mapped[int] = mapped_column(Integer)
+    """1 (badly) to 5 (well)."""
+    comment: Mapped[str | None] = mapped_column(Text)
+    by: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime]

@@ -41,7 +41,10 @@ def scored(*ids: str, probability: float = 0.25, **fields: Any) -> list[Scored]:
     cells = {"status": "New", "created": "2026-03-02 09:00", "campaign": "Fair", "visits": 3.0}
     return [
         Scored(
-            cast("Given", SimpleNamespace(id=id_, probability=probability, grade="B")),
+            cast(
+                "Given",
+                SimpleNamespace(id=id_, probability=probability, grade="B", expected_value=None),
+            ),
             MONDAY,
             {"id": id_, **cells, **fields},
         )

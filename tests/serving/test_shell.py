@@ -213,7 +213,7 @@ def test_nothing_but_health_is_open_without_a_key() -> None:
     with TestClient(shell) as client:
         found = {
             path: client.request("POST" if path == "/v1/score" else "GET", path).status_code
-            for path in ("/", "/docs", "/openapi.json", "/metrics", "/v1/model", "/v1/score",
+            for path in ("/docs", "/openapi.json", "/metrics", "/v1/model", "/v1/score",
                          "/healthz", "/readyz")
         }  # fmt: skip
 

@@ -206,7 +206,7 @@ def test_a_service_that_starts_while_the_store_is_down_knows_the_keys_of_before(
             name: again.get("/v1/recycled", headers=headers(sent)).status_code
             for name, sent in keys.items()
         }
-    refused = {"score": 403, "feedback": 403, "admin": 403, "expired": 401, "revoked": 401}
+    refused = dict.fromkeys(SCOPES, 403) | {"expired": 401, "revoked": 401}
     assert tried == {**refused, "read": 503}
 
 

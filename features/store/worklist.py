@@ -1,0 +1,173 @@
+"""The worklist of sales: the leads that were handed over and not answered, kept to be quick.
+
+It says nothing that hand-offs, words and scores do not say: whatever is written of a lead, its line
+is drawn anew from them within the same write. So a page of the queue reads no history.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select
+
+from features.sections import STEPS
+from features.store.bulk import Columns, among, insert_columns
+from features.store.keys import CHUNK
+from features.store.states import answers, words
+from features.store.tables import Disposition, Handoff, Lead, Score, Worklist
+
+_EVER = datetime.max
+
+
+def refresh(connection: Connection, leads: Sequence[int]) -> None:
+    """Draw the lines of leads anew, after a hand-off or a word of sales.
+
+    Args:
+        connection: of a write.
+        leads: their keys; those that sales does not have, or has answered, get no line.
+
+    """
+    for some in _parts(sorted(set(leads))):
+        _refresh(connection, some)
+
+
+def rescored(connection: Connection, leads: Sequence[int]) -> None:
+    """Do the same after leads were scored: only those that are on the list have a line."""
+    for some in _parts(sorted(set(leads))):
+        on_it = among(connection, Worklist.lead, some)
+        if listed := list(connection.execute(select(Worklist.lead).where(on_it)).scalars()):
+            _refresh(connection, sorted(listed))
+
+
+def _parts(keys: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(keys), CHUNK):
+        yield keys[start : start + CHUNK]
+
+
+def _refresh(connection: Connection, keys: Sequence[int]) -> None:
+    handed = _handed(connection, keys)
+    answered = _answered(connection, handed)
+    steps, scores = _steps(connection, keys), _scores(connection, keys)
+    lanes = _lanes(connection, keys)
+    rows = []
+    for lead, row in handed.items():
+        if lead in answered:
+            continue
+        step = steps.get(lead)
+        if step is not None and not answers(step.at, row.at):
+            step = None
+        score = scores.get(lead)
+        rows.append(_line(row, step, score, lanes.get((lead, row.at))))
+    connection.execute(delete(Worklist).where(among(connection, Worklist.lead, keys)))
+    if rows:
+        _mix_in(connection, rows)
+        columns: Columns = {name: [row[name] for row in rows] for name in rows[0]}
+        insert_columns(connection, Worklist, columns)
+
+
+def _line(handed: Any, step: Any, score: Any, lane: str | None) -> dict[str, Any]:
+    line = {
+        "lead": handed.lead,
+        "handed": handed.at,
+        "owner": handed.owner,
+        "team": handed.team,
+        "campaign": handed.campaign,
+        "touched": step.at if step else None,
+        "step": step.code if step else None,
+        "scored": None,
+        "model": None,
+        "probability": None,
+        "expected_value": None,
+        "grade": None,
+        "lane": lane,
+        "worth": 0.0,
+    }
+    if score is not None:
+        worth = score.probability if score.expected_value is None else score.expected_value
+        line |= {"scored": score.at, "worth": worth}
+        line |= {
+            name: getattr(score, name)
+            for name in ("model", "probability", "expected_value", "grade")
+        }
+    return line
+
+
+def _mix_in(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Put the leads that were drawn by lot among those of the same hand-off.
+
+    Each takes the place of one of them, the same each time; in their own place, at the end, they
+    would be told at a glance.
+    """
+    drawn = [row for row in rows if row["lane"] == "exploration"]
+    if not drawn:
+        return
+    beside = {row["handed"]: list[float]() for row in drawn}
+    others = select(Worklist.handed, Worklist.worth).where(
+        Worklist.handed.in_(list(beside)), func.coalesce(Worklist.lane, "") != "exploration"
+    )
+    for handed, worth in connection.execute(others):
+        beside[handed].append(worth)
+    for row in rows:
+        if row["lane"] != "exploration" and row["handed"] in beside:
+            beside[row["handed"]].append(row["worth"])
+    for row in drawn:
+        if ranked := sorted(beside[row["handed"]]):
+            row["worth"] = ranked[_by_lot(row["lead"], len(ranked))]
+
+
+def _by_lot(lead: int, most: int) -> int:
+    digest = hashlib.sha256(b"%d" % lead).digest()
+    return int.from_bytes(digest[:8], "big") % most
+
+
+def _handed(connection: Connection, keys: Sequence[int]) -> dict[int, Any]:
+    """Return the last hand-off of each lead that is not erased."""
+    rows = connection.execute(
+        select(Handoff.lead, Handoff.at, Handoff.owner, Handoff.team, Lead.campaign)
+        .join(Lead, Lead.key == Handoff.lead)
+        .where(among(connection, Handoff.lead, keys), Lead.erased.is_(None))
+        .order_by(Handoff.at)
+    )
+    return {row.lead: row for row in rows}
+
+
+def _answered(connection: Connection, handed: dict[int, Any]) -> set[int]:
+    """Return the leads of which a disposition was said since their last hand-off."""
+    if not handed:
+        return set()
+    word = words(_EVER, among(connection, Disposition.lead, sorted(handed)))
+    rows = connection.execute(select(word.c.lead, word.c.at, word.c.code))
+    return {row.lead for row in rows if row.code != "open" and answers(row.at, handed[row.lead].at)}
+
+
+def _steps(connection: Connection, keys: Sequence[int]) -> dict[int, Any]:
+    rows = connection.execute(
+        select(Disposition.lead, Disposition.at, Disposition.code)
+        .where(among(connection, Disposition.lead, keys), Disposition.code.in_(STEPS))
+        .order_by(Disposition.at, Disposition.key)
+    )
+    return {row.lead: row for row in rows}
+
+
+def _scores(connection: Connection, keys: Sequence[int]) -> dict[int, Any]:
+    place = func.row_number().over(
+        partition_by=Score.lead, order_by=(Score.at.desc(), Score.key.desc())
+    )
+    ranked = (
+        select(Score.lead, Score.at, Score.model, Score.probability, Score.expected_value)
+        .add_columns(Score.grade, place.label("place"))
+        .where(among(connection, Score.lead, keys))
+        .subquery()
+    )
+    rows = connection.execute(select(ranked).where(ranked.c.place == 1))
+    return {row.lead: row for row in rows}
+
+
+def _lanes(connection: Connection, keys: Sequence[int]) -> dict[tuple[int, datetime], str | None]:
+    rows = select(Score.lead, Score.at, Score.lane).where(
+        among(connection, Score.lead, keys), Score.lane.is_not(None)
+    )
+    return {(lead, at): lane for lead, at, lane in connection.execute(rows)}

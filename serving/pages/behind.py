@@ -1,0 +1,30 @@
+"""What stands behind the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from features.agreement import Agreement
+from serving.artefact import LoadedModel
+from serving.pages.sessions import Sessions
+from serving.stored import OpenedStore
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+@dataclass(frozen=True)
+class Behind:
+    """What each page may use."""
+
+    store: OpenedStore
+    agreement: Callable[[], Agreement]
+    """Gives the one that holds now, or answers 503."""
+    model: Callable[[], LoadedModel | None]
+    """Gives the one that scores, if there is one."""
+    sessions: Sessions
+    now: Callable[[], datetime] = _now
+    """Gives this moment (UTC)."""

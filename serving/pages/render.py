@@ -1,0 +1,146 @@
+"""Templates become answers: with the navigation of who looks, and headers that keep pages apart.
+
+Jinja2 is imported with the first page, so that a worker scores before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from serving.doors import PAGES
+from serving.pages.assets import path_of
+from serving.pages.sessions import Session
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).parent / "templates"
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'",
+    "X-Frame-Options": "DENY",
+    # Without it a browser would not say where a form comes from, which `need_same_host` asks for.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class Place(NamedTuple):
+    """A page in the navigation."""
+
+    path: str
+    name: str
+
+
+_PLACES = (
+    Place("/queue", "Queue"),
+    Place("/campaigns", "Campaigns"),
+    Place("/recycled", "Recycled"),
+    Place("/alignment", "Alignment"),
+    Place("/agreement", "Agreement"),
+    Place("/model", "Model"),
+)
+
+
+def places_of(session: Session | None) -> list[Place]:
+    """Return the pages that somebody may see, in the order of the navigation."""
+    if session is None:
+        return []
+    return [place for place in _PLACES if session.may(PAGES.get(("GET", place.path), ()))]
+
+
+def session_of(request: Request) -> Session:
+    """Return who looks at a page, as the check in front of the routes found out."""
+    session: Session = request.state.session
+    return session
+
+
+def show(
+    request: Request,
+    template: str,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
+) -> HTMLResponse:
+    """Answer with a template, filled with values.
+
+    A template has `session` (None before signing in), `places` and `here` (the path) beside them.
+    """
+    session = getattr(request.state, "session", None)
+    here = request.url.path
+    text = render(template, session=session, places=places_of(session), here=here, **values)
+    return HTMLResponse(text, status, {**HEADERS, **(headers or {})})
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill a template with values; whatever they hold is shown as text."""
+    return _environment().get_template(template).render(**values)
+
+
+def refusal(status: int, detail: str, is_part: bool) -> str:
+    """Return a refusal as a page, or as the part of one that htmx puts into its notice."""
+    title = HTTPStatus(status).phrase
+    name = "notice.html" if is_part else "refused.html"
+    return render(name, session=None, places=[], here="", title=title, detail=detail, status=status)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["static"] = path_of
+    made.filters |= {
+        "percent": percent,
+        "money": money,
+        "day": day,
+        "moment": moment,
+        "in_path": lambda text: quote(text, safe=""),
+    }
+    return made
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """Show a share, such as 12 %; what rounds to nothing is shown as less than the smallest."""
+    if share is None:
+        return "–"
+    smallest = 10.0**-digits
+    if 0 < 100 * share < smallest / 2:
+        return f"< {smallest:.{digits}f} %"
+    return f"{100 * share:.{digits}f} %"
+
+
+def money(sum_: float | None) -> str:
+    """Show a sum with its thousands apart, by narrow spaces that do not break."""
+    if sum_ is None:
+        return "–"
+    digits = 0 if abs(sum_) >= 10 or sum_ == int(sum_) else 2
+    return f"{sum_:,.{digits}f}".replace(",", " ")
+
+
+def day(when: date | None) -> str:
+    """Show a day, such as 3 Mar 2026."""
+    return "–" if when is None else f"{when.day} {when:%b %Y}"
+
+
+def moment(when: datetime | None) -> str:
+    """Show a moment (UTC), such as 3 Mar 2026, 14:05."""
+    return "–" if when is None else f"{when.day} {when:%b %Y, %H:%M}"
