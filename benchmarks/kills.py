@@ -29,6 +29,8 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from benchmarks.kill_retrain import Left, kill_retrain
+from benchmarks.kill_score import Left as Scored
+from benchmarks.kill_score import kill_score
 from features.agreement import Agreement, parse
 from features.files import open_table
 from features.leads import admit
@@ -159,12 +161,13 @@ def _again(store: Store, file: Path, agreed: Agreement) -> int:
     return take_feedback(store, table, agreed, NOW, lambda _: None).stored
 
 
-KILLING: dict[str, Callable[[str, Path, int, int, int], Kills | Left]] = {
+KILLING: dict[str, Callable[[str, Path, int, int, int], Kills | Left | Scored]] = {
     "feedback": kill_feedback,
     "retrain": kill_retrain,
+    "score": kill_score,
 }
 STORES = ("sqlite", "postgresql")
-_ROWS = {"feedback": 4 * CHUNK, "retrain": 1200}
+_ROWS = {"feedback": 4 * CHUNK, "retrain": 1200, "score": 60_000}
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 LeadqError            exit code 1: the work failed
 ├── StoreError        the store's database cannot be reached or refuses
 │   └── RefusedError      it can be reached, and does not take these values
+├── BusyError         another process does this very work
+├── OutputError       a file cannot be read or written any more: disk full, folder gone
 └── UsageError        exit code 2: the caller must change something first
     ├── FileError         a file or folder cannot be read as a table of leads
     ├── AgreementError    agreement.toml is wrong, or does not fit the export
@@ -25,6 +27,14 @@ class StoreError(LeadqError):
 
 class RefusedError(StoreError):
     """The store's database can be reached, and does not take the values it is given."""
+
+
+class BusyError(LeadqError):
+    """Another process does this very work."""
+
+
+class OutputError(LeadqError):
+    """A file cannot be read or written any more although it could before."""
 
 
 class UsageError(LeadqError):

@@ -24,7 +24,7 @@ from features.source import Source
 from features.sql_table import SqlTable, is_address
 from features.table import Chunk, Reject, Table
 
-__all__ = ["Chunk", "Reject", "Table", "open_table"]
+__all__ = ["Chunk", "Reject", "Table", "files_of", "open_table"]
 
 _PART = re.compile(r"(?i).*\.((csv|tsv|json|jsonl|ndjson)(\.gz|\.zst|\.zstd)?|parquet)")
 _PACKED_PART = re.compile(r"(?i).*\.(zip|xlsx?|xlsm|ods|bz2|xz|7z|rar|lz4|tar|tgz|gz|zst|zstd)")
@@ -82,13 +82,30 @@ def open_table(source: Path | str, export: Export | None = None) -> Table:
         return SqlTable(str(source))
     path, agreed = Path(source), export or Export()
     try:
-        if path.is_dir():
-            return _Several(path, _parts(path), agreed)
-        if glob.has_magic(str(path)) and not path.exists():
-            return _Several(path, _matching(path), agreed)
-        return _Watched(_open_file(path, agreed), path)
+        if _is_one_file(path):
+            return _Watched(_open_file(path, agreed), path)
+        return _Several(path, files_of(source), agreed)
     except OSError as error:
         raise _unread(error, path) from error
+
+
+def files_of(source: Path | str) -> list[Path]:
+    """Return the files that a table is read from, in their order; none for one of a database.
+
+    Raises:
+        FileError: when there is none, or one that cannot be read beside the others.
+
+    """
+    if is_address(source) and not Path(source).exists():
+        return []
+    path = Path(source)
+    if _is_one_file(path):
+        return [path]
+    return _parts(path) if path.is_dir() else _matching(path)
+
+
+def _is_one_file(path: Path) -> bool:
+    return not path.is_dir() and (path.exists() or not glob.has_magic(str(path)))
 
 
 def _unread(error: OSError, path: Path) -> FileError:

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -35,6 +36,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="End with one JSON object o
 Export = Annotated[Path, typer.Argument(help="A file, a folder, a pattern, or a table.")]
 Who = Annotated[str, typer.Option("--as", help="Who does it, for the audit log.")]
 DEFAULT_AGREEMENT = Path("agreement.toml")
+_PAUSE = 10.0
+"""Seconds between lines of progress where they pile up: in a log."""
 
 
 def open_home() -> Home:
@@ -186,6 +189,24 @@ def working(first: str) -> Iterator[Callable[[str], None]]:
         return
     with err.status(first) as status:
         yield status.update
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str], None]]:
+    """Show steps that come quickly: all on a terminal, elsewhere one in a while."""
+    with working("starting") as show:
+        if err.is_terminal:
+            yield show
+            return
+        shown = -_PAUSE
+
+        def seldom(step: str) -> None:
+            nonlocal shown
+            if time.monotonic() - shown >= _PAUSE:
+                shown = time.monotonic()
+                show(step)
+
+        yield seldom
 
 
 def say(*lines: str) -> None:

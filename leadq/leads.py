@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +28,7 @@ from leadq.common import (
     read_agreement,
     say,
     standing_of,
+    steps,
     working,
 )
 
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from features.agreement import Agreement
     from features.home import Home
     from features.leads import Leads
-    from serving.scorer import Score
+    from features.store.database import Store
+    from serving.artefact import LoadedModel
+    from serving.batch import Keep, Scores
 
 commands = typer.Typer()
 
@@ -43,36 +46,89 @@ commands = typer.Typer()
 @commands.command(epilog="Example: leadq score tonight.csv -o scored.parquet --reasons 3")
 def score(
     source: Export,
-    output: Annotated[Path, typer.Option("-o", "--output", help="A .csv or .parquet file.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="A .csv, .parquet or .jsonl file.")
+    ],
     reasons: Annotated[int, typer.Option(min=0, max=50, help="Reasons for each lead.")] = 5,
+    keep: Annotated[
+        str, typer.Option("--keep", help="Columns of the input that go along: a,b or all.")
+    ] = "",
+    max_reject: Annotated[
+        str, typer.Option(help="Share of the rows that may be set aside; beyond it: stop.")
+    ] = "10%",
+    force: Annotated[
+        bool, typer.Option("--force", help="Score again what this champion has scored already.")
+    ] = False,
     agreement: AgreementFile = DEFAULT_AGREEMENT,
     as_json: AsJson = False,
 ) -> None:
-    """Score a nightly export with the champion, into a file."""
-    from features.store.scores import Given, keep_scores
-    from serving.batch import score_file
-    from serving.summary import intake_lines, scoring_json, scoring_lines
+    """Score a nightly export with the champion, into a file.
 
-    home, moment = open_home(), now()
-    with working("loading the champion") as progress, open_the_store(home) as store:
+    Killed at any moment, it leaves the old output or the new one; the same command again goes on.
+    """
+    from serving.batch import Choices, Kept, score_file
+    from serving.summary import scoring_json, scoring_lines
+
+    choices = Choices(columns_of(keep), share_of(max_reject, "--max-reject"), force)
+    home = open_home()
+    with open_the_store(home) as store, steps() as progress:
+        progress("loading the champion")
         model = champion_of(home, store)
         agreed = model.artefact.scorer.agreement
         _warn_of_other_agreement(home, agreement, agreed)
-
-        def keep(leads: Leads, scores: Sequence[Score]) -> None:
-            chances, values = [s.probability for s in scores], [s.expected_value for s in scores]
-            grades = [s.grade for s in scores]
-            given = Given(model.version, chances, grades, expected_value=values)
-            keep_scores(store, leads, given, agreed, moment)
-
         summary = score_file(
-            model, source, output, reasons, lambda n: progress(f"scored {n:,} leads"), keep
+            model,
+            source,
+            output,
+            reasons,
+            choices,
+            lambda done: progress(done.sentence),
+            Kept(now(), keeping(store, model)),
         )
     standing = standing_of(home, agreed)
     say(*scoring_lines(summary, model, output, standing))
-    say(*intake_lines(summary.intake, summary.rejects_file))
     if as_json:
         print_json(scoring_json(summary, model, output, standing))
+
+
+def columns_of(text: str) -> tuple[str, ...]:
+    """Read names of columns joined by commas."""
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+def share_of(text: str, option: str) -> float:
+    """Read a share: 1% or 0.01.
+
+    Raises:
+        UsageError: when it is none.
+
+    """
+    number, percent = text.strip().removesuffix("%"), text.strip().endswith("%")
+    try:
+        share = float(number) / (100 if percent else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise UsageError(f"{option} {text}: is no share; say one such as 1% or 0.01")
+    return share
+
+
+def keeping(store: Store, model: LoadedModel) -> Keep:
+    """Return what keeps leads and their scores in the store."""
+    from features.store.scores import Given, keep_scores
+
+    agreed = model.artefact.scorer.agreement
+
+    def keep(leads: Leads, scores: Scores, moment: datetime) -> None:
+        given = Given(
+            model.version,
+            scores.probability,
+            scores.grade,
+            expected_value=scores.expected_value,
+        )
+        keep_scores(store, leads, given, agreed, moment)
+
+    return keep
 
 
 def _warn_of_other_agreement(home: Home, path: Path, trained_with: Agreement) -> None:

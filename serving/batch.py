@@ -1,125 +1,371 @@
 """`leadq score`: a nightly export in, a scored file out, the same numbers as over REST.
 
-Read and written a chunk at a time; the output appears under its name when it is whole, and rows
-that are no leads stand in a rejects file beside it.
+Read a chunk at a time, scored on all cores, written in the order of the input. What is scored is
+kept beside the target until all is there (`serving.journal`), so a job that was killed goes on
+where it was, and its output is the one of an undisturbed job, to the byte. Rows that are no leads
+stand in a rejects file beside the output, and `TARGET.manifest.json` says what it was made of.
 """
 
 from __future__ import annotations
 
 import csv
-import json
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
-import numpy as np
+import pyarrow as pa
 
-from features.errors import UsageError
-from features.files import open_table
-from features.leads import Intake, Leads, read_nightly
+from features.errors import FileError, OutputError, UsageError
+from features.files import Reject, Table, files_of, open_table
+from features.fingerprint import Fingerprint, fingerprint
+from features.leads import Leads
+from features.spreadsheet import safe_cell
 from serving.artefact import LoadedModel
-from serving.scorer import Score, Scorer
+from serving.journal import Journal, alone, carry_out, has_parts, remove, sweep
+from serving.manifest import Manifest, digest_of_file, made_by, manifest_path
+from serving.pace import Pace, Progress, peak_memory_mb, rows_in
+from serving.pipeline import Read, cores, in_order, read_chunks
+from serving.scorer import Scorer
+from serving.summary import kind_of
 from serving.sums import CampaignSum, Sums, campaign_sums, learned
-from serving.written import rejects_path, whole_or_not, write_rejects
+from serving.writers import WRITERS, Layout, block_of, packed, unpacked
+from serving.written import rejects_path
 
-_OWN_COLUMNS = (
-    "probability",
-    "grade",
-    "reasons",
-    "model_version",
-    "agreement_version",
-    "expected_value",
-    "expected_days",
-    "probability_low",
-    "probability_high",
-)
-_NUMBERS = _OWN_COLUMNS[-4:]
-"""Numbers that a model may lack."""
+ALL = "all"
+"""In place of names of columns: all of them."""
+_FORMAT = 1
+"""Of what is kept of a job; parts of another one are made anew."""
+_OUTPUT, _REJECTS, _MANIFEST = "output", "rejects.csv", "manifest.json"
+_FEWEST = 20_000
+"""Rows from which on a file is judged where nothing says how many there are."""
+MAX_REJECT = 0.1
+"""A file of which more than a tenth is no lead is another file than was agreed on.
+
+A stray quote or a lead that came twice costs a few rows in a thousand; a shifted column, another
+delimiter or another encoding costs nearly all of them.
+"""
+
+
+class Scores(NamedTuple):
+    """What is kept of the scores of some leads, in their order."""
+
+    probability: list[float]
+    grade: list[str]
+    expected_value: list[float | None]
+
+
+Keep = Callable[[Leads, Scores, datetime], None]
+"""What is done with leads and their scores, and the moment as of which they are.
+
+Of a job that was killed it may be told some leads twice, with the same moment.
+"""
+
+
+class Kept(NamedTuple):
+    """Where scores are kept beside the output."""
+
+    moment: datetime
+    """When the job begins. A run that goes on with another's takes that one's moment."""
+    keep: Keep
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What can be chosen beside the number of reasons."""
+
+    columns: tuple[str, ...] = ()
+    """Of the input, that go along; `("all",)` means all of them."""
+    max_reject: float = MAX_REJECT
+    """Share of the rows that may be set aside."""
+    force: bool = False
+    """Score again what is scored already."""
 
 
 @dataclass
 class Summary:
     """The account of a scoring: rows read = scored + rejected."""
 
-    intake: Intake
+    read: int = 0
     scored: int = 0
+    rejected: int = 0
+    why: Counter[str] = field(default_factory=Counter)
+    """Why rows were set aside, and how often."""
     grades: Counter[str] = field(default_factory=Counter)
     expected_wins: float = 0.0
     campaigns: list[CampaignSum] = field(default_factory=list)
     """What to expect of each, the largest first; none where the model or the file names none."""
     absent_fields: list[str] = field(default_factory=list)
     rejects_file: Path | None = None
-
-    def add(self, scores: Sequence[Score]) -> None:
-        """Count a chunk of scores."""
-        self.scored += len(scores)
-        self.grades.update(score.grade for score in scores)
-        self.expected_wins += sum(score.probability for score in scores)
+    manifest: Manifest | None = None
+    unchanged: bool = False
+    """Whether the output was there already, made of the same; then nothing but counts is told."""
 
 
-class _Writer(Protocol):
-    def write(self, scores: Sequence[Score]) -> None: ...
-    def close(self) -> None: ...
+Tell = Callable[[Progress], None]
 
 
 def score_file(
     model: LoadedModel,
     source: Path,
     target: Path,
-    reasons: int,
-    progress: Callable[[int], None] = lambda _: None,
-    keep: Callable[[Leads, Sequence[Score]], None] = lambda *_: None,
+    reasons: int = 5,
+    choices: Choices | None = None,
+    tell: Tell = lambda _: None,
+    kept: Kept | None = None,
 ) -> Summary:
-    """Score a file or folder into a CSV or Parquet file, by the target's ending.
+    """Score a file or folder into a file of the kind that the target's ending names.
+
+    Where target has the scores of this very input by this very model already, nothing is done.
 
     Args:
         model: the verified model.
         source: what to score; it needs no outcome column.
-        target: ends in .csv or .parquet; replaced when the new one is whole.
+        target: replaced when the new one is whole.
         reasons: reasons for each lead at most.
-        progress: told how many leads are scored so far.
-        keep: what else is done with leads and their scores, a chunk at a time, such as storing.
+        choices: what else can be chosen.
+        tell: told how far it is.
+        kept: where the scores are kept beside; None: nowhere.
 
     Raises:
+        BusyError: when another process is at the same target.
         UsageError: for another ending, or when a column that the model needs is missing.
-        FileError: when source cannot be read or target not be written.
+        FileError: when source cannot be read, or too much of it is no lead.
+        OutputError: when target cannot be written any more; the next run goes on from there.
 
     """
-    scorer = model.artefact.scorer
-    if target.suffix.lower() not in _WRITERS:
-        raise UsageError(f"{target}: the output must end in {' or '.join(_WRITERS)}")
+    _check(source, target)
+    folder = target.with_name(f".{target.name}.work")
+    job = _Job(model, source, target, folder, reasons, choices or Choices(), tell, kept)
+    try:
+        with alone(folder):
+            try:
+                carry_out(folder)
+                return job.run()
+            except UsageError as error:
+                # A disk or a share that fails may be back; a file that is wrong stays so.
+                if not isinstance(error.__cause__, OSError):
+                    sweep(folder)
+                raise
+            finally:
+                if not has_parts(folder):
+                    remove(folder)
+    except OSError as error:
+        left = "; what is done is kept: run again to go on" if has_parts(folder) else ""
+        what = error.filename or target
+        raise OutputError(f"{what}: cannot be written: {error.strerror or error}{left}") from error
+
+
+def _check(source: Path, target: Path) -> None:
+    """Refuse a target that cannot be written, or that would destroy the input."""
+    if target.suffix.lower() not in WRITERS:
+        raise UsageError(f"{target}: the output must end in {' or '.join(WRITERS)}")
     if source.is_dir() and target.parent.resolve() == source.resolve():
         raise UsageError(f"{target}: lies in the input folder, and the next run would read it too")
-    if target.exists() and source.exists() and target.samefile(source):
-        raise UsageError(f"{target}: is the input itself; write the scores to another file")
-    table = open_table(source, scorer.agreement.export)
-    summary = Summary(Intake())
-    wanted = [f.field for f in scorer.encoder.fields]
-    if scorer.agreement.columns.created and any(f.kind == "date" for f in scorer.encoder.fields):
-        wanted.append(scorer.agreement.columns.created)
-    summary.absent_fields = [name for name in wanted if name not in table.columns]
-    if len(summary.absent_fields) == len(wanted):
-        raise UsageError(f"{source}: has none of the fields that the model reads: {wanted}")
-    sums = _sums(scorer, table.columns)
-    with whole_or_not(target) as work:
-        open_writer = _WRITERS[target.suffix.lower()]
-        with closing(open_writer(work, scorer.agreement.columns.id, model)) as writer:
-            for leads in read_nightly(table, scorer.agreement, summary.intake):
-                scores = scorer.score(leads, reasons)
-                keep(leads, scores)
-                writer.write(scores)
-                summary.add(scores)
-                if sums is not None:
-                    chances = np.array([score.probability for score in scores])
-                    sums.add(leads.column(scorer.agreement.columns.campaign or ""), chances)
-                progress(summary.scored)
-    if sums is not None and scorer.spread is not None:
-        summary.campaigns = campaign_sums(sums.groups(), scorer.spread)
-    summary.rejects_file = write_rejects(summary.intake.rejects, rejects_path(target))
-    return summary
+    for path in (target, rejects_path(target), manifest_path(target)):
+        if path.exists() and source.exists() and path.samefile(source):
+            raise UsageError(f"{path}: is the input itself; write the scores to another file")
+
+
+class _Scored(NamedTuple):
+    """A chunk with its scores."""
+
+    read: Read
+    block: pa.RecordBatch
+    content: bytes | None
+    """The block to be kept; None where an earlier run has kept it."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What the steps of a scoring share."""
+
+    model: LoadedModel
+    source: Path
+    target: Path
+    folder: Path
+    reasons: int
+    choices: Choices
+    tell: Tell
+    kept: Kept | None
+
+    @property
+    def scorer(self) -> Scorer:
+        return self.model.artefact.scorer
+
+    def run(self) -> Summary:
+        """Score, unless it is done already; the folder is held by `alone`."""
+        files = files_of(self.source)
+        found = fingerprint(files)
+        table = open_table(self.source, self.scorer.agreement.export)
+        summary = Summary(absent_fields=self._absent(table))
+        layout = self._layout(table)
+        job = self._identity(found, layout)
+        if not self.choices.force and (done := made_by(job, self.target)):
+            return Summary(done.read, done.scored, done.rejected, manifest=done, unchanged=True)
+        moment = None if self.kept is None else self.kept.moment.isoformat()
+        journal = Journal(self.folder, job, {"moment": moment})
+        resumed = sum(part.rows for part in journal.parts)
+        pace = Pace(rows_in(files, found), resumed)
+        self._write(table, layout, journal, summary, pace)
+        found.need_same(files)
+        output = self.folder / _OUTPUT
+        summary.manifest = Manifest(
+            job=job,
+            input=self.source.name,
+            begun=journal.about["moment"],
+            read=summary.read,
+            scored=summary.scored,
+            rejected=summary.rejected,
+            output=self.target.name,
+            output_bytes=output.stat().st_size,
+            output_digest=digest_of_file(output),
+            resumed=resumed,
+            seconds=pace.seconds,
+            rows_per_second=pace.rate(summary.scored),
+            peak_memory_mb=peak_memory_mb(),
+        )
+        self._publish(journal, summary, summary.manifest)
+        return summary
+
+    def _identity(self, found: Fingerprint, layout: Layout) -> dict[str, Any]:
+        """Return all on which the output hangs."""
+        return {
+            "format": [_FORMAT, pa.__version__],
+            "input_digest": found.digest,
+            "input_bytes": found.bytes,
+            "model_version": self.model.version,
+            "model_digest": self.model.digest,
+            "agreement_version": self.scorer.agreement.label,
+            "output_kind": self.target.suffix.lower(),
+            "reasons": self.reasons,
+            "columns": list(layout.kept),
+            "max_reject": self.choices.max_reject,
+        }
+
+    def _layout(self, table: Table) -> Layout:
+        """Return what the output holds; columns to go along must be there."""
+        agreement = self.scorer.agreement
+        asked = self.choices.columns
+        every = tuple(name for name in table.columns if name != agreement.columns.id)
+        kept = every if asked == (ALL,) else tuple(dict.fromkeys(asked))
+        if odd := [name for name in kept if name not in table.columns]:
+            raise UsageError(
+                f"--keep {', '.join(odd)}: not in {self.source}, which has: "
+                f"{', '.join(table.columns)}"
+            )
+        return Layout(agreement.columns.id, kept, self.model.version, agreement.label)
+
+    def _absent(self, table: Table) -> list[str]:
+        """Return the fields that the model reads and the file lacks."""
+        encoder, names = self.scorer.encoder, self.scorer.agreement.columns
+        wanted = [f.field for f in encoder.fields]
+        if names.created and any(f.kind == "date" for f in encoder.fields):
+            wanted.append(names.created)
+        absent = [name for name in wanted if name not in table.columns]
+        if len(absent) == len(wanted):
+            raise UsageError(
+                f"{self.source}: has none of the fields that the model reads: {wanted}"
+            )
+        return absent
+
+    def _write(
+        self, table: Table, layout: Layout, journal: Journal, summary: Summary, pace: Pace
+    ) -> None:
+        """Write the output and the rejects into the folder, and count."""
+        known = len(journal.parts)
+        sums = _sums(self.scorer, table.columns)
+        write = WRITERS[self.target.suffix.lower()]
+        chunks = in_order(
+            lambda read: self._scored(read, journal, known, layout),
+            read_chunks(table, self.scorer.agreement),
+            cores(),
+        )
+        with (
+            (self.folder / _REJECTS).open("w", newline="", encoding="utf-8") as file,
+            closing(write(self.folder / _OUTPUT, layout.schema)) as writer,
+            closing(chunks) as chunks,
+        ):
+            rejects = csv.writer(file)
+            rejects.writerow(Reject._fields)
+            for read, block, content in chunks:
+                if content is not None and read.number < len(journal.parts):
+                    journal.forget(read.number)
+                if read.number >= len(journal.parts):
+                    self._keep(read.leads, block, journal)
+                    content = packed(block) if content is None else content
+                    journal.add(content, block.num_rows, len(read.rejects))
+                writer.write(block)
+                rejects.writerows([safe_cell(str(v)) for v in row] for row in read.rejects)
+                _count(summary, read, block, sums, self.scorer)
+                pace.rows = summary.read
+                self._need_good(summary, pace.all_rows)
+                self.tell(pace.progress())
+        self._need_good(summary, summary.read)
+        if sums is not None and self.scorer.spread is not None:
+            summary.campaigns = campaign_sums(sums.groups(), self.scorer.spread)
+
+    def _scored(self, read: Read, journal: Journal, known: int, layout: Layout) -> _Scored:
+        """Score a chunk, unless an earlier run has; several threads are here at once."""
+        content = journal.read(read.number) if read.number < known else None
+        if content is not None:
+            block = unpacked(content)
+            if block.num_rows == len(read.leads):
+                return _Scored(read, block, None)
+        scores = self.scorer.score_columns(read.leads, self.reasons)
+        block = block_of(read.leads, scores, layout)
+        return _Scored(read, block, packed(block))
+
+    def _keep(self, leads: Leads, block: pa.RecordBatch, journal: Journal) -> None:
+        if self.kept is None or not len(leads):
+            return
+        began = journal.about["moment"]
+        moment = datetime.fromisoformat(began) if began else self.kept.moment
+        scores = Scores(*(block.column(name).to_pylist() for name in Scores._fields))
+        self.kept.keep(leads, scores, moment)
+
+    def _need_good(self, summary: Summary, rows: int | None) -> None:
+        """Stop at a file of which more than may be is set aside, as soon as that is sure."""
+        rows = max(summary.read, _FEWEST if rows is None else rows)
+        most = self.choices.max_reject
+        if summary.rejected > most * rows:
+            raise FileError(
+                f"{self.source}: {summary.rejected:,} of {summary.read:,} rows are no leads, more "
+                f"than the {100 * most:g}% that may be (--max-reject); nothing was written"
+            )
+
+    def _publish(self, journal: Journal, summary: Summary, manifest: Manifest) -> None:
+        """Bring rejects, output and manifest to their places, in this order.
+
+        Where a kill comes between, the manifest is the old one and names another digest than the
+        output has; the next run brings the rest before anything else.
+        """
+        (self.folder / _MANIFEST).write_text(manifest.text, encoding="utf-8")
+        rejects = rejects_path(self.target)
+        places = {_OUTPUT: self.target.name, _MANIFEST: manifest_path(self.target).name}
+        if summary.rejected:
+            places = {_REJECTS: rejects.name, **places}
+            summary.rejects_file = rejects
+        journal.done(places, [] if summary.rejected else [rejects.name])
+
+
+def _count(
+    summary: Summary, read: Read, block: pa.RecordBatch, sums: Sums | None, scorer: Scorer
+) -> None:
+    """Add a chunk to the account."""
+    chances = block.column("probability").to_numpy()
+    summary.read += block.num_rows + len(read.rejects)
+    summary.scored += block.num_rows
+    summary.rejected += len(read.rejects)
+    summary.why.update(map(kind_of, read.rejects))
+    summary.grades.update(block.column("grade").to_pylist())
+    summary.expected_wins += math.fsum(chances)
+    if sums is not None and block.num_rows:
+        sums.add(read.leads.column(scorer.agreement.columns.campaign or ""), chances)
 
 
 def _sums(scorer: Scorer, columns: Sequence[str]) -> Sums | None:
@@ -128,73 +374,3 @@ def _sums(scorer: Scorer, columns: Sequence[str]) -> Sums | None:
     if scorer.spread is None or campaign is None or campaign not in columns:
         return None
     return Sums(learned(scorer.encoder, campaign))
-
-
-class _CsvWriter:
-    def __init__(self, path: Path, id_column: str, model: LoadedModel) -> None:
-        self._file = path.open("w", newline="", encoding="utf-8")
-        self._rows = csv.writer(self._file)
-        self._rows.writerow([id_column, *_OWN_COLUMNS])
-        self._names = [model.version, model.artefact.scorer.agreement.label]
-
-    def write(self, scores: Sequence[Score]) -> None:
-        self._rows.writerows(
-            [
-                *(s.id, repr(s.probability), s.grade, _json_reasons(s), *self._names),
-                *(getattr(s, name) for name in _NUMBERS),
-            ]
-            for s in scores
-        )
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def _json_reasons(score: Score) -> str:
-    return json.dumps([reason._asdict() for reason in score.reasons], ensure_ascii=False)
-
-
-class _ParquetWriter:
-    def __init__(self, path: Path, id_column: str, model: LoadedModel) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet
-
-        reason = pa.struct(
-            [
-                ("field", pa.string()),
-                ("value", pa.string()),
-                ("direction", pa.string()),
-                ("log_odds", pa.float64()),
-                ("text", pa.string()),
-            ]
-        )
-        kinds = (
-            *(pa.float64(), pa.string(), pa.list_(reason), pa.string(), pa.string()),
-            *(pa.float64() for _ in _NUMBERS),
-        )
-        self._schema = pa.schema([(id_column, pa.string()), *zip(_OWN_COLUMNS, kinds, strict=True)])
-        self._writer = pyarrow.parquet.ParquetWriter(path, self._schema)
-        self._names = (model.version, model.artefact.scorer.agreement.label)
-
-    def write(self, scores: Sequence[Score]) -> None:
-        import pyarrow as pa
-
-        columns: list[list[Any]] = [
-            [s.id for s in scores],
-            [s.probability for s in scores],
-            [s.grade for s in scores],
-            [[reason._asdict() for reason in s.reasons] for s in scores],
-            *([name] * len(scores) for name in self._names),
-            *([getattr(s, name) for s in scores] for name in _NUMBERS),
-        ]
-        arrays = [pa.array(c, f.type) for c, f in zip(columns, self._schema, strict=True)]
-        self._writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
-
-    def close(self) -> None:
-        self._writer.close()
-
-
-_WRITERS: dict[str, Callable[[Path, str, LoadedModel], _Writer]] = {
-    ".csv": _CsvWriter,
-    ".parquet": _ParquetWriter,
-}

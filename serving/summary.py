@@ -25,13 +25,27 @@ _MOST_CAMPAIGNS = 50
 
 def intake_lines(intake: Intake, rejects: Path | None) -> Iterator[str]:
     """Tell how many rows were read, taken and set aside, and the usual reasons."""
-    line = (
-        f"{counted(intake.read, 'row')} read, {intake.accepted:,} taken, "
-        f"{len(intake.rejects):,} set aside"
+    yield from row_lines(
+        intake.read, len(intake.rejects), Counter(map(kind_of, intake.rejects)), rejects
     )
+
+
+def row_lines(
+    read: int, rejected: int, reasons: Counter[str], rejects: Path | None
+) -> Iterator[str]:
+    """Tell the same from counts.
+
+    Args:
+        read: rows.
+        rejected: rows of these that were set aside.
+        reasons: kinds of them, see `kind_of`, and how often each came.
+        rejects: the file in which they stand.
+
+    """
+    line = f"{counted(read, 'row')} read, {read - rejected:,} taken, {rejected:,} set aside"
     yield f"{line} in {rejects}" if rejects else line
-    yield from _reason_lines(Counter(map(_kind_of, intake.rejects)))
-    if not intake.read:
+    yield from _reason_lines(reasons)
+    if not read:
         yield "  WARNING: the file has a header and no rows"
 
 
@@ -94,8 +108,8 @@ def _reason_lines(reasons: Counter[str]) -> Iterator[str]:
         yield f"  and {counted(rows, 'row')} for {counted(more, 'more reason')}"
 
 
-def _kind_of(reject: Reject) -> str:
-    """The field and the reason without what differs from row to row."""
+def kind_of(reject: Reject) -> str:
+    """Return field and reason of a row set aside, without what differs from row to row."""
     reason = reject.reason.replace(repr(reject.value), "the value").split(" (")[0]
     reason = re.sub(r" line \d+( of .*)?$", " another line", reason)
     return f"{reject.field}: {reason}" if reject.field else reason
@@ -105,6 +119,12 @@ def scoring_lines(
     summary: Summary, model: LoadedModel, output: Path, standing: str | None = None
 ) -> Iterator[str]:
     """Tell what was scored, what the file lacked, and who signed the agreement."""
+    if summary.unchanged:
+        yield (
+            f"nothing to do: {output} has the scores of this very input by version "
+            f"{model.version}: {counted(summary.scored, 'lead')}; --force scores it again"
+        )
+        return
     grades = ", ".join(f"{grade} {summary.grades[grade]:,}" for grade in "ABCD")
     yield f"wrote {output}: {counted(summary.scored, 'lead')}, version {model.version}"
     yield f"  grades {grades}; about {summary.expected_wins:.0f} wins to expect"
@@ -117,6 +137,7 @@ def scoring_lines(
         )
     if standing:
         yield f"  {standing}"
+    yield from row_lines(summary.read, summary.rejected, summary.why, summary.rejects_file)
 
 
 def _campaign_lines(campaigns: Sequence[CampaignSum]) -> Iterator[str]:
@@ -145,9 +166,10 @@ def scoring_json(
         "model_version": model.version,
         "agreement_version": model.artefact.scorer.agreement.label,
         "agreement_standing": standing,
-        "read": summary.intake.read,
+        "unchanged": summary.unchanged,
+        "read": summary.read,
         "scored": summary.scored,
-        "rejected": len(summary.intake.rejects),
+        "rejected": summary.rejected,
         "rejects": None if summary.rejects_file is None else str(summary.rejects_file),
         "grades": dict(summary.grades),
         "expected_wins": summary.expected_wins,

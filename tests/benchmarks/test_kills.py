@@ -36,3 +36,24 @@ def test_a_killed_retraining_leaves_a_whole_champion_and_a_lease_that_ends(tmp_p
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
 
     assert done.stdout == "0\n", done.stderr
+
+
+_KILL_SCORE = """
+import sys
+from pathlib import Path
+import features.table
+from benchmarks.kill_score import kill_score
+features.table.CHUNK_ROWS = 200
+folder = Path(sys.argv[1])
+found = kill_score(f"sqlite:///{folder / 'store.db'}", folder, times=4, rows=1500, seed=1)
+print(found.killed, found.faults)
+"""
+
+
+def test_a_killed_scoring_goes_on_to_the_same_output_and_each_score_is_kept_once(
+    tmp_path: Path,
+) -> None:
+    command = [sys.executable, "-c", _KILL_SCORE, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+    assert done.stdout == "4 0\n", done.stderr

@@ -15,10 +15,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from features.cells import key_of
-from features.errors import FileError, UsageError
+from features.errors import OutputError, UsageError
 from features.simulate import Settings as Market
 from features.simulate import simulate, write
-from serving import batch
+from serving import writers
 from serving.api import build
 from serving.artefact import LoadedModel
 from serving.batch import score_file
@@ -82,8 +82,8 @@ def test_bad_rows_are_set_aside_and_the_counts_add_up(model, tmp_path: Path) -> 
 
     summary = score_file(model, tmp_path / "export.csv", tmp_path / "scored.csv", 0)
 
-    assert summary.intake.read == summary.scored + len(summary.intake.rejects)
-    assert len(rows(tmp_path / "scored.rejects.csv")) == len(summary.intake.rejects) >= 9
+    assert summary.read == summary.scored + summary.rejected
+    assert len(rows(tmp_path / "scored.rejects.csv")) == summary.rejected >= 9
     assert set(rows(tmp_path / "scored.rejects.csv")[0]) == {
         "file", "line", "field", "value", "reason", "id",
     }  # fmt: skip
@@ -151,12 +151,12 @@ def test_a_failure_leaves_the_old_output(model, crm: Path, tmp_path: Path, monke
     def fail(self, scores) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(batch._CsvWriter, "write", fail)
-    with pytest.raises(FileError, match="No space left"):
+    monkeypatch.setattr(writers._CsvWriter, "write", fail)
+    with pytest.raises(OutputError, match="No space left on device; what is done is kept"):
         score_file(model, crm / "nightly.csv", target, 0)
 
     assert target.read_text() == "last night's"
-    assert [path.name for path in tmp_path.iterdir()] == ["scored.csv"]
+    assert {path.name for path in tmp_path.iterdir()} == {"scored.csv", ".scored.csv.work"}
 
 
 def test_the_input_is_never_overwritten(model, crm: Path, tmp_path: Path) -> None:

@@ -1,0 +1,69 @@
+"""How far a job is, how fast it goes, and what it took."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow.parquet
+
+from features.fingerprint import Fingerprint
+
+
+class Progress(NamedTuple):
+    """How far a scoring is."""
+
+    rows: int
+    """Read, scored and written."""
+    rows_per_second: float
+    seconds_left: float | None
+    """About; None where the number of rows is not known."""
+
+    @property
+    def sentence(self) -> str:
+        """Say it in a few words."""
+        left = self.seconds_left
+        rest = "" if left is None else f", about {timedelta(seconds=round(left))} left"
+        return f"{self.rows:,} rows, {self.rows_per_second:,.0f} a second{rest}"
+
+
+class Pace:
+    """How long it takes, and how long still."""
+
+    def __init__(self, all_rows: int | None, resumed: int) -> None:
+        self.all_rows = all_rows
+        self.rows = 0
+        self._resumed = resumed
+        self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return max(time.monotonic() - self._began, 1e-6)
+
+    def rate(self, rows: int) -> float:
+        """Return rows a second, of so many; those that a run before had scored cost nothing."""
+        return max(rows - self._resumed, 0) / self.seconds
+
+    def progress(self) -> Progress:
+        """Return how far it is."""
+        rate = self.rate(self.rows)
+        left = None if self.all_rows is None else max(self.all_rows - self.rows, 0)
+        return Progress(self.rows, rate, left / rate if left is not None and rate else None)
+
+
+def peak_memory_mb() -> float:
+    """Return the most memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def rows_in(files: Sequence[Path], found: Fingerprint) -> int | None:
+    """Return about how many rows files have; None where that is not told without reading them."""
+    kinds = {path.suffix.lower() for path in files}
+    if kinds == {".parquet"}:
+        return sum(int(pyarrow.parquet.read_metadata(path).num_rows) for path in files)
+    return found.newlines - len(files) if kinds == {".csv"} else None
