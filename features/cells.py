@@ -48,6 +48,8 @@ _NO_YEAR = datetime(1, 1, 1)
 _CURRENCY = " \u00a0\u202f'’€$£¥₹%"
 _CODES = "EUR|USD|GBP|CHF|INR|JPY|CNY|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|SGD|AED"
 _CURRENCY_CODE = re.compile(rf"^(?:{_CODES})(?=[\d.,+-])|(?<=[\d.,])(?:{_CODES})$")
+_MARKS_ALONE = re.compile(r"[-+0-9.,]*[0-9]")
+"""Most numbers: nothing but digits and their marks, a digit at the end."""
 _STRIP_CURRENCY = str.maketrans("", "", _CURRENCY)
 
 
@@ -182,10 +184,12 @@ def number(value: Cell, decimal: str = ".") -> float:
 
 
 def _number_of_text(value: str, decimal: str) -> float:
-    plain = _CURRENCY_CODE.sub("", value.translate(_STRIP_CURRENCY))
+    plain = value
+    if not _MARKS_ALONE.fullmatch(value):
+        plain = _CURRENCY_CODE.sub("", value.translate(_STRIP_CURRENCY))
+        if not any(c.isdigit() for c in plain):
+            raise ValueError(f"{value!r} is not a number")
     other = "." if decimal == "," else ","
-    if not any(c.isdigit() for c in plain):
-        raise ValueError(f"{value!r} is not a number")
     if not _number_pattern(decimal).fullmatch(plain):
         if _number_pattern(other).fullmatch(plain):
             mark = f"read with {decimal!r} before its decimals; see export.decimal"

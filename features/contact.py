@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import phonenumbers
 
@@ -69,8 +69,10 @@ _FREE = frozenset(
     ]
 )
 
-
-_NO_GAPS = str.maketrans("", "", " -")
+_ACADEMIC = frozenset(["edu", "ac"])
+_GOVERNMENT = frozenset(["gov", "gob", "gouv", "mil"])
+_NAME = "somename"
+"""Stands for a name that tells nothing."""
 
 
 @cache
@@ -88,17 +90,31 @@ def email_kind(cell: Cell) -> str:
     return _domain_kind(domain) if user and at else "invalid"
 
 
-@lru_cache(maxsize=10_000)
 def _domain_kind(domain: str) -> str:
+    """Return the kind of a domain; names that tell nothing are of the kind of any such name."""
+    name, dot, parent = domain.partition(".")
+    plain = name.isascii() and name.replace("-", "").isalnum() and name not in _telling_names()
+    return _kind_of(f"{_NAME}{dot}{parent}" if plain and name[:3] not in ("uni", "xn-") else domain)
+
+
+@cache
+def _telling_names() -> frozenset[str]:
+    """Return the names on which a kind may hang, those that begin a public suffix among them."""
+    suffixes = (suffix.partition(".")[0] for suffix in _suffixes().tlds)
+    return frozenset([*suffixes, *_FREE, *_ACADEMIC, *_GOVERNMENT])
+
+
+@lru_cache(maxsize=10_000)
+def _kind_of(domain: str) -> str:
     found = _suffixes()(domain)
     if not (found.domain and found.suffix):
         return "invalid"
     if found.domain in _FREE:
         return "free"
     labels = {*found.suffix.split("."), *found.subdomain.split(".")}
-    if labels & {"edu", "ac"} or found.domain.startswith("uni-"):
+    if labels & _ACADEMIC or found.domain.startswith("uni-"):
         return "academic"
-    return "government" if labels & {"gov", "gob", "gouv", "mil"} else "company"
+    return "government" if labels & _GOVERNMENT else "company"
 
 
 def phone_region(cell: Cell) -> str:
@@ -106,34 +122,92 @@ def phone_region(cell: Cell) -> str:
     text = text_of(cell)
     text = f"+{text[2:]}" if text.startswith("00") else text
     if not text.startswith("+"):
-        return "national" if sum(c.isdigit() for c in text) >= 6 else "invalid"
+        return "national" if sum(map(str.isdigit, text)) >= 6 else "invalid"
+    region = _plain_region(text)
+    if region is not None:
+        return region
     try:
-        parsed = _plain_number(text) or phonenumbers.parse(text)
+        parsed = phonenumbers.parse(text)
     except phonenumbers.NumberParseException:
         return "invalid"
     return phonenumbers.region_code_for_number(parsed) or "invalid"
 
 
-def _plain_number(text: str) -> phonenumbers.PhoneNumber | None:
-    """Return what `phonenumbers.parse` would, but for a number of digits alone, or None.
+def _plain_region(text: str) -> str | None:
+    """Return what `phonenumbers` finds, but for a number of digits alone; None for any other.
 
     Nothing is left to parse where country code and number follow each other without a national
     prefix; nine numbers of ten are such, and are read so in a tenth of the time.
     """
-    digits = text[1:].translate(_NO_GAPS)
+    digits = text[1:].replace(" ", "").replace("-", "")
     if not (digits.isascii() and digits.isdigit() and 8 <= len(digits) <= 15):
         return None
-    for width in (1, 2, 3):
-        code, number = int(digits[:width]), digits[width:]
-        if code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE and digits[0] != "0":
-            prefix = _national_prefix(code)
-            if number[0] == "0" or (prefix and prefix.match(number)):
-                return None
-            return phonenumbers.PhoneNumber(country_code=code, national_number=int(number))
-    return None
+    country = _country(digits[:3])
+    if country is None:
+        return None
+    number = digits[country.width :]
+    if number[0] == "0" or (country.prefix and country.prefix.match(number)):
+        return None
+    for region, like in country.regions:
+        if like.match(number):
+            return region
+    return "invalid"
+
+
+class _Country(NamedTuple):
+    """What numbers of one country code have in common."""
+
+    width: int
+    """Digits of the code."""
+    prefix: re.Pattern[str] | None
+    """What stands before a number within the country."""
+    regions: tuple[tuple[str, re.Pattern[str]], ...]
+    """In the order of choice, with what their numbers match."""
 
 
 @cache
+def _country(first: str) -> _Country | None:
+    """Return the country of a number by its first three digits; no code begins another one."""
+    for width in (1, 2, 3):
+        code = int(first[:width])
+        if code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE and first[0] != "0":
+            return _Country(width, _national_prefix(code), _regions(code))
+    return None
+
+
+def _regions(code: int) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Return the regions of a country code, in the order of choice, and what their numbers match.
+
+    As in `phonenumbers.region_code_for_number`: a number is of the first region by whose leading
+    digits it begins or of which it is of some type; of a region alone it is in any case.
+    """
+    names = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]
+    if len(names) == 1:
+        return ((names[0], re.compile("")),)
+    facts = ((name, phonenumbers.PhoneMetadata.metadata_for_region(name)) for name in names)
+    return tuple((name, re.compile(_like(known))) for name, known in facts if known is not None)
+
+
+def _like(facts: phonenumbers.PhoneMetadata) -> str:
+    if facts.leading_digits is not None:
+        return str(facts.leading_digits)
+    kinds = (
+        *(facts.fixed_line, facts.mobile, facts.toll_free, facts.premium_rate),
+        *(facts.shared_cost, facts.voip, facts.personal_number, facts.pager),
+        *(facts.uan, facts.voicemail),
+    )
+    types = "|".join(map(_whole, kinds))
+    return rf"(?={_whole(facts.general_desc)})(?:{types})"
+
+
+def _whole(kind: phonenumbers.PhoneNumberDesc | None) -> str:
+    """Return what a whole number of a kind matches."""
+    if not (kind and kind.national_number_pattern):
+        return r"(?!)"
+    lengths = "|".join(rf"\d{{{length}}}" for length in kind.possible_length) or r"\d*"
+    return rf"(?=(?:{lengths})\Z)(?:{kind.national_number_pattern})\Z"
+
+
 def _national_prefix(code: int) -> re.Pattern[str] | None:
     region = phonenumbers.region_code_for_country_code(code)
     facts = phonenumbers.PhoneMetadata.metadata_for_region_or_calling_code(code, region)

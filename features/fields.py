@@ -147,6 +147,10 @@ class NumberEncoder(CellReader):
         """Return the number as it is."""
         return (math.nan if read is None else read,)
 
+    def codes(self, read: list[float | None]) -> Matrix:
+        """Return the same for each, shape (read, 1)."""
+        return np.array(read, dtype=np.float64).reshape(-1, 1)
+
     def remark(self, cell: Cell) -> str | None:
         """Name text that is no number."""
         odd = cell is not None and math.isnan(self.reader(cell))
@@ -245,10 +249,16 @@ class CategoryEncoder(CellReader):
 
     def code(self, read: str | None, created: datetime | None) -> Codes:
         """Return the code; NaN for missing, 0 for rare or unseen."""
-        if read is None:
-            return (math.nan,)
-        code = self._codes.get(read)
-        return (self._codes.get(key_of(read), 0.0) if code is None else code,)
+        return (math.nan if read is None else self._code_of(read),)
+
+    def codes(self, read: list[str | None]) -> Matrix:
+        """Return the same for each, shape (read, 1)."""
+        codes = [math.nan if text is None else self._code_of(text) for text in read]
+        return np.array(codes, dtype=np.float64).reshape(-1, 1)
+
+    def _code_of(self, text: str) -> float:
+        code = self._codes.get(text)
+        return self._codes.get(key_of(text), 0.0) if code is None else code
 
     def remark(self, cell: Cell) -> str | None:
         """Name a category that training did not see often enough."""

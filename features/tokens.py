@@ -112,7 +112,9 @@ def split_tokens(cell: Cell, separator: str) -> frozenset[str]:
     """Return the distinct options (or, without a separator, words) of a cell, in small letters."""
     text = text_of(cell)
     if not separator:
-        return frozenset(map(str.casefold, text.translate(_LETTERS_ALONE).split()))
+        if text.isascii():  # what most are, and quicker by bytes
+            return frozenset(text.encode().translate(_SMALL_LETTERS).decode().split())
+        return frozenset(text.translate(_LETTERS_ALONE).casefold().split())
     parts = text.replace(LIST_MARK, separator).split(separator)
     return frozenset(key for part in parts if (key := key_of(part)))
 
@@ -126,3 +128,8 @@ class _LettersAlone(dict[int, int]):
 
 
 _LETTERS_ALONE = _LettersAlone()
+_SMALL_LETTERS = bytes(
+    ord(letter.lower()) if (letter := chr(code)).isascii() and letter.isalpha() else ord(" ")
+    for code in range(256)
+)
+"""The same for ASCII, and in small letters."""
