@@ -16,6 +16,8 @@ from features.source import endless_line
 CR, LF, QUOTE = ord("\r"), ord("\n"), ord('"')
 _LONG_VALUE = 200
 """Lines of a quoted value at most that are kept together at the end of a block."""
+_AHEAD = 2
+"""Blocks that are read at once: what is left of a text is copied the less often."""
 Letters = npt.NDArray[np.uint8]
 
 
@@ -46,8 +48,11 @@ class Blocks:
         self._pieces = pieces
         self._path = path
         self._quoted = quoted
-        self._rest = b""
-        self._window = 1 << 20
+        self._text = b""
+        self._at = 0
+        """The place of the next line in the text that is at hand."""
+        self._line_bytes = 100.0
+        """Of a line on average, to look no further for line ends than it must."""
 
     def take(self, most: int | None = None) -> Lines:
         """Return the next lines, none at the end of the text.
@@ -61,45 +66,55 @@ class Blocks:
             FileError: when a line is longer than a block may be.
 
         """
-        most = most or table.CHUNK_ROWS
         is_last = self._fill()
-        ends = self._ends(most, is_last)
+        ends = self._ends(most or table.CHUNK_ROWS, is_last)
         if not len(ends):
-            if self._rest:
+            if self._at < len(self._text):
                 raise endless_line(self._path, self.line)
             return Lines(b"", ends, self.line)
-        if self._quoted:
-            ends = _outside_quotes(self._rest[: ends[-1]], ends)
-        taken = Lines(self._rest[: ends[-1]], ends, self.line)
-        self._rest = self._rest[ends[-1] :]
+        raw = self._text[self._at : self._at + ends[-1]]
+        if self._quoted and raw.count(b'"') % 2:
+            ends = _outside_quotes(raw, ends)
+            raw = raw[: ends[-1]]
+        taken = Lines(raw, ends, self.line)
+        self._at += len(raw)
         self.line += len(ends)
+        self._line_bytes = len(raw) / len(ends)
         return taken
 
     def give_back(self, raw: bytes, line: int) -> None:
-        """Return lines to be taken again, of which the first has the number `line`."""
-        self._rest = raw + self._rest
+        """Return the lines taken last, to be taken again; the first has the number `line`."""
+        if len(raw) > self._at:
+            self._text = raw + self._text[self._at :]
+            self._at = len(raw)
+        self._at -= len(raw)
         self.line = line
 
     def _fill(self) -> bool:
         """Have a block's bytes at hand; return whether the text ends with them."""
-        parts, size = [self._rest], len(self._rest)
-        while size <= table.CHUNK_BYTES:
-            piece = next(self._pieces, None)
-            if piece is None:
-                break
+        size = len(self._text) - self._at
+        if size > table.CHUNK_BYTES:
+            return False
+        parts = [self._text[self._at :]]
+        for piece in self._pieces:
             parts.append(piece)
             size += len(piece)
-        self._rest = b"".join(parts)
+            if size > _AHEAD * table.CHUNK_BYTES:
+                break
+        self._text, self._at = b"".join(parts), 0
         return size <= table.CHUNK_BYTES
 
     def _ends(self, most: int, is_last: bool) -> Places:
-        """Return where the next lines end; looks no further than it must."""
+        """Return where the next lines end, counted from the first one's begin."""
+        left = len(self._text) - self._at
+        window = int(1.5 * self._line_bytes * most) + 1000
         while True:
-            view = self._rest[: min(self._window, table.CHUNK_BYTES)]
-            ends = _line_ends(view, is_last and len(view) == len(self._rest))
-            if len(ends) >= most or len(view) >= min(len(self._rest), table.CHUNK_BYTES):
+            size = min(window, table.CHUNK_BYTES, left)
+            view = self._text[self._at : self._at + size]
+            ends = _line_ends(view, is_last and size == left)
+            if len(ends) >= most or size >= min(left, table.CHUNK_BYTES):
                 return ends[:most]
-            self._window *= 2
+            window *= 4
 
 
 def _line_ends(text: bytes, is_last: bool) -> Places:
@@ -121,8 +136,6 @@ def _line_ends(text: bytes, is_last: bool) -> Places:
 
 def _outside_quotes(text: bytes, ends: Places) -> Places:
     """Return the ends without the last lines whose quotes are not all closed, if these are few."""
-    if text.count(b'"') % 2 == 0:
-        return ends
     quotes = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == QUOTE)
     closed = np.flatnonzero(np.searchsorted(quotes, ends[-_LONG_VALUE:]) % 2 == 0)
     if not len(closed):

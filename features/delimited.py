@@ -9,15 +9,23 @@ from itertools import islice
 
 from features.agreement import Export
 from features.blocks import Blocks, Lines
-from features.coded import coded
 from features.errors import FileError
-from features.records import Records, is_text, plain_block
+from features.records import (
+    Block,
+    Records,
+    careful_block,
+    is_text,
+    joined_blocks,
+    plain_block,
+)
 from features.source import Source, Text
 from features.table import Chunk, Reject, checked_header
 
 _SNIFF_LINES = 200
 _SNIFF_BYTES = 1 << 20
 _DELIMITERS = ",;\t|"
+_FEW = 64
+"""Lines among which it is not looked for those that are well formed."""
 
 
 class Delimited:
@@ -56,10 +64,32 @@ class Delimited:
         self._pass_header(blocks)
         while (lines := blocks.take()).raw:
             block = plain_block(lines, self._delimiter, self.columns)
-            if block is None:
-                yield self._with_care(blocks, lines, reject)
+            if block is not None:
+                yield Chunk(self._name, *joined_blocks([block]))
             else:
-                yield Chunk(self._name, block.numbers, block.columns)
+                blocks.give_back(lines.raw, lines.line)
+                end = lines.line + len(lines.ends)
+                yield Chunk(self._name, *joined_blocks(list(self._in_parts(blocks, end, reject))))
+
+    def _in_parts(
+        self, blocks: Blocks, end: int, reject: Callable[[Reject], None]
+    ) -> Iterator[Block]:
+        """Yield the records that begin before line `end`, with care where they are not well formed.
+
+        Parts get smaller round what is not, and larger behind it.
+        """
+        size = max(_FEW, (end - blocks.line) // 4)
+        while blocks.line < end:
+            lines = blocks.take(min(size, end - blocks.line))
+            block = plain_block(lines, self._delimiter, self.columns)
+            if block is not None:
+                yield block
+                size *= 2
+            elif len(lines.ends) > _FEW:
+                blocks.give_back(lines.raw, lines.line)
+                size = max(_FEW, len(lines.ends) // 4)
+            else:
+                yield self._with_care(blocks, lines, reject)
 
     def _pass_header(self, blocks: Blocks) -> None:
         waiting: deque[str] = deque()
@@ -67,18 +97,14 @@ class Delimited:
         next(records.read(), None)
         self._give_back(blocks, records, waiting)
 
-    def _with_care(self, blocks: Blocks, lines: Lines, reject: Callable[[Reject], None]) -> Chunk:
-        """Return the rows of the records that begin in `lines`; they may end below."""
+    def _with_care(self, blocks: Blocks, lines: Lines, reject: Callable[[Reject], None]) -> Block:
+        """Return the records that begin in `lines`; they may end below."""
         waiting = deque(self._split(lines.raw))
         supply = self._supply(blocks, waiting)
         records = Records(supply, self._delimiter, len(self.columns), lines.line)
         rows = list(self._good_rows(records, lines.line + len(lines.ends), reject))
         self._give_back(blocks, records, waiting)
-        columns = {
-            name: coded(fields[place].strip() or None for _, fields in rows)
-            for place, name in enumerate(self.columns)
-        }
-        return Chunk(self._name, [line for line, _ in rows], columns)
+        return careful_block(rows, self.columns)
 
     def _supply(self, blocks: Blocks, waiting: deque[str] | None = None) -> Iterator[str]:
         """Yield the lines that wait, then those of the blocks; these wait until they are asked."""

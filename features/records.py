@@ -103,11 +103,12 @@ class Records:
 
 
 class Block(NamedTuple):
-    """Well-formed records."""
+    """Records, each with a field for every column."""
 
     numbers: list[int]
     """The number of each record's first line."""
-    columns: dict[str, CodedCells]
+    table: Any
+    """Their fields as a table of Arrow's strings."""
 
 
 def plain_block(lines: Lines, delimiter: str, names: tuple[str, ...]) -> Block | None:
@@ -132,8 +133,25 @@ def plain_block(lines: Lines, delimiter: str, names: tuple[str, ...]) -> Block |
     starts = np.flatnonzero(np.concatenate([[True], closes[:-1]]))
     if table is None or table.num_rows != len(starts):
         return None
-    columns = {name: text_cells(table.column(name).chunk(0)) for name in names}
-    return Block((starts + line).tolist(), columns)
+    return Block((starts + line).tolist(), table)
+
+
+def careful_block(rows: list[tuple[int, list[str]]], names: tuple[str, ...]) -> Block:
+    """Return records that were read with care, each with a field for each name."""
+    import pyarrow
+
+    texts = zip(*(fields for _, fields in rows), strict=True) if rows else ([] for _ in names)
+    columns = [pyarrow.array(column, pyarrow.string()) for column in texts]
+    return Block([line for line, _ in rows], pyarrow.table(columns, names=list(names)))
+
+
+def joined_blocks(blocks: list[Block]) -> tuple[list[int], dict[str, CodedCells]]:
+    """Return the numbers and the cells of blocks, one below the other."""
+    import pyarrow
+
+    table = pyarrow.concat_tables(block.table for block in blocks)
+    cells = {name: text_cells(table.column(name).combine_chunks()) for name in table.column_names}
+    return [number for block in blocks for number in block.numbers], cells
 
 
 def _are_pairs(quotes: Places, letters: Letters, delimiter: str) -> bool:

@@ -189,25 +189,51 @@ class TestRows:
         assert sorted([*found.lines, *rejected]) == list(range(2, len(lines) + 2))
 
 
+FIELDS = st.sampled_from(
+    [
+        "",
+        "a",
+        " \u00a0b ",
+        "é",
+        '"b"',
+        '"c,d"',
+        'e"',
+        '"f',
+        '"g\nh"',
+        '"i""j"',
+        "\0",
+        "\ufeff",
+        "\udcf6",
+    ]
+)
 ROWS = st.lists(
-    st.lists(st.sampled_from(["", "a", '"b"', '"c,d"', 'e"', '"f', '"g\nh"', "\0"]), max_size=3)
-)  # fmt: skip
+    st.lists(FIELDS, min_size=2, max_size=2) | st.lists(FIELDS, max_size=3), max_size=30
+)
+ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 
 
 class TestBlocks:
     """Well-formed lines are read in blocks; a block with anything odd is read line by line."""
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(rows=ROWS)
+    @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(ROWS, ENDS, st.sampled_from([2, 5, 40]), st.sampled_from([1, 3]))
     def test_blocks_change_nothing(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[list[str]]
+        self,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        rows: list[list[str]],
+        end: str,
+        most: int,
+        few: int,
     ) -> None:
-        monkeypatch.setattr("features.table.CHUNK_ROWS", 2)
-        path = a_file(tmp_path, "id,note\n" + "".join(",".join(row) + "\n" for row in rows))
-        in_blocks = read(path, delimiter=",")
+        monkeypatch.setattr("features.table.CHUNK_ROWS", most)
+        monkeypatch.setattr("features.delimited._FEW", few)
+        text = end.join(["id,note", *(",".join(row) for row in rows)])
+        path = a_file(tmp_path, text.encode("utf-8", "surrogateescape"))
+        in_blocks = read(path, delimiter=",", encoding="utf-8")
         with monkeypatch.context() as patch:
             patch.setattr("features.delimited.plain_block", lambda *_: None)
-            assert read(path, delimiter=",") == in_blocks
+            assert read(path, delimiter=",", encoding="utf-8") == in_blocks
 
     def test_below_an_odd_line_rows_keep_their_lines(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

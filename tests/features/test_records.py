@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from features.blocks import Lines
-from features.records import Records, is_text, plain_block
+from features.records import Records, is_text, joined_blocks, plain_block
 
 NAMES = ("id", "note")
 
@@ -35,8 +35,9 @@ def at_once(lines: list[str], delimiter: str = ",") -> Rows | None:
     block = plain_block(Lines(b"".join(raw), ends, 1), delimiter, NAMES)
     if block is None:
         return None
-    rows = zip(*block.columns.values(), strict=True)
-    return [(number, list(row)) for number, row in zip(block.numbers, rows, strict=True)]  # type: ignore[misc]
+    numbers, columns = joined_blocks([block])
+    rows = zip(*columns.values(), strict=True)
+    return [(number, list(row)) for number, row in zip(numbers, rows, strict=True)]  # type: ignore[misc]
 
 
 FIELDS = (
