@@ -1,7 +1,8 @@
 """Kill a scoring at random moments, and look at what is left; a part of `benchmarks.kills`.
 
 Each run is a process of its own, forked from one that has everything imported, and is killed
-(SIGKILL) at a moment drawn evenly from the time that a whole one takes. After each kill the target
+(SIGKILL) at a moment drawn evenly from the time that a whole one takes, or from a part of it, so
+that an output takes more kills. After each kill the target
 must hold the old output or the new one, whole. The next run goes on; when one comes to its end, its
 output must be that of an undisturbed run, to the byte, and the store must have each score once.
 Then the target is the old output again.
@@ -102,7 +103,13 @@ class Scoring:
 
 
 def kill_score(
-    url: str | None, folder: Path, times: int, rows: int, seed: int, ending: str = ".csv"
+    url: str | None,
+    folder: Path,
+    times: int,
+    rows: int,
+    seed: int,
+    ending: str = ".csv",
+    part: float = 1.1,
 ) -> Left:
     """Kill scorings and count what is left.
 
@@ -113,6 +120,7 @@ def kill_score(
         rows: to be scored.
         seed: of the moments.
         ending: of the output's name.
+        part: of the time that a whole run takes, from which the moments are drawn.
 
     """
     scoring = Scoring(_model(folder, url), _source(folder, rows), folder / f"out{ending}", url)
@@ -126,7 +134,7 @@ def kill_score(
     there = [sha256(_OLD).hexdigest(), wanted]
     while found.killed < times:
         process = _process(lambda: scoring.run(found.finished + 1))
-        process.join(rng.uniform(0, 1.1 * found.whole_seconds))
+        process.join(rng.uniform(0, part * found.whole_seconds))
         is_killed = process.is_alive()
         process.kill()
         process.join()
@@ -194,10 +202,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--ending", default=".csv")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--part", type=float, default=1.1)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        found = kill_score(None, folder, asked.times, asked.rows, asked.seed, asked.ending)
+        found = kill_score(None, folder, **vars(asked))
     print(json.dumps({**vars(asked), **vars(found)}), flush=True)
     sys.exit(found.faults > 0)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from features.errors import FileError
+from features.table import Table
 
 _BLOCK = 1 << 20
 
@@ -26,6 +28,7 @@ class Fingerprint:
     digest: str
     """SHA-256 in hex: of the file, or of the names and SHA-256 of several."""
     bytes: int
+    """Of all files; of a table that is none, its rows."""
     newlines: int
     """Line ends in all of them; rows are about as many where they are plain text."""
     stamps: tuple[_Stamp, ...]
@@ -69,6 +72,18 @@ def fingerprint(files: Sequence[Path]) -> Fingerprint:
             raise FileError(f"{path}: cannot be read: {error.strerror}") from error
         digests.append(content.hexdigest())
     return Fingerprint(_of_all(files, digests), size, newlines, tuple(stamps))
+
+
+def of_rows(table: Table) -> Fingerprint:
+    """Read a table that is no file and return what it holds, by its cells."""
+    total, size = hashlib.sha256(), 0
+    for chunk in table.chunks(lambda _: None):
+        size += len(chunk.lines)
+        for name in table.columns:
+            column = chunk.columns[name]
+            told = json.dumps([name, column.values, column.codes.tolist()])
+            total.update(told.encode())
+    return Fingerprint(total.hexdigest(), size, size, ())
 
 
 def _of_all(files: Sequence[Path], digests: Sequence[str]) -> str:

@@ -36,6 +36,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="End with one JSON object o
 Export = Annotated[Path, typer.Argument(help="A file, a folder, a pattern, or a table.")]
 Who = Annotated[str, typer.Option("--as", help="Who does it, for the audit log.")]
 DEFAULT_AGREEMENT = Path("agreement.toml")
+DONE_WITH_WARNINGS = 3
+"""The exit code of work that was done, and at which somebody must look."""
 _PAUSE = 10.0
 """Seconds between lines of progress where they pile up: in a log."""
 

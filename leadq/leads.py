@@ -12,6 +12,7 @@ import typer
 from features.errors import UsageError
 from leadq.common import (
     DEFAULT_AGREEMENT,
+    DONE_WITH_WARNINGS,
     AgreementFile,
     AsJson,
     Export,
@@ -65,6 +66,7 @@ def score(
     """Score a nightly export with the champion, into a file.
 
     Killed at any moment, it leaves the old output or the new one; the same command again goes on.
+    Exit code 3: done, and the file is so unusual that somebody must look.
     """
     from serving.batch import Choices, Kept, score_file
     from serving.summary import scoring_json, scoring_lines
@@ -89,6 +91,8 @@ def score(
     say(*scoring_lines(summary, model, output, standing))
     if as_json:
         print_json(scoring_json(summary, model, output, standing))
+    if summary.alarming:
+        raise typer.Exit(DONE_WITH_WARNINGS)
 
 
 def columns_of(text: str) -> tuple[str, ...]:

@@ -9,11 +9,9 @@ stand in a rejects file beside the output, and `TARGET.manifest.json` says what 
 from __future__ import annotations
 
 import csv
-import math
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,17 +20,18 @@ import pyarrow as pa
 
 from features.errors import FileError, OutputError, UsageError
 from features.files import Reject, Table, files_of, open_table
-from features.fingerprint import Fingerprint, fingerprint
+from features.fingerprint import Fingerprint, fingerprint, of_rows
 from features.leads import Leads
 from features.spreadsheet import safe_cell
+from serving.account import Summary, as_before, count, sums_of
 from serving.artefact import LoadedModel
 from serving.journal import Journal, alone, carry_out, has_parts, remove, sweep
 from serving.manifest import Manifest, digest_of_file, made_by, manifest_path
 from serving.pace import Pace, Progress, peak_memory_mb, rows_in
 from serving.pipeline import Read, cores, in_order, read_chunks
 from serving.scorer import Scorer
-from serving.summary import kind_of
-from serving.sums import CampaignSum, Sums, campaign_sums, learned
+from serving.sums import campaign_sums
+from serving.unusual import Unusual, diagnosis, warnings
 from serving.writers import WRITERS, Layout, block_of, packed, unpacked
 from serving.written import rejects_path
 
@@ -84,26 +83,6 @@ class Choices:
     """Share of the rows that may be set aside."""
     force: bool = False
     """Score again what is scored already."""
-
-
-@dataclass
-class Summary:
-    """The account of a scoring: rows read = scored + rejected."""
-
-    read: int = 0
-    scored: int = 0
-    rejected: int = 0
-    why: Counter[str] = field(default_factory=Counter)
-    """Why rows were set aside, and how often."""
-    grades: Counter[str] = field(default_factory=Counter)
-    expected_wins: float = 0.0
-    campaigns: list[CampaignSum] = field(default_factory=list)
-    """What to expect of each, the largest first; none where the model or the file names none."""
-    absent_fields: list[str] = field(default_factory=list)
-    rejects_file: Path | None = None
-    manifest: Manifest | None = None
-    unchanged: bool = False
-    """Whether the output was there already, made of the same; then nothing but counts is told."""
 
 
 Tell = Callable[[Progress], None]
@@ -200,19 +179,21 @@ class _Job:
     def run(self) -> Summary:
         """Score, unless it is done already; the folder is held by `alone`."""
         files = files_of(self.source)
-        found = fingerprint(files)
         table = open_table(self.source, self.scorer.agreement.export)
+        found = fingerprint(files) if files else of_rows(table)
         summary = Summary(absent_fields=self._absent(table))
         layout = self._layout(table)
         job = self._identity(found, layout)
         if not self.choices.force and (done := made_by(job, self.target)):
-            return Summary(done.read, done.scored, done.rejected, manifest=done, unchanged=True)
+            return as_before(done)
         moment = None if self.kept is None else self.kept.moment.isoformat()
         journal = Journal(self.folder, job, {"moment": moment})
         resumed = sum(part.rows for part in journal.parts)
         pace = Pace(rows_in(files, found), resumed)
-        self._write(table, layout, journal, summary, pace)
+        unusual = Unusual(self.scorer, self.model.artefact.reference, table.columns)
+        self._write(table, layout, journal, summary, unusual, pace)
         found.need_same(files)
+        summary.warnings, summary.alarming = warnings(unusual, summary.read, summary.rejected)
         output = self.folder / _OUTPUT
         summary.manifest = Manifest(
             job=job,
@@ -228,6 +209,8 @@ class _Job:
             seconds=pace.seconds,
             rows_per_second=pace.rate(summary.scored),
             peak_memory_mb=peak_memory_mb(),
+            warnings=summary.warnings,
+            alarming=summary.alarming,
         )
         self._publish(journal, summary, summary.manifest)
         return summary
@@ -274,11 +257,17 @@ class _Job:
         return absent
 
     def _write(
-        self, table: Table, layout: Layout, journal: Journal, summary: Summary, pace: Pace
+        self,
+        table: Table,
+        layout: Layout,
+        journal: Journal,
+        summary: Summary,
+        unusual: Unusual,
+        pace: Pace,
     ) -> None:
         """Write the output and the rejects into the folder, and count."""
         known = len(journal.parts)
-        sums = _sums(self.scorer, table.columns)
+        sums = sums_of(self.scorer, table.columns)
         write = WRITERS[self.target.suffix.lower()]
         chunks = in_order(
             lambda read: self._scored(read, journal, known, layout),
@@ -301,11 +290,12 @@ class _Job:
                     journal.add(content, block.num_rows, len(read.rejects))
                 writer.write(block)
                 rejects.writerows([safe_cell(str(v)) for v in row] for row in read.rejects)
-                _count(summary, read, block, sums, self.scorer)
+                count(summary, read, block, sums, self.scorer)
+                unusual.look(read.leads)
                 pace.rows = summary.read
-                self._need_good(summary, pace.all_rows)
+                self._need_good(summary, unusual, pace.all_rows)
                 self.tell(pace.progress())
-        self._need_good(summary, summary.read)
+        self._need_good(summary, unusual, summary.read)
         if sums is not None and self.scorer.spread is not None:
             summary.campaigns = campaign_sums(sums.groups(), self.scorer.spread)
 
@@ -328,7 +318,7 @@ class _Job:
         scores = Scores(*(block.column(name).to_pylist() for name in Scores._fields))
         self.kept.keep(leads, scores, moment)
 
-    def _need_good(self, summary: Summary, rows: int | None) -> None:
+    def _need_good(self, summary: Summary, unusual: Unusual, rows: int | None) -> None:
         """Stop at a file of which more than may be is set aside, as soon as that is sure."""
         rows = max(summary.read, _FEWEST if rows is None else rows)
         most = self.choices.max_reject
@@ -336,6 +326,7 @@ class _Job:
             raise FileError(
                 f"{self.source}: {summary.rejected:,} of {summary.read:,} rows are no leads, more "
                 f"than the {100 * most:g}% that may be (--max-reject); nothing was written"
+                f"{diagnosis(unusual, summary.why)}"
             )
 
     def _publish(self, journal: Journal, summary: Summary, manifest: Manifest) -> None:
@@ -351,26 +342,3 @@ class _Job:
             places = {_REJECTS: rejects.name, **places}
             summary.rejects_file = rejects
         journal.done(places, [] if summary.rejected else [rejects.name])
-
-
-def _count(
-    summary: Summary, read: Read, block: pa.RecordBatch, sums: Sums | None, scorer: Scorer
-) -> None:
-    """Add a chunk to the account."""
-    chances = block.column("probability").to_numpy()
-    summary.read += block.num_rows + len(read.rejects)
-    summary.scored += block.num_rows
-    summary.rejected += len(read.rejects)
-    summary.why.update(map(kind_of, read.rejects))
-    summary.grades.update(block.column("grade").to_pylist())
-    summary.expected_wins += math.fsum(chances)
-    if sums is not None and block.num_rows:
-        sums.add(read.leads.column(scorer.agreement.columns.campaign or ""), chances)
-
-
-def _sums(scorer: Scorer, columns: Sequence[str]) -> Sums | None:
-    """Return where the sums by campaign are kept, where both model and file name campaigns."""
-    campaign = scorer.agreement.columns.campaign
-    if scorer.spread is None or campaign is None or campaign not in columns:
-        return None
-    return Sums(learned(scorer.encoder, campaign))

@@ -37,8 +37,10 @@ class Manifest:
     """Of those that this run scored."""
     peak_memory_mb: float
     """The most that the process has held until the end."""
-    warnings: tuple[str, ...] = ()
+    warnings: list[str]
     """What was unusual; without values of leads."""
+    alarming: bool
+    """Whether somebody must look at it."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -65,10 +67,10 @@ def made_by(job: Mapping[str, Any], target: Path) -> Manifest | None:
     """
     try:
         told = json.loads(manifest_path(target).read_bytes())
-        found = Manifest(**{**told, "warnings": tuple(told["warnings"])})
+        found = Manifest(**told)
         same = found.job == job and target.stat().st_size == found.output_bytes
         return found if same and digest_of_file(target) == found.output_digest else None
-    except (OSError, ValueError, TypeError, KeyError):  # none, or none that is readable
+    except (OSError, ValueError, TypeError):  # none, or none that is readable
         return None
 
 

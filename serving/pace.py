@@ -66,4 +66,4 @@ def rows_in(files: Sequence[Path], found: Fingerprint) -> int | None:
     kinds = {path.suffix.lower() for path in files}
     if kinds == {".parquet"}:
         return sum(int(pyarrow.parquet.read_metadata(path).num_rows) for path in files)
-    return found.newlines - len(files) if kinds == {".csv"} else None
+    return found.newlines - len(files) if kinds <= {".csv"} else None

@@ -15,8 +15,8 @@ from features.leads import Intake
 if TYPE_CHECKING:
     # Store and models are loaded by those commands alone that need them.
     from features.store.intake import Account
+    from serving.account import Summary
     from serving.artefact import LoadedModel
-    from serving.batch import Summary
     from serving.sums import CampaignSum
 
 _MOST_REASONS = 3
@@ -28,6 +28,8 @@ def intake_lines(intake: Intake, rejects: Path | None) -> Iterator[str]:
     yield from row_lines(
         intake.read, len(intake.rejects), Counter(map(kind_of, intake.rejects)), rejects
     )
+    if not intake.read:
+        yield "  WARNING: the file has a header and no rows"
 
 
 def row_lines(
@@ -45,8 +47,6 @@ def row_lines(
     line = f"{counted(read, 'row')} read, {read - rejected:,} taken, {rejected:,} set aside"
     yield f"{line} in {rejects}" if rejects else line
     yield from _reason_lines(reasons)
-    if not read:
-        yield "  WARNING: the file has a header and no rows"
 
 
 def account_lines(account: Account, waiting: int, rejects: str | None) -> Iterator[str]:
@@ -124,20 +124,20 @@ def scoring_lines(
             f"nothing to do: {output} has the scores of this very input by version "
             f"{model.version}: {counted(summary.scored, 'lead')}; --force scores it again"
         )
+        yield from _warning_lines(summary)
         return
     grades = ", ".join(f"{grade} {summary.grades[grade]:,}" for grade in "ABCD")
     yield f"wrote {output}: {counted(summary.scored, 'lead')}, version {model.version}"
     yield f"  grades {grades}; about {summary.expected_wins:.0f} wins to expect"
     yield from _campaign_lines(summary.campaigns)
-    if summary.absent_fields:
-        fields = len(model.artefact.scorer.encoder.fields)
-        yield (
-            f"  WARNING: {len(summary.absent_fields)} of the {fields} fields that the model reads "
-            f"are not in the file and count as missing: {', '.join(summary.absent_fields)}"
-        )
+    yield from _warning_lines(summary)
     if standing:
         yield f"  {standing}"
     yield from row_lines(summary.read, summary.rejected, summary.why, summary.rejects_file)
+
+
+def _warning_lines(summary: Summary) -> Iterator[str]:
+    yield from (f"  WARNING: {warning}" for warning in summary.warnings)
 
 
 def _campaign_lines(campaigns: Sequence[CampaignSum]) -> Iterator[str]:
@@ -175,4 +175,7 @@ def scoring_json(
         "expected_wins": summary.expected_wins,
         "campaigns": [campaign.as_dict() for campaign in summary.campaigns],
         "absent_fields": summary.absent_fields,
+        "warnings": summary.warnings,
+        "alarming": summary.alarming,
+        "manifest": None if summary.manifest is None else summary.manifest.as_dict(),
     }
