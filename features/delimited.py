@@ -19,7 +19,7 @@ from features.records import (
     plain_block,
 )
 from features.source import Source, Text
-from features.table import Chunk, Reject, checked_header
+from features.table import Chunk, Form, Reject, checked_header
 
 _SNIFF_LINES = 200
 _SNIFF_BYTES = 1 << 20
@@ -42,7 +42,8 @@ class Delimited:
         self._name = source.path.name
         self._path = source.path
         sample = _sample(self._supply(self._blocks()))
-        self._delimiter = export.delimiter or find_delimiter(sample)
+        looks_like = find_delimiter(sample)
+        self._delimiter = export.delimiter or looks_like
         first = next(Records(iter(sample), self._delimiter).read(), None)
         if first is None:
             raise FileError(f"{self._path}: the file holds no rows")
@@ -52,8 +53,14 @@ class Delimited:
                 "one in another encoding; then say it: export.encoding in the agreement, "
                 "--encoding to leadq init"
             )
+        if len(first[1]) == 1 and looks_like != self._delimiter:
+            raise FileError(
+                f"{self._path}: the header is not split by {self._delimiter!r}, as it is agreed, "
+                f"and looks as if by {looks_like!r}; mend export.delimiter, or --delimiter"
+            )
         self.columns = checked_header(self._path, first[1])
         self.files: tuple[str, ...] = (self._name,)
+        self.form = Form("CSV", self._delimiter, self._text.encoding)
 
     def _blocks(self) -> Blocks:
         return Blocks(self._text.pieces(), self._path)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from features.agreement import Export
 from features.delimited import Delimited
-from features.errors import FileError
+from features.errors import FileError, OutputError
 from features.json_lines import JsonLines
 from features.parquet import Parquet
 from features.source import Source
@@ -141,13 +141,16 @@ class _Watched:
 
     def __init__(self, table: Table, path: Path) -> None:
         self._table, self._path = table, path
-        self.columns, self.files = table.columns, table.files
+        self.columns, self.files, self.form = table.columns, table.files, table.form
 
     def chunks(self, reject: Callable[[Reject], None]) -> Iterator[Chunk]:
         try:
             yield from self._table.chunks(reject)
         except OSError as error:
-            raise _unread(error, self._path) from error
+            raise OutputError(
+                f"{error.filename or self._path}: cannot be read any more: "
+                f"{(error.strerror or str(error)).lower()}; run again when it is back"
+            ) from error
 
 
 class _Several:
@@ -156,7 +159,7 @@ class _Several:
     def __init__(self, path: Path, files: Sequence[Path], export: Export) -> None:
         folder = path if path.is_dir() else Path(os.path.commonpath([f.parent for f in files]))
         self._parts = [_Watched(_open_file(file, export), file) for file in files]
-        self.columns = self._parts[0].columns
+        self.columns, self.form = self._parts[0].columns, self._parts[0].form
         self.files = tuple(str(file.relative_to(folder)) for file in files)
         for file, part in zip(files, self._parts, strict=True):
             _same_columns(file, part.columns, files[0], self.columns)

@@ -16,7 +16,7 @@ from features.cells import Cell, Memo, cell
 from features.coded import CodedCells, coded
 from features.errors import FileError
 from features.source import Source, Text
-from features.table import CHUNK_CELLS, Chunk, Reject, checked_header, plain_cell
+from features.table import CHUNK_CELLS, Chunk, Form, Reject, checked_header, plain_cell
 
 MOST_NAMES = 20_000
 _LONG_INTEGER = re.compile(rb"[0-9]{19}")
@@ -41,6 +41,7 @@ class JsonLines:
         self._keys = self._find_keys()
         self.columns = checked_header(self._path, self._keys)
         self.files: tuple[str, ...] = (self._path.name,)
+        self.form = Form("JSON lines", encoding=self._text.encoding)
 
     def _blocks(self) -> Blocks:
         return Blocks(self._text.pieces(), self._path, quoted=False)

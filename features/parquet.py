@@ -11,7 +11,7 @@ from features import table
 from features.coded import CodedCells, coded
 from features.errors import FileError
 from features.source import Source
-from features.table import CHUNK_CELLS, Chunk, Reject, checked_header, plain_cell
+from features.table import CHUNK_CELLS, Chunk, Form, Reject, checked_header, plain_cell
 
 _BUFFERS = 64 << 20
 """Bytes that are read ahead at most, for all columns together."""
@@ -32,6 +32,7 @@ class Parquet:
         file = self._open()
         self.columns = checked_header(self._path, file.schema_arrow.names)
         self.files: tuple[str, ...] = (self._path.name,)
+        self.form = Form("Parquet")
 
     def _open(self) -> Any:
         import pyarrow
@@ -65,6 +66,8 @@ class Parquet:
                 line += batch.num_rows
             self._source.need_same(self._path.stat())
         except (pyarrow.ArrowException, OSError, OverflowError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno:
+                raise
             raise FileError(
                 f"{self._path}: unreadable near row {line}: {error}; copy or export it again"
             ) from error

@@ -16,7 +16,7 @@ from typing import Any
 from features import table
 from features.coded import coded
 from features.errors import FileError
-from features.table import CHUNK_CELLS, Chunk, Reject, checked_header, plain_cell
+from features.table import CHUNK_CELLS, Chunk, Form, Reject, checked_header, plain_cell
 
 _ADDRESS = re.compile(r"(postgres(?:ql)?|sqlite):(/*)(.*)", re.DOTALL)
 _FORM = "postgresql://user@host/database?table=NAME or sqlite:FILE?table=NAME"
@@ -67,6 +67,7 @@ class SqlTable:
         self._names = [column.name for column in self._table.columns]
         self.columns = checked_header(self._shown, self._names)
         self.files: tuple[str, ...] = (name,)
+        self.form = Form("database")
 
     def chunks(self, reject: Callable[[Reject], None]) -> Iterator[Chunk]:
         """Yield the rows in the order of the key, as they are at one moment."""

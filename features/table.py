@@ -45,12 +45,22 @@ class Chunk:
     columns: dict[str, CodedCells]
 
 
+class Form(NamedTuple):
+    """How a table is written."""
+
+    format: str
+    delimiter: str = ""
+    encoding: str = ""
+
+
 class Table(Protocol):
     """A table of leads: a file, several files, or a table of a database."""
 
     columns: tuple[str, ...]
     files: tuple[str, ...]
     """The names of the files that it is made of."""
+    form: Form
+    """How it is written; of several files, the first one."""
 
     def chunks(self, reject: Callable[[Reject], None]) -> Iterator[Chunk]:
         """Yield the rows in order; rows that cannot be read go to `reject`.

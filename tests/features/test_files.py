@@ -83,6 +83,10 @@ class TestDelimiters:
         path = a_file(tmp_path, "id^town\n1^a,b\n")
         assert read(path, delimiter="^").cells == {"id": ["1"], "town": ["a,b"]}
 
+    def test_another_delimiter_than_the_agreed_one_is_named(self, tmp_path: Path) -> None:
+        path = a_file(tmp_path, "id;town\n1;Bonn\n")
+        refused(path, "not split by ',', as it is agreed, and looks as if by ';'", delimiter=",")
+
     @pytest.mark.parametrize("note", ["sep=;", '"sep=;"', "\ufeffsep=;"])
     def test_excels_note_is_no_row_but_a_line(self, tmp_path: Path, note: str) -> None:
         found = read(a_file(tmp_path, f"{note}\r\nid;town\r\n1;Bonn\r\n"))

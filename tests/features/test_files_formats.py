@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.agreement import Export
+from features.errors import FileError, OutputError
 from features.files import open_table
 from tests.postgres import Server
 
@@ -220,7 +221,7 @@ class TestDatabases:
         }
 
     def test_a_password_in_the_address_is_refused_and_not_repeated(self) -> None:
-        with pytest.raises(Exception, match="PGPASSWORD") as caught:
+        with pytest.raises(FileError, match="PGPASSWORD") as caught:
             open_table("postgresql://me:hushhush@host/crm?table=leads", Export())
         assert "hushhush" not in str(caught.value)
 
@@ -240,7 +241,7 @@ class TestWatched:
         table = open_table(path)
         with path.open("a") as file:
             file.write("3,Ulm,\n")
-        with pytest.raises(Exception, match="was changed while it was read; wait until"):
+        with pytest.raises(FileError, match="was changed while it was read; wait until"):
             list(table.chunks(lambda _: None))
 
     @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
@@ -252,5 +253,5 @@ class TestWatched:
         path = a_file(tmp_path, CSV)
         table = open_table(tmp_path)
         path.unlink()
-        with pytest.raises(Exception, match=r"leads\.csv: no such file"):
+        with pytest.raises(OutputError, match=r"leads\.csv: cannot be read any more: no such file"):
             list(table.chunks(lambda _: None))
