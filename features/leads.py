@@ -267,7 +267,8 @@ def need_columns(table: Table, agreement: Agreement, names: Iterable[str]) -> No
     absent = [name for name in names if name not in (*table.columns, ROW_NUMBER)]
     if absent:
         raise AgreementError(
-            f"the agreement {agreement.name!r} names columns that the file does not have: "
+            f"{table.files[0]}: the agreement {agreement.name!r} names columns that the file does "
+            "not have: "
             f"{', '.join(absent)}; it has: {', '.join(table.columns)}"
         )
 
