@@ -55,7 +55,7 @@ class Learner:
         None where too little is known for fits that end before the leads that judge.
         """
         market, now = self.market, self.known(day)
-        labelled = label(_history(market, now), market.agreement, now.as_of)
+        labelled = label(history_of(market, now), market.agreement, now.as_of)
         if not len(labelled.labels):
             return None
         created = market.days(labelled.history.leads.created)
@@ -75,7 +75,7 @@ class Learner:
         return contest(before, after, window, came_in=came_in, age_days=day - champion)
 
 
-def _history(market: Market, known: Known) -> History:
+def history_of(market: Market, known: Known) -> History:
     """Return what the CRM shows as `leadq retrain` reads it from the store."""
     return History(
         market.leads.take(known.rows.tolist()),

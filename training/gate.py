@@ -4,6 +4,8 @@ Champion and challenger are held against each other on one window of leads that 
 fits ended. All of this must hold; each bound is broken only by what is shown, `gate.sure` of it:
 
     leaks            no field of the challenger is doubted that the champion did not use so
+    known outcomes   those that were known when the champion was made have not turned (`since.py`)
+    new outcomes     champion or challenger orders them about as well as the champion promises
     chance           the challenger is shown to sort better than chance (`shown.py`)
     too good         it does not close most of the gap between the champion's AUC and 1
     wins             it is not shown to find fewer wins with the agreed calls a day
@@ -47,6 +49,7 @@ from training.leaks import Finding
 from training.leaks import Verdict as Doubt
 from training.paired import DRAWS
 from training.shown import shown, takes_over
+from training.since import NOTHING_TOLD, Since
 from training.statements import share
 from training.window import Window, window_of
 
@@ -95,6 +98,7 @@ def contest(
     came_in: int | None = None,
     seed: int = 0,
     age_days: float = 0.0,
+    since: Since = NOTHING_TOLD,
 ) -> Verdict:
     """Let both score the window as they would be served, and decide.
 
@@ -108,6 +112,7 @@ def contest(
         came_in: all leads of these days, with an outcome or without; None: n.
         seed: of the draws.
         age_days: as in `decide`.
+        since: what the outcomes since the champion's training look like.
 
     """
     agreement, leads = challenger.agreement, labelled.history.leads
@@ -122,6 +127,7 @@ def contest(
         [f.field for f in challenger.encoder.fields if f.field not in known],
         seed,
         age_days=age_days,
+        since=since,
     )
 
 
@@ -164,6 +170,7 @@ def decide(
     seed: int = 0,
     times: int = DRAWS,
     age_days: float = 0.0,
+    since: Since = NOTHING_TOLD,
 ) -> Verdict:
     """Decide by what both said of leads that neither had seen.
 
@@ -178,6 +185,7 @@ def decide(
         seed: of the draws.
         times: how often days (or leads) are drawn anew.
         age_days: from the moment up to which the champion knew outcomes to that of the challenger.
+        since: what the outcomes since the champion's training look like.
 
     """
     if not window.both_outcomes:
@@ -197,6 +205,7 @@ def decide(
         suspects or {},
         new_fields,
         age_days,
+        since,
     )
     checks = tuple(checks_of(case))
     failed = [check for check in checks if not check.passed]

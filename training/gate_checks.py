@@ -13,6 +13,7 @@ from training.contest import Both, Contest
 from training.leaks import Finding
 from training.shown import Shown
 from training.shown import Verdict as TakesOver
+from training.since import NOTHING_TOLD, Since
 from training.statements import share
 
 Champion = Literal["model", "points"]
@@ -24,6 +25,10 @@ _TOO_HIGH_AUC = 0.95
 _FURTHER = 1.1
 """A ratio out of bounds is borne where the champion's is as far off but for this factor."""
 _NOTHING = 1e-9
+_DOUBTED = (
+    "Look whether the last files gave each lead its own outcome; if what they say is right, "
+    "promote by hand"
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Case:
     new_fields: Sequence[str]
     age_days: float = 0.0
     """By how much longer the challenger could learn than the champion."""
+    since: Since = NOTHING_TOLD
+    """What the outcomes since the champion's training look like beside what was known before."""
 
     @property
     def name(self) -> str:
@@ -76,6 +83,8 @@ class Case:
 def checks_of(case: Case) -> Iterator[Check]:
     """Yield every check, those first that say that something is wrong with the challenger."""
     yield from _leaks(case)
+    yield _known_outcomes(case)
+    yield _new_outcomes(case)
     yield _too_good(case)
     yield _chance(case)
     yield _wins(case)
@@ -100,6 +109,46 @@ def _leaks(case: Case) -> Iterator[Check]:
             "that it is honest"
         )
         yield Check(f"leak in {field}", finding.evidence.auc_alone, None, None, bound, False, said)
+
+
+def _known_outcomes(case: Case) -> Check:
+    name, least, known = "known outcomes", case.gate.outcomes_agree_at_least, case.since.known
+    bound = f"agreement of at least {least:g}"
+    if known is None:
+        told = f"no outcome was known before {case.name} was made, so none can have turned"
+        return Check(name, None, None, None, bound, True, told)
+    passed = known.kappa.high >= least
+    told = (
+        f"of {known.leads:,} leads decided before {case.name} was made {known.turned:,} have "
+        f"turned from won to not won or back: agreement {known.kappa.value:.2f} (Cohen's kappa)"
+    )
+    if not passed:
+        told = (
+            f"the outcomes of leads that were known have changed: {told}, at least {least:g} "
+            f"agreed. {_DOUBTED}"
+        )
+    return _check(name, known.kappa, bound, passed, told)
+
+
+def _new_outcomes(case: Case) -> Check:
+    name, least, new = "new outcomes", case.gate.order_kept_at_least, case.since.new
+    bound = f"at least {least:g} of the order that {case.name} promises"
+    if new is None:
+        told = f"too few outcomes are new since {case.name} to say whether they fit what it knows"
+        return Check(name, None, None, None, bound, True, told)
+    passed = new.kept.high >= least
+    before, after = new.auc_of
+    told = (
+        f"{new.leads:,} leads decided since, {new.won:,} of them won, are ordered with an AUC of "
+        f"{before:.3f} by {case.name} as it is registered and {after:.3f} by the challenger, where "
+        f"{new.promised:.3f} is promised"
+    )
+    if not passed:
+        told = (
+            f"the new outcomes fit neither what was known before nor what was learned since: {told}"
+            f"; {new.kept.value:.2f} of that order is kept, at least {least:g} agreed. {_DOUBTED}"
+        )
+    return _check(name, new.kept, bound, passed, told)
 
 
 def _too_good(case: Case) -> Check:

@@ -143,6 +143,8 @@ _GATE = {
     "most_grade_shift": "share of the leads by which the shares of grades may shift",
     "most_a_leads_lost": "share of the A leads that may become C or D",
     "renew_after_days": "an older champion yields to one that is no worse on later leads",
+    "outcomes_agree_at_least": "known outcomes that stay what they were (Cohen's kappa)",
+    "order_kept_at_least": "order of new outcomes, by that which the champion promises",
     "too_good": "beyond this share of what the AUC lacked of 1, a leak is suspected",
 }
 

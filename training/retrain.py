@@ -25,7 +25,8 @@ from features.store.audit import audit
 from features.store.database import Store
 from features.store.dataset import training_set
 from features.store.jobs import Clock, Lease, lease
-from features.store.promotions import Champion
+from features.store.promotions import Champion, first_promoted
+from features.store.turned import turned_since
 from serving.artefact import LoadedModel
 from serving.scorer import Scorer
 from training.censoring import label_as_of, moments
@@ -34,6 +35,7 @@ from training.fit import Recipe
 from training.gate import Verdict, contest, is_points, new_suspects
 from training.promotion import catch_up, champion_now, make_champion
 from training.registry import load_champion
+from training.since import Since, known_outcomes, new_outcomes
 from training.splits import Rows, as_place
 from training.track import describe
 from training.train import Training, enrol, train_on
@@ -122,7 +124,10 @@ class Retraining:
             return self._first(training, held)
         self.progress("champion and challenger on later leads")
         fitted, compared = champion_before(training, champion)
-        verdict = _meet(training, champion, fitted) if fitted else _unmet(compared)
+        if fitted:
+            verdict = _meet(training, champion, fitted, self._since(training, champion))
+        else:
+            verdict = _unmet(compared)
         verdict = unless_moved(verdict, self.home, champion)
         self.progress("registering")
         held.renew()
@@ -138,6 +143,29 @@ class Retraining:
         self._note(f"version {number} against {champion.version}: {why}")
         outcome: Outcome = "promoted" if verdict.promoted else "refused"
         return Retrained(outcome, why, None, training, verdict, compared, champion.version)
+
+    def _since(self, training: Training, champion: LoadedModel) -> Since:
+        """Hold the outcomes that came since the champion was made against what was known then."""
+        error, known = 1 - self.agreement.gate.sure, None
+        with self.store.reading() as connection:
+            made = first_promoted(connection, champion.version)
+            if made:
+                known = known_outcomes(turned_since(connection, made, self.clock()), error)
+        scorer, trained = champion.artefact.scorer, trained_as_of(champion)
+        begin = _begin(training)
+        if is_points(scorer) or not (trained and begin):
+            return Since(known)
+        return Since(
+            known,
+            new_outcomes(
+                training.work.history,
+                begin,
+                trained,
+                (scorer, training.judged),
+                error,
+                training.work.plan.seed,
+            ),
+        )
 
     def _first(self, training: Training, held: Lease) -> Retrained:
         self.progress("registering")
@@ -170,8 +198,7 @@ def champion_before(training: Training, champion: LoadedModel) -> tuple[Scorer |
     """
     scorer = champion.artefact.scorer
     trained = trained_as_of(champion)
-    known = [moment for moment in training.later.leads.created if moment]
-    begin = min(known, default=None)
+    begin = _begin(training)
     if trained and begin and trained <= begin:
         return scorer, (
             f"version {champion.version} as it is registered: it was trained on what was known on "
@@ -206,7 +233,7 @@ def _known_to_it(
     and too easy to beat. Then like is held against like.
     """
     earlier = np.intersect1d(work.split.earlier, taught)
-    begin = min((moment for moment in training.later.leads.created if moment), default=None)
+    begin = _begin(training)
     if not (trained_as_of(champion) and begin and training.labelled.as_of) or work.place is None:
         return earlier, "the earlier leads"
     until = begin - _age(training, champion)
@@ -271,7 +298,12 @@ def _unmet(why: str) -> Verdict:
     return nothing.refused("champion", "a fit that ended before the leads that judge", why)
 
 
-def _meet(training: Training, champion: LoadedModel, fitted: Scorer) -> Verdict:
+def _begin(training: Training) -> datetime | None:
+    """Return when the first of the later leads came in; None where no time is known."""
+    return min((moment for moment in training.later.leads.created if moment), default=None)
+
+
+def _meet(training: Training, champion: LoadedModel, fitted: Scorer, since: Since) -> Verdict:
     labelled, rows = training.labelled, training.split.later
     window = replace(
         labelled, history=labelled.history.take(rows.tolist()), labels=labelled.labels[rows]
@@ -289,6 +321,7 @@ def _meet(training: Training, champion: LoadedModel, fitted: Scorer) -> Verdict:
         came_in=_came_in(training),
         seed=training.work.plan.seed,
         age_days=_age(training, champion) / timedelta(days=1),
+        since=since,
     )
 
 

@@ -80,6 +80,7 @@ class Firm:
         self.home.folder(".")
         self.store: Store = open_store(self.home.store_url)
         self.folder = folder
+        self.now = clock()
 
     def export(
         self, row: Callable[[Enquiry], Row], first: int = 0, rows: int = 700, at: datetime = NOW
@@ -96,7 +97,7 @@ class Firm:
     def retrain(
         self, agreement: Agreement = AGREED, if_due: bool = False, **plan: Any
     ) -> Retrained:
-        work = Retraining(self.home, self.store, agreement, clock, "kim", lambda _: None)
+        work = Retraining(self.home, self.store, agreement, lambda: self.now, "kim", lambda _: None)
         return work.run(
             **({"recipe": "logistic", "preset": "fast"} | plan), if_due=if_due, worker="w"
         )
