@@ -25,9 +25,10 @@ import numpy as np
 from features.leads import History
 from features.store.turned import Turned
 from serving.members import Vector
+from serving.rates import Interval
 from serving.scorer import Scorer
 from training.censoring import moments
-from training.intervals import Interval, exact
+from training.intervals import exact
 from training.judged import Judged
 from training.labels import DECIDED, Labels
 from training.paired import DRAWS, measure
