@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from features.agreement import Agreement, Kind, Rule
 from features.cells import Cell, key_of, number, text_of
 from features.fields import DERIVE
-from features.sections import Route
+from features.sections import Persona, Route
 from features.tokens import split_tokens
 
 
@@ -74,6 +74,18 @@ def route_of(lead: Mapping[str, Cell], agreement: Agreement) -> Route | None:
             route
             for route in agreement.routes
             if all(_holds(rule, lead.get(rule.field), agreement) for rule in route.all)
+        ),
+        None,
+    )
+
+
+def persona_of(lead: Mapping[str, Cell], agreement: Agreement) -> Persona | None:
+    """Return the first agreed persona whose rules all hold of a lead, or None. See `route_of`."""
+    return next(
+        (
+            persona
+            for persona in agreement.personas
+            if all(_holds(rule, lead.get(rule.field), agreement) for rule in persona.all)
         ),
         None,
     )

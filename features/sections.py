@@ -81,6 +81,10 @@ class Columns(Section):
     value: Name | None = None
     propensity: Name | None = None
     """The chance with which a lead was chosen to be worked, above 0 and at most 1."""
+    nurture: Name | None = None
+    """The nurture of marketing that a lead is in."""
+    product: Name | None = None
+    """What a lead asked about."""
 
     @model_validator(mode="after")
     def _one_order(self) -> Self:

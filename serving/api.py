@@ -7,7 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import structlog
@@ -31,6 +31,7 @@ from serving.pages.added import add_pages
 from serving.pages.behind import Behind
 from serving.pages.sessions import Sessions
 from serving.problems import documented, install, where
+from serving.published import load_version
 from serving.replies import ModelReply, Status
 from serving.scoring import SCORE, Scoring
 from serving.shell import Shell
@@ -46,6 +47,8 @@ _PAUSE = 0.2
 """Seconds between two looks at what was scored."""
 _LOOKED_AT = 10
 """Leads at most in one look: about a hundredth of a worker's time."""
+_MOST_MODELS = 4
+"""Older models that are held in memory to explain why scores changed."""
 _LEAVE_EVERY = 5
 """Looks between two times that counts are left for other workers."""
 
@@ -130,9 +133,10 @@ def build(
 
         add_intake(app, store, agreement, limits)
         add_spend(app, store, agreement, limits)
-        add_desk(app, store, agreement, lambda: live.model, backing.aside)
+        load = lru_cache(_MOST_MODELS)(load_version)
+        add_desk(app, store, agreement, lambda: live.model, backing.aside, load)
         if sessions is not None:
-            add_pages(app, Behind(store, agreement, lambda: live.model, sessions))
+            add_pages(app, Behind(store, agreement, lambda: live.model, sessions), load)
     scoring = Scoring(live.ready, limits, tally, watch, spool)
     answers = {SCORE: scoring.answer}
     describe(app, lambda: live.model, has_keys=access is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache, partial
+from functools import partial
 from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query, Request
@@ -21,14 +21,11 @@ from serving.access import caller_of
 from serving.artefact import LoadedModel
 from serving.erasing import Aside, erase_leads
 from serving.problems import documented
-from serving.published import load_version
 from serving.recycled import RecycledReply, with_scores
 from serving.stored import OpenedStore
 from serving.story import HistoryReply, history_reply
 from serving.why import changes
 
-_MOST_MODELS = 4
-"""Older models that are held in memory to explain why scores changed."""
 _UNKNOWN_LEAD = "Nothing is known of such a lead."
 _PARAMETER = "A parameter does not have the form that is asked for."
 
@@ -47,6 +44,7 @@ def add_desk(
     agreement: Callable[[], Agreement],
     model: Callable[[], LoadedModel | None],
     aside: Aside,
+    load: Callable[[Store, str], LoadedModel],
 ) -> None:
     """Add the routes.
 
@@ -56,9 +54,9 @@ def add_desk(
         agreement: gives the one whose delays hold.
         model: gives the one that scores, if there is one.
         aside: the folders beside the store, which erasure clears too.
+        load: gives an older model, which explains older scores.
 
     """
-    remembered = lru_cache(_MOST_MODELS)(load_version)
 
     @app.get(
         "/v1/recycled", responses=documented(_422=_PARAMETER), summary="Which leads come back?"
@@ -96,7 +94,7 @@ def add_desk(
         if history is None:
             raise HTTPException(404, "nothing is known of such a lead; hand it over first")
         scores = history.scores
-        found = await store.use(lambda opened: changes(scores, partial(remembered, opened)))
+        found = await store.use(lambda opened: changes(scores, partial(load, opened)))
         return history_reply(history, found)
 
     @app.delete(

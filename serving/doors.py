@@ -12,6 +12,7 @@ from starlette.routing import Route
 from features.store.api_keys import Scope
 
 _SALES: tuple[Scope, ...] = ("sales", "admin", "read")
+_SELLING: tuple[Scope, ...] = ("sales", "admin")
 _MARKETING: tuple[Scope, ...] = ("marketing", "admin", "read")
 _BOTH: tuple[Scope, ...] = ("sales", "marketing", "admin", "read")
 
@@ -40,6 +41,9 @@ PAGES: Mapping[tuple[str, str], tuple[Scope, ...]] = {
     ("GET", "/sign-in/once"): (),
     ("POST", "/sign-out"): _BOTH,
     ("GET", "/queue"): _SALES,
+    ("GET", "/leads/{lead:path}"): _BOTH,
+    ("POST", "/leads/{lead:path}/words"): _SELLING,
+    ("POST", "/leads/{lead:path}/notes"): _SELLING,
 }
 
 

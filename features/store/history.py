@@ -52,9 +52,11 @@ class PastWord:
 class LeadHistory:
     """A lead's story; each list in the order of time."""
 
+    key: int
     id: str
     created: datetime | None
     campaign: str | None
+    source: str | None
     handoffs: list[PastHandoff]
     words: list[PastWord]
     scores: list[PastScore]
@@ -82,9 +84,11 @@ def history_of(connection: Connection, id_: str) -> LeadHistory | None:
         .where(Score.lead == lead.key)
     )
     return LeadHistory(
+        lead.key,
         lead.id,
         lead.created,
         lead.campaign,
+        lead.source,
         [PastHandoff(*row) for row in connection.execute(handoffs.order_by(Handoff.at))],
         _words(connection.execute(said.order_by(Disposition.at, Disposition.key)).all()),
         [

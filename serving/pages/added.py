@@ -6,10 +6,13 @@ from fastapi import FastAPI
 
 from serving.pages.behind import Behind
 from serving.pages.entry import add_entry
+from serving.pages.lead import add_lead
 from serving.pages.queue import add_queue
+from serving.record import Load
 
 
-def add_pages(app: FastAPI, behind: Behind) -> None:
+def add_pages(app: FastAPI, behind: Behind, load: Load) -> None:
     """Add every page; who may see which stands in `serving/doors.py`."""
     add_entry(app, behind)
     add_queue(app, behind)
+    add_lead(app, behind, load)

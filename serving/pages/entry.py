@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
@@ -12,7 +10,7 @@ from features.store.database import Store
 from features.store.replies import use_up
 from serving.pages.assets import asset
 from serving.pages.behind import Behind
-from serving.pages.forms import fields_of, signed_fields_of
+from serving.pages.forms import fields_of, inside, signed_fields_of
 from serving.pages.render import HEADERS, places_of, session_of, show
 from serving.pages.sessions import set_cookie
 
@@ -26,7 +24,10 @@ def add_entry(app: FastAPI, behind: Behind) -> None:
     @app.get("/", include_in_schema=False)
     async def start(request: Request) -> Response:
         """Lead to the first page that somebody may see."""
-        return _to(places_of(session_of(request))[0].path)
+        places = places_of(session_of(request))
+        if not places:
+            raise HTTPException(403, "there is no page for this key yet")
+        return _to(places[0].path)
 
     @app.get("/static/{name}", include_in_schema=False)
     async def static(name: str) -> Response:
@@ -39,14 +40,14 @@ def add_entry(app: FastAPI, behind: Behind) -> None:
     async def sign_in_page(request: Request) -> Response:
         if not sessions.has_keys:
             return _to("/")
-        return show(request, "sign_in.html", next=_inside(request.query_params.get("next")))
+        return show(request, "sign_in.html", next=inside(request.query_params.get("next")))
 
     @app.post("/sign-in", include_in_schema=False)
     async def sign_in(request: Request) -> Response:
         """Exchange a key for a session."""
         fields = await fields_of(request)
         key, address = fields.get("key", ""), request.client.host if request.client else ""
-        onward = _inside(fields.get("next"))
+        onward = inside(fields.get("next"))
         try:
             cookie = sessions.sign_in(key, address)
         except HTTPException as refused:
@@ -89,10 +90,3 @@ _NOT_GOOD = {
 
 def _to(path: str, headers: dict[str, str] | None = None) -> Response:
     return RedirectResponse(path, 303, headers)
-
-
-def _inside(path: str | None) -> str:
-    """Return a path of this service to go on to; whatever leads elsewhere leads to the start."""
-    parts = urlsplit(path or "/")
-    is_plain = not parts.scheme and not parts.netloc and (path or "/").startswith("/")
-    return path if path and is_plain and "\\" not in path and not path.startswith("//") else "/"

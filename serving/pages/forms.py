@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import HTTPException, Request
 
@@ -38,3 +38,10 @@ async def signed_fields_of(request: Request) -> Mapping[str, str]:
     fields = await fields_of(request)
     need_token(session_of(request), request.headers.get("x-csrf-token") or fields.get("token", ""))
     return fields
+
+
+def inside(path: str | None) -> str:
+    """Return a path of this service to go on to; whatever leads elsewhere leads to the start."""
+    parts = urlsplit(path or "/")
+    is_plain = not parts.scheme and not parts.netloc and (path or "/").startswith("/")
+    return path if path and is_plain and "\\" not in path and not path.startswith("//") else "/"

@@ -5,8 +5,9 @@ Jinja2 is imported with the first page, so that a worker scores before it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -16,9 +17,11 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from features.counted import counted
 from serving.doors import PAGES
 from serving.pages.assets import path_of
 from serving.pages.sessions import Session
+from serving.scorer import sigmoid
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -113,6 +116,10 @@ def _environment() -> Environment:
         "money": money,
         "day": day,
         "moment": moment,
+        "span": span,
+        "count": counted,
+        "chance": sigmoid,
+        "factor": factor,
         "in_path": lambda text: quote(text, safe=""),
     }
     return made
@@ -134,6 +141,19 @@ def money(sum_: float | None) -> str:
         return "–"
     digits = 0 if abs(sum_) >= 10 or sum_ == int(sum_) else 2
     return f"{sum_:,.{digits}f}".replace(",", " ")
+
+
+def factor(log_odds: float) -> str:
+    """Show by how much odds are multiplied, such as 2.4."""
+    return f"{math.exp(min(log_odds, 20.0)):.2f}"
+
+
+def span(time: timedelta) -> str:
+    """Show a length of time by its largest unit, such as 3 h."""
+    minutes = int(time.total_seconds() // 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
 
 
 def day(when: date | None) -> str:

@@ -116,9 +116,11 @@ def test_the_story_is_told_in_the_order_of_time(load: Load) -> None:
     scores = [_scored(load, "1", 1, **before), _scored(load, "2", 3, **after)]
     found = changes(scores, load)
     history = LeadHistory(
+        1,
         "a",
         MONDAY,
         "Fair",
+        None,
         [PastHandoff(MONDAY + timedelta(days=2), "kim", "north")],
         [PastWord(MONDAY + timedelta(days=4), "won", "kim", 900.0, None, None)],
         scores,
@@ -134,7 +136,7 @@ def test_scores_that_repeat_are_one_line(load: Load) -> None:
     _, before, after = _changed(load)
     days = (0, 1, 2, 3)
     scores = [_scored(load, "1", day, **(after if day > 2 else before)) for day in days]
-    history = LeadHistory("a", MONDAY, "Fair", [], [], scores)
+    history = LeadHistory(1, "a", MONDAY, "Fair", None, [], [], scores)
 
     lines = list(history_lines(history, changes(scores, load)))
 

@@ -12,3 +12,53 @@ function tell(text) {
 
 document.addEventListener("htmx:sendError", () => tell("The service does not answer; nothing was kept. Try again."));
 document.addEventListener("htmx:timeout", () => tell("The service takes too long; look whether it was kept, and try again."));
+
+// The queue by keyboard: j and k go through the leads, letters press what carries them.
+const leads = () => [...document.querySelectorAll("article.lead")];
+
+function chosen() {
+  return document.activeElement?.closest("article.lead") ?? null;
+}
+
+function go(by) {
+  const all = leads();
+  const at = all.indexOf(chosen());
+  const next = all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)];
+  next?.focus();
+  next?.scrollIntoView({ block: "nearest" });
+}
+
+function press(lead, key) {
+  const found = lead?.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  if (!found) return false;
+  found.click();
+  found.parentElement.querySelector("input:not([type=hidden])")?.focus();
+  return true;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const on = event.target;
+  if (on.matches("input, select, textarea")) {
+    if (event.key === "Escape") on.closest("details")?.removeAttribute("open"), on.closest("article.lead")?.focus();
+    return;
+  }
+  if (event.key === "Enter" && !on.matches("article.lead")) return;
+  if (event.key === "j" || event.key === "k") go(event.key === "j" ? 1 : -1);
+  else if (event.key === "z") press(document.querySelector("article.done:focus") ?? last(), "z");
+  else if (!press(chosen(), event.key)) return;
+  event.preventDefault();
+});
+
+// The last lead that was answered, for z; who answers by keyboard stays where they were.
+let answered = "";
+const last = () => document.getElementById(answered);
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const lead = event.detail.target?.closest?.("article.lead");
+  if (lead) answered = lead.id;
+});
+
+document.addEventListener("htmx:afterSwap", () => {
+  if (document.activeElement === document.body) document.getElementById(answered)?.focus();
+});

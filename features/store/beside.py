@@ -1,0 +1,44 @@
+"""What stands beside a lead: the notes on it, and what its campaign has cost."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from features.store.tables import Lead, Note, Spend
+
+
+class LeadNote(NamedTuple):
+    """A note on a lead, for the campaign that brought it."""
+
+    at: datetime
+    text: str
+    by: str | None
+
+
+class Cost(NamedTuple):
+    """What a campaign has cost, and how many leads it brought."""
+
+    spent: float | None
+    """None where no spend is told of it."""
+    leads: int
+
+    @property
+    def each(self) -> float | None:
+        """What a lead of it has cost on average."""
+        return None if self.spent is None or not self.leads else self.spent / self.leads
+
+
+def notes_on(connection: Connection, key: int) -> list[LeadNote]:
+    """Return the notes on a lead, in the order of time."""
+    rows = select(Note.at, Note.text, Note.by).where(Note.lead == key).order_by(Note.at, Note.key)
+    return [LeadNote(*row) for row in connection.execute(rows)]
+
+
+def cost_of(connection: Connection, campaign: str) -> Cost:
+    """Return what a campaign has cost."""
+    spent = select(func.sum(Spend.amount)).where(Spend.campaign == campaign).scalar_subquery()
+    leads = select(func.count()).where(Lead.campaign == campaign).scalar_subquery()
+    return Cost(*connection.execute(select(spent, leads)).one())

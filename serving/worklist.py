@@ -1,0 +1,333 @@
+"""What a rep sees of the leads that wait: the order, why, what is new, until when, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from features.agreement import Agreement
+from features.cells import Cell
+from features.leads import Faults
+from features.rules import persona_of
+from features.store.database import Store
+from features.store.listed import (
+    NOBODY,
+    Group,
+    Known,
+    Line,
+    Wanted,
+    answered_on,
+    cut_after,
+    groups,
+    known_of,
+    lines,
+    unscored,
+)
+from features.store.scores import GivenScore, add_given_scores
+from serving.artefact import LoadedModel, leads_of_records
+from serving.scorer import Score
+
+REASONS = 3
+PAGE = 25
+"""Leads on one page."""
+_SCORED_AT_ONCE = 500
+_SOON = 0.25
+"""Of the agreed time: what is left when a promise is soon to be broken."""
+_STEPS = {
+    None: "Call for the first time",
+    "contacted": "Accept it, or send it back with a reason",
+    "accepted": "Find out whether there is a need, a budget and a date",
+    "qualified": "Make an offer",
+    "opportunity": "Close it",
+}
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How long a promise of sales still holds for a lead."""
+
+    what: str
+    due: datetime
+    left: timedelta
+    """Below zero: the promise is broken."""
+    is_soon: bool
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the promise is broken."""
+        return self.left < timedelta(0)
+
+
+@dataclass(frozen=True)
+class News:
+    """What has become known of a lead since yesterday."""
+
+    field: str
+    before: Cell
+    after: Cell
+
+
+@dataclass(frozen=True)
+class Item:
+    """A lead that waits."""
+
+    line: Line
+    score: Score | None
+    """By the model that scores now, with reasons; None where there is none."""
+    known: Mapping[str, Cell]
+    is_later: bool
+    """Whether it lies beyond the calls of the day."""
+    is_new: bool
+    """Whether it was handed over since yesterday."""
+    news: Sequence[News]
+    chance_before: float | None
+    """Yesterday's probability, where something became known since."""
+    clock: Clock
+    next_step: str
+    material: str
+    """What the agreement names for this kind of customer; empty: nothing."""
+    persona: str
+
+    @property
+    def probability(self) -> float | None:
+        """As the model sees it now; without a model as it was scored."""
+        return self.line.probability if self.score is None else self.score.probability
+
+    @property
+    def grade(self) -> str | None:
+        """The same for the grade."""
+        return self.line.grade if self.score is None else self.score.grade
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What one can choose by, and how many leads each choice leaves."""
+
+    owners: Mapping[str | None, int]
+    campaigns: Mapping[str | None, int]
+    grades: Mapping[str | None, int]
+    total: int
+    """Leads that the choice leaves."""
+    waiting: int
+    """All leads that wait."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the worklist."""
+
+    items: Sequence[Item]
+    choice: Choice
+    page: int
+    """From 1."""
+    pages: int
+    calls: int
+    """That the agreement leaves for today."""
+    answered: int
+    """Leads of which sales has said something today."""
+
+
+def score_listed(store: Store, model: LoadedModel, now: datetime) -> int:
+    """Score leads of the worklist that the model has not scored, and keep the scores.
+
+    A lead may be handed over by a file that nobody scored, and another champion orders anew. At
+    most a few hundred are scored at once, so that whoever asked does not wait long.
+
+    Returns:
+        How many.
+
+    """
+    scorer = model.artefact.scorer
+    with store.reading() as connection:
+        has_value = scorer.value is not None
+        waiting = unscored(connection, model.version, has_value, _SCORED_AT_ONCE)
+    if not waiting:
+        return 0
+    scores = scores_of(model, [(lead.lead, lead.known) for lead in waiting], reasons=0)
+    given = [
+        GivenScore(
+            *lead,
+            now,
+            model.version,
+            scorer.agreed,
+            score.probability,
+            score.grade,
+            score.expected_value,
+        )
+        for lead, score in zip(waiting, scores, strict=True)
+        if score is not None
+    ]
+    return store.write(lambda connection: add_given_scores(connection, given, now))
+
+
+def scores_of(
+    model: LoadedModel, leads: Sequence[tuple[str, Mapping[str, Cell]]], reasons: int
+) -> list[Score | None]:
+    """Score leads by id and fields; None for one that cannot be scored."""
+    scorer, faults = model.artefact.scorer, Faults()
+    id_column = scorer.agreement.columns.id
+    records = [{**fields, id_column: id_} for id_, fields in leads]
+    batch = leads_of_records(records, scorer, faults)
+    good = [i for i in range(len(leads)) if i not in faults]
+    found: list[Score | None] = [None] * len(leads)
+    for i, score in zip(good, scorer.score(batch.take(good), reasons), strict=True):
+        found[i] = score
+    return found
+
+
+def part_of(
+    store: Store,
+    agreement: Agreement,
+    model: LoadedModel | None,
+    wanted: Wanted,
+    page: int,
+    now: datetime,
+) -> Part:
+    """Return a page of the worklist.
+
+    Args:
+        store: where the list is kept.
+        agreement: its capacity, promises and personas.
+        model: gives probability and reasons afresh; None: what was scored is shown.
+        wanted: which leads.
+        page: from 1; one beyond the last is the last.
+        now: this moment.
+
+    """
+    with store.reading() as connection:
+        found = groups(connection, now)
+        answered = answered_on(connection, now)
+        calls = max(0, agreement.capacity.leads_per_day - answered)
+        choice = choice_of(found, wanted)
+        pages = max(1, -(-choice.total // PAGE))
+        page = min(max(page, 1), pages)
+        listed = lines(connection, wanted, now, PAGE, PAGE * (page - 1))
+        cut = cut_after(connection, calls, now)
+        yesterday = now - timedelta(days=1)
+        known = known_of(connection, [line.key for line in listed], yesterday)
+    is_later = [not calls or (cut is not None and (line.worth, line.key) < cut) for line in listed]
+    items = items_of(listed, known, is_later, agreement, model, now)
+    return Part(items, choice, page, pages, calls, answered)
+
+
+def items_of(
+    listed: Sequence[Line],
+    known: Mapping[int, Known],
+    is_later: Sequence[bool],
+    agreement: Agreement,
+    model: LoadedModel | None,
+    now: datetime,
+) -> list[Item]:
+    """Return all there is to say of lines; see `part_of`."""
+    nothing = Known({}, None)
+    told = [known.get(line.key, nothing) for line in listed]
+    scores: list[Score | None] = [None] * len(listed)
+    if model is not None:
+        scores = scores_of(
+            model, [(line.id, k.now) for line, k in zip(listed, told, strict=True)], REASONS
+        )
+    read = () if model is None else tuple(model.artefact.scorer.fields)
+    news = [_news(k, read) for k in told]
+    before = _chances_before(model, listed, told, news)
+    return [
+        _item(line, score, k, later, fresh, chance, agreement, now)
+        for line, score, k, later, fresh, chance in zip(
+            listed, scores, told, is_later, news, before, strict=True
+        )
+    ]
+
+
+def _item(
+    line: Line,
+    score: Score | None,
+    known: Known,
+    is_later: bool,
+    news: Sequence[News],
+    chance_before: float | None,
+    agreement: Agreement,
+    now: datetime,
+) -> Item:
+    persona = persona_of(known.now, agreement)
+    return Item(
+        line,
+        score,
+        known.now,
+        is_later,
+        line.handed >= now - timedelta(days=1),
+        news,
+        chance_before,
+        clock_of(line.handed, line.touched, agreement, now),
+        _STEPS[line.step],
+        persona.material if persona else "",
+        persona.name if persona else "",
+    )
+
+
+def clock_of(
+    handed: datetime, touched: datetime | None, agreement: Agreement, now: datetime
+) -> Clock:
+    """Return which promise of sales runs for a lead, and how long it still holds."""
+    promise = agreement.sla.sales
+    if touched is None:
+        what, span = "first touch", timedelta(hours=promise.first_touch_hours)
+    else:
+        what, span = "answer", timedelta(days=promise.disposition_days)
+    left = handed + span - now
+    return Clock(what, handed + span, left, timedelta(0) <= left < _SOON * span)
+
+
+def _news(known: Known, read: Sequence[str]) -> list[News]:
+    """Return which of the fields that the model reads have changed since yesterday."""
+    if known.before is None:
+        return []
+    before = known.before
+    return [
+        News(name, before.get(name), known.now.get(name))
+        for name in read
+        if before.get(name) != known.now.get(name)
+    ]
+
+
+def _chances_before(
+    model: LoadedModel | None,
+    listed: Sequence[Line],
+    known: Sequence[Known],
+    news: Sequence[Sequence[News]],
+) -> list[float | None]:
+    """Return what the model would have said yesterday of the leads of which there is news."""
+    changed = [i for i, fresh in enumerate(news) if fresh]
+    found: list[float | None] = [None] * len(listed)
+    if model is not None and changed:
+        old = [(listed[i].id, known[i].before or {}) for i in changed]
+        for i, score in zip(changed, scores_of(model, old, reasons=0), strict=True):
+            found[i] = score.probability if score else None
+    return found
+
+
+def choice_of(found: Sequence[Group], wanted: Wanted) -> Choice:
+    """Count the leads by owner, campaign and grade, each as the two others leave them."""
+    counts: dict[str, dict[str | None, int]] = {"owner": {}, "campaign": {}, "grade": {}}
+    total = 0
+    for group in found:
+        fits = {name: _fits(getattr(group, name), getattr(wanted, name)) for name in counts}
+        total += group.leads if all(fits.values()) else 0
+        for name, tally in counts.items():
+            others = all(fit for other, fit in fits.items() if other != name)
+            value = getattr(group, name)
+            tally[value] = tally.get(value, 0) + (group.leads if others else 0)
+    return Choice(
+        _by_name(counts["owner"]),
+        _by_name(counts["campaign"]),
+        _by_name(counts["grade"]),
+        total,
+        sum(group.leads for group in found),
+    )
+
+
+def _fits(value: str | None, wanted: str) -> bool:
+    return not wanted or (value or NOBODY) == wanted
+
+
+def _by_name(tally: Mapping[str | None, int]) -> dict[str | None, int]:
+    return dict(sorted(tally.items(), key=lambda item: (item[0] is None, item[0] or "")))

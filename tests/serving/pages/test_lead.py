@@ -1,0 +1,105 @@
+"""One record of a lead that both sides see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from features.store.database import Store, open_store
+from features.store.feedback import keep
+from features.store.said import Said
+from features.store.spend import Spent, book
+from serving.learnable import learnable
+from tests.features.store.making import agreed
+from tests.serving.pages.signing import key_for, pages, sign_in
+from tests.serving.pages.test_queue import hand, recently
+from tests.serving.small import small_model
+
+
+@pytest.fixture
+def url(tmp_path: Path, sqlite_store: Path) -> str:
+    (tmp_path / "store.db").write_bytes(sqlite_store.read_bytes())
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    opened = open_store(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client(url: str, tmp_path: Path, store: Store) -> Iterator[TestClient]:
+    columns = {"id": "id", "outcome": "status", "campaign": "campaign"}
+    agreement = agreed(columns=columns | {"nurture": "drip", "product": "asked"})
+    with pages(url, tmp_path, small_model(), agreement) as client:
+        sign_in(client, key_for(store, "Lee", "marketing"))
+        yield client
+
+
+def say(store: Store, *said: Said) -> None:
+    store.write(lambda c: keep(c, said, agreed(), "rest", recently(0)))
+
+
+def test_a_lead_that_nobody_knows_is_told_as_a_page(client: TestClient) -> None:
+    reply = client.get("/leads/nobody")
+    assert reply.status_code == 404
+    assert "hand it over first" in reply.text
+
+
+def test_both_sides_see_hand_offs_words_and_scores_on_one_line_of_time(
+    client: TestClient, store: Store
+) -> None:
+    hand(store, "a", at=recently(72))
+    say(store, Said("a", "contacted", recently(48), by="Kim"))
+    say(store, Said("a", "not_ready", recently(24), by="Kim", reason="budget next year"))
+    page = client.get("/leads/a").text
+    order = [
+        page.index(f"<strong>{what}</strong>") for what in ("Not ready", "Contacted", "Handed over")
+    ]
+    assert order == sorted(order)
+    assert "<bdi>budget next year</bdi>" in page
+    assert "Comes back on" in page
+
+
+def test_what_was_known_at_the_hand_off_stands_beside_what_is_known_now(
+    client: TestClient, store: Store
+) -> None:
+    hand(store, "a", at=recently(72), visits="3")
+    page = client.get("/leads/a").text
+    assert '<th scope="row"><bdi>visits</bdi></th><td><bdi>3</bdi></td>' in page
+
+
+def test_both_sides_in_contact_at_once_are_warned(client: TestClient, store: Store) -> None:
+    hand(store, "a", drip="Spring letters", asked="Seats")
+    page = client.get("/leads/a").text
+    assert "Both sides are in contact." in page
+    assert "Asked about <bdi>Seats</bdi>" in page
+    say(store, Said("a", "lost", recently(0)))
+    assert "Both sides are in contact." not in client.get("/leads/a").text
+
+
+def test_what_a_lead_of_the_campaign_has_cost_is_told(client: TestClient, store: Store) -> None:
+    hand(store, "a", "b")
+    at = recently(0)
+    store.write(lambda c: book(c, [Spent("Spring fair", at.date(), 90.0)], "test", at))
+    assert "a lead of this campaign has cost 45" in client.get("/leads/a").text
+
+
+def test_marketing_sees_a_lead_and_cannot_answer_for_sales(
+    client: TestClient, store: Store
+) -> None:
+    hand(store, "a")
+    assert "/leads/a/words" not in client.get("/leads/a").text
+
+
+def test_what_is_missing_is_asked_for_by_what_it_would_change() -> None:
+    model = small_model()
+    (visits,) = learnable(model, "a", {"industry": "Trade"})
+    assert (visits.field, visits.if_low, visits.if_high) == ("visits", "1.9", "17.1")
+    assert visits.low < 0.1 < 0.5 < visits.high
+    assert learnable(model, "a", {"visits": 3.0, "industry": "Trade"}) == []
