@@ -129,10 +129,15 @@ def read_agreement(path: Path) -> Agreement:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file as a whole: a reader sees the old text or the new one, never half of it."""
+    """Write a text as a whole: a reader sees the old one or the new one, never half of it."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Do the same with bytes."""
     work = path.with_name(f".{path.name}.new")
     try:
-        work.write_text(text, encoding="utf-8")
+        work.write_bytes(content)
         work.replace(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error

@@ -19,6 +19,7 @@ from features.agreement import Agreement
 from features.home import ServeSettings
 from features.store.database import Store
 from serving.access import Access
+from serving.alignment.service import add_report
 from serving.champion import Live
 from serving.described import describe, page_of
 from serving.desk import add_desk
@@ -135,6 +136,7 @@ def build(
         add_spend(app, store, agreement, limits)
         load = lru_cache(_MOST_MODELS)(load_version)
         add_desk(app, store, agreement, lambda: live.model, backing.aside, load)
+        add_report(app, store, agreement)
         if sessions is not None:
             add_pages(app, Behind(store, agreement, lambda: live.model, sessions), load)
     scoring = Scoring(live.ready, limits, tally, watch, spool)

@@ -25,6 +25,7 @@ SCOPES: Mapping[tuple[str, str], Scope | None] = {
     ("GET", "/v1/recycled"): "read",
     ("GET", "/v1/leads/{lead:path}/history"): "read",
     ("DELETE", "/v1/leads/{lead:path}"): "admin",
+    ("GET", "/v1/report"): "read",
     ("GET", "/v1/model"): "read",
     ("GET", "/metrics"): "read",
     ("GET", "/docs"): "read",

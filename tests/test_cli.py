@@ -52,6 +52,7 @@ COMMANDS = (
     "why",
     "erase",
     "status",
+    "report",
     "keys",
     "hooks",
 )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from sqlalchemy import Connection, insert, select
 
@@ -83,3 +83,37 @@ def _signatures(connection: Connection, **where: str) -> list[tuple[Side, str, d
         .order_by(Signature.at, Signature.key)
     )
     return [tuple(row) for row in connection.execute(rows)]  # type: ignore[misc]
+
+
+class Signing(NamedTuple):
+    """Somebody signed a text for a side."""
+
+    version: int
+    digest: str
+    side: Side
+    by: str
+    at: datetime
+
+    @property
+    def label(self) -> str:
+        """Of the agreement: its version and the beginning of its digest."""
+        return f"{self.version}-{self.digest[:8]}"
+
+
+def signings(connection: Connection) -> list[Signing]:
+    """Return who signed what, in the order of time."""
+    rows = (
+        select(AgreementText.version, AgreementText.digest, Signature.side, Signature.by)
+        .add_columns(Signature.at)
+        .join(Signature, Signature.digest == AgreementText.digest)
+        .order_by(Signature.at, Signature.key)
+    )
+    return [Signing(*row) for row in connection.execute(rows)]
+
+
+def texts(connection: Connection) -> dict[str, dict[str, Any]]:
+    """Return everything agreed by each text that was signed, by digest, the oldest first."""
+    rows = select(AgreementText.digest, AgreementText.content).order_by(
+        AgreementText.seen, AgreementText.digest
+    )
+    return {digest: json.loads(content) for digest, content in connection.execute(rows)}

@@ -27,13 +27,16 @@ _BUSY_SECONDS = 60
 """How long a writer waits for another on SQLite; each write is short."""
 _CONNECT_SECONDS = "10"
 """How long PostgreSQL may take to answer, unless the address says it."""
+_NO_JIT = "-c jit=off"
+"""To compile a statement takes PostgreSQL half a second; ours read for a tenth of that."""
 _LOOK_SECONDS = 5
 """After which one who only looks gives up."""
 _LOOK_LIMITS = {
     "connect_timeout": str(_LOOK_SECONDS),
     "tcp_user_timeout": f"{1000 * _LOOK_SECONDS}",
-    "options": f"-c statement_timeout={1000 * _LOOK_SECONDS}",
+    "options": f"{_NO_JIT} -c statement_timeout={1000 * _LOOK_SECONDS}",
 }
+_LIMITS = {"connect_timeout": _CONNECT_SECONDS, "options": _NO_JIT}
 _TRIES = 8
 """A write that lost against another one (deadlock, serialization) is done anew this often."""
 _MANY_WRITES = 4
@@ -199,7 +202,7 @@ def engine_of(url: str, looks: bool = False) -> Engine:
     if address.get_backend_name() == "sqlite":
         return _sqlite(address, looks)
     if address.get_backend_name() == "postgresql":
-        limits = _LOOK_LIMITS if looks else {"connect_timeout": _CONNECT_SECONDS}
+        limits = _LOOK_LIMITS if looks else _LIMITS
         address = address.set(query={**limits, **address.query})
         return create_engine(address, pool_pre_ping=True)
     raise StoreError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select
 
@@ -47,6 +47,23 @@ def write_down(
     connection.execute(insert(Promotion).values(at=now, act=act, why=why, **row))
     audit(connection, act, f"version {champion.model} is champion; before: {before}", who, now)
     tell_promotion(connection, champion.model, champion.digest, before, now)
+
+
+class Past(NamedTuple):
+    """A model that became champion."""
+
+    at: datetime
+    model: str
+    previous: str | None
+    act: str
+    """train, retrain, promote, rollback or found."""
+    why: str
+
+
+def past(connection: Connection) -> list[Past]:
+    """Return who became champion, in the order of time."""
+    rows = select(Promotion.at, Promotion.model, Promotion.previous, Promotion.act, Promotion.why)
+    return [Past(*row) for row in connection.execute(rows.order_by(Promotion.key))]
 
 
 def one_back(connection: Connection) -> Champion | None:

@@ -1,0 +1,216 @@
+"""The alignment report as figures: read from the store once, shown by page, file and REST alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from features.agreement import Agreement
+from features.errors import UsageError
+from features.store.agreements import SIDES, Side, Signing, signings
+from features.store.alignment import (
+    Limits,
+    Missed,
+    Month,
+    Stretch,
+    ended,
+    missed,
+    reached,
+    speeds,
+    worked_sums,
+)
+from features.store.database import Store
+from features.store.meetings import Answer, Decided, answers, decisions
+from features.store.promotions import Past, past
+from serving.alignment.funnel import Funnel, funnels
+from serving.alignment.learned import (
+    Band,
+    Change,
+    Changed,
+    Disagreements,
+    SlowTouch,
+    bands,
+    disagreements,
+    slow_touch,
+    what_changed,
+)
+from serving.alignment.period import Period
+from serving.alignment.promises import (
+    Brought,
+    Hands,
+    Week,
+    answer_due,
+    brought,
+    coverage,
+    owners,
+    teams,
+    touch_due,
+    weeks,
+)
+from serving.health import Promise
+from serving.rates import Interval
+
+_LOOKED_BACK = timedelta(days=70)
+"""How far hand-offs are followed: ten weeks."""
+_LATELY = timedelta(days=28)
+"""What hands do, what ended, and what was missed is told of four weeks."""
+_CHANGES = timedelta(days=42)
+_SPEED = timedelta(days=91)
+"""Hand-offs of a quarter, whose horizon is over, tell what speed is worth."""
+_BOUNDS = (1.0, 4.0, 24.0, 72.0, 168.0)
+"""Hours to the first touch, beside the agreed ones."""
+_WEEKS_ASKED = 12
+QUESTIONS: dict[Side, str] = {
+    "sales": "Were the leads of this week worth our time?",
+    "marketing": "Did sales follow up our leads of this week as agreed?",
+}
+"""One a week to each side, answered by a mark from 1 (not at all) to 5 (fully)."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How one side said that a week went."""
+
+    week: str
+    side: Side
+    answers: int
+    mean: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What both heads read: of a week or a month, as known at its end."""
+
+    period: Period
+    as_of: datetime
+    """The end of the period, or now where it still runs."""
+    agreement: str
+    promise_hours: float
+    promise_days: int
+    horizon_days: int
+    missed_decisions: tuple[Decided, ...]
+    decisions: tuple[Decided, ...]
+    """Those still open, and those done in the period."""
+    funnel: tuple[Funnel, ...]
+    """All campaigns together first."""
+    funnel_before: Funnel
+    """All campaigns together, in the period before."""
+    brought: tuple[Brought, ...]
+    touch: Promise
+    """First touches that were promised for the period."""
+    answer: Promise
+    """Dispositions that were promised for the period."""
+    coverage: Interval | None
+    weeks: tuple[Week, ...]
+    teams: tuple[Hands, ...]
+    owners: tuple[Hands, ...]
+    missed: tuple[Missed, ...]
+    """The best leads that nobody touched in the agreed time; `all` says how many there are."""
+    speed: tuple[Band, ...]
+    slow_touch: SlowTouch | None
+    disagreements: Disagreements
+    changes: tuple[Changed, ...]
+    marks: tuple[Mark, ...]
+    answers: tuple[Answer, ...]
+    """Those of the period's own weeks."""
+
+
+def report_of(store: Store, agreement: Agreement, period: Period, now: datetime) -> Report:
+    """Read the report of a period from the store; the number of statements is always the same.
+
+    Raises:
+        UsageError: when the period has not begun.
+
+    """
+    if period.start >= now:
+        raise UsageError(f"{period.name} has not begun; it does on {period.start:%Y-%m-%d}")
+    as_of = min(period.end, now)
+    promise, horizon = agreement.sla.sales, agreement.horizon_days
+    stretch = Stretch(period.before.start, period.start, as_of)
+    limits = Limits(promise.first_touch_hours * 3600, promise.disposition_days * 86_400.0)
+    months = [Month(m.name, m.start, min(m.end, as_of)) for m in period.months if m.start < as_of]
+    bounds = sorted({*_BOUNDS, promise.first_touch_hours})
+    ends = as_of - timedelta(days=horizon)
+    asked = _weeks_to(period, as_of)
+    with store.reading() as connection:
+        steps = reached(connection, stretch, months, agreement.bar.mql_probability)
+        sums = worked_sums(connection, as_of - _LOOKED_BACK, stretch, limits)
+        waits = speeds(connection, ends - _SPEED, ends, [b * 3600 for b in bounds], horizon)
+        over = ended(connection, as_of - _LATELY, as_of)
+        alone = missed(connection, as_of - _LATELY, as_of, limits.touch)
+        said = answers(connection, asked)
+        decided = decisions(connection, min(as_of - _CHANGES, period.start), now)
+        signed, promoted = signings(connection), past(connection)
+    lately = [s for s in sums if s.day >= (as_of - _LATELY).date()]
+    changes = _changes(promoted, signed, decided, as_of - _CHANGES, as_of)
+    own = {week for week in asked if Period.named(week).end > period.start}
+    return Report(
+        period=period,
+        as_of=as_of,
+        agreement=agreement.label,
+        promise_hours=promise.first_touch_hours,
+        promise_days=promise.disposition_days,
+        horizon_days=horizon,
+        missed_decisions=tuple(d for d in decided if d.is_missed(now.date())),
+        decisions=tuple(
+            d
+            for d in decided
+            if not d.is_missed(now.date()) and (d.done_at is None or d.done_at >= period.start)
+        ),
+        funnel=tuple(funnels(steps, now=True)),
+        funnel_before=funnels(steps, now=False)[0],
+        brought=tuple(brought(steps, period, agreement.sla.marketing, as_of)),
+        touch=touch_due(sums),
+        answer=answer_due(sums),
+        coverage=coverage(sums, promise, as_of),
+        weeks=tuple(weeks(sums, promise, as_of)),
+        teams=tuple(teams(lately, promise, as_of)),
+        owners=tuple(owners(lately, promise, as_of)),
+        missed=tuple(alone),
+        speed=tuple(bands(waits, bounds)),
+        slow_touch=slow_touch(waits, bounds.index(promise.first_touch_hours) + 1),
+        disagreements=disagreements(over, agreement),
+        changes=tuple(what_changed(changes, sums, as_of)),
+        marks=tuple(_marks(said)),
+        answers=tuple(a for a in said if a.week in own),
+    )
+
+
+def _weeks_to(period: Period, as_of: datetime) -> list[str]:
+    """Return the names of the last weeks, the newest one that of the end."""
+    week = Period.week_of(as_of - timedelta(microseconds=1))
+    found = [week]
+    while len(found) < _WEEKS_ASKED or found[0].start > period.start:
+        found.insert(0, found[0].before)
+    return [week.name for week in found]
+
+
+def _marks(said: Sequence[Answer]) -> list[Mark]:
+    by_week: dict[tuple[str, Side], list[int]] = {}
+    for one in said:
+        by_week.setdefault((one.week, one.side), []).append(one.mark)
+    return [
+        Mark(week, side, len(marks), sum(marks) / len(marks))
+        for (week, side), marks in sorted(by_week.items())
+    ]
+
+
+def _changes(
+    promoted: Sequence[Past],
+    signed: Sequence[Signing],
+    decided: Sequence[Decided],
+    since: datetime,
+    until: datetime,
+) -> list[Change]:
+    """Return what was done otherwise, the newest first."""
+    found = [Change(p.at, "model", f"version {p.model} is champion: {p.why}") for p in promoted]
+    sides: dict[str, set[Side]] = {}
+    for one in signed:
+        known = sides.setdefault(one.digest, set())
+        known.add(one.side)
+        if known == {*SIDES}:
+            found.append(Change(one.at, "agreement", f"agreement {one.label} is signed"))
+    found += [Change(d.done_at, "decision", d.text) for d in decided if d.done_at is not None]
+    within = [change for change in found if since <= change.at < until]
+    return sorted(within, key=lambda change: change.at, reverse=True)

@@ -1,0 +1,426 @@
+"""The alignment report in words and tables, as page, HTML file and PDF show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from features.counted import counted
+from features.store.agreements import SIDES
+from features.store.alignment import Missed
+from features.store.meetings import Decided
+from serving.alignment.funnel import Funnel
+from serving.alignment.learned import MEASURES, Changed, Disagreement
+from serving.alignment.promises import Brought, Hands, Week
+from serving.alignment.report import QUESTIONS, Report
+from serving.charts import Line, Plot, Range, Ranges
+from serving.document import Number, Section, Table
+from serving.health import Promise
+from serving.rates import Interval, wilson
+
+_STATES = {
+    "kept": "kept",
+    "broken": "broken",
+    "on course": "on course",
+    "behind": "behind what the promise comes to by now",
+}
+
+
+def title(report: Report) -> str:
+    """Return the report's title."""
+    return f"Sales and marketing, {report.period.name}"
+
+
+def facts(report: Report) -> dict[str, str]:
+    """Return the small print under the title."""
+    running = report.as_of < report.period.end
+    so_far = f", so far: as known at {report.as_of:%Y-%m-%d %H:%M} UTC" if running else ""
+    return {
+        "Period": f"{report.period.words}{so_far}",
+        "Agreement": report.agreement,
+        "Intervals": "95 %: how far chance alone may have moved a share",
+    }
+
+
+def sections(report: Report) -> list[Section]:
+    """Return what the report says, the summary first; missed decisions lead it."""
+    return [
+        _in_short(report),
+        _funnel(report),
+        _promises(report),
+        _speed(report),
+        _audit(report),
+        _disagreements(report),
+        _changes(report),
+        _decisions(report),
+        _asked(report),
+    ]
+
+
+def share(found: Interval | None) -> str:
+    """Write a share with its interval."""
+    if found is None:
+        return "not known yet"
+    return f"{found.value:.0%} ({found.low:.0%} to {found.high:.0%})"
+
+
+def _kept(promise: Promise) -> str:
+    if not promise.due:
+        return "none was due"
+    found = wilson(promise.kept, promise.due)
+    return f"{promise.kept:,} of {promise.due:,} kept, {found.value:.0%}"
+
+
+def _in_short(report: Report) -> Section:
+    whole, before = report.funnel[0], report.funnel_before
+    numbers = [
+        Number(f"{whole.leads:,}", "leads", f"{before.leads:,} in the period before"),
+        Number(f"{whole.sal:,}", "accepted by sales", f"{before.sal:,} before"),
+        Number(f"{whole.won:,}", "won", f"{before.won:,} before"),
+    ]
+    if whole.revenue is not None:
+        note = "" if before.revenue is None else f"{before.revenue:,.0f} before"
+        numbers.append(Number(f"{whole.revenue:,.0f}", "revenue won", note))
+    missed = [_decisions_table("Missed decisions", report.missed_decisions)]
+    return Section(
+        "In short",
+        tuple(_sentences(report)),
+        tuple(missed) if report.missed_decisions else (),
+        numbers=tuple(numbers),
+    )
+
+
+def _sentences(report: Report) -> Iterator[str]:
+    if report.missed_decisions:
+        count = counted(len(report.missed_decisions), "decision")
+        yield f"{count} of earlier meetings missed the day that was agreed."
+    for month in report.brought:
+        yield f"Marketing: {_brought(month)}."
+    yield (
+        f"Sales: first touch within {report.promise_hours:g} h, {_kept(report.touch)}; disposition "
+        f"within {report.promise_days} days, {_kept(report.answer)}."
+    )
+    waiting = sum(found.all for found in _first_of_each(report))
+    if waiting:
+        yield (
+            f"{counted(waiting, 'lead')} graded A or B of the last four weeks were not touched in "
+            "the agreed time."
+        )
+    if any(one.calls_for_change for one in report.disagreements.found):
+        yield "Leads end otherwise than the grades say: see disagreements."
+
+
+def _first_of_each(report: Report) -> list[Missed]:
+    return [next(iter(part)) for part in _by_handed(report) if part]
+
+
+def _by_handed(report: Report) -> tuple[list[Missed], list[Missed]]:
+    handed, never = ([m for m in report.missed if m.handed is is_it] for is_it in (True, False))
+    return handed, never
+
+
+def _brought(month: Brought) -> str:
+    return (
+        f"{month.leads:,} A and B leads in {month.month} of {month.promised:,} promised, "
+        f"{_STATES[month.state]}"
+    )
+
+
+def _funnel(report: Report) -> Section:
+    rows = [*report.funnel, replace(report.funnel_before, campaign="all, the period before")]
+    has_spend = any(row.visits is not None or row.cost is not None for row in rows)
+    spend = ("visits", "cost") if has_spend else ()
+    columns = ("campaign", *spend, "leads", "MQL", "handed over", "SAL", "SQL")
+    return Section(
+        "Funnel",
+        ("What happened in this time, of leads of any age: each step counts a lead once, the "
+         "first time it gets there.",),
+        (
+            Table(
+                "From visit to revenue, by campaign",
+                (*columns, "opportunity", "won", "revenue"),
+                tuple(_funnel_row(row, has_spend) for row in rows),
+                "MQL: its score met the agreed bar. SAL: accepted by sales, or more. SQL: sales "
+                "confirmed a possibility, or more. Won counts what sales last said.",
+            ),
+        ),
+    )  # fmt: skip
+
+
+def _funnel_row(row: Funnel, has_spend: bool) -> tuple[str, ...]:
+    spend = (_number(row.visits), _number(row.cost)) if has_spend else ()
+    steps = (row.leads, row.mql, row.handed, row.sal, row.sql, row.opportunity, row.won)
+    return (row.campaign, *spend, *(f"{count:,}" for count in steps), _number(row.revenue))
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def _promises(report: Report) -> Section:
+    told = [week for week in report.weeks if week.touch or week.coverage]
+    rows: list[tuple[str, ...]] = [
+        ("marketing", f"A and B leads, {m.month}", f"{m.promised:,}", f"{m.leads:,}", m.state)
+        for m in report.brought
+    ]
+    for name, promise in (
+        (f"first touch within {report.promise_hours:g} h", report.touch),
+        (f"disposition within {report.promise_days} days", report.answer),
+    ):
+        kept = f"{promise.kept:,}"
+        state = "" if not promise.due else f"{promise.kept / promise.due:.0%} kept"
+        rows.append(("sales", name, f"{promise.due:,} due", kept, state))
+    return Section(
+        "Promises",
+        (f"Feedback: of the leads whose time for a disposition is over, {share(report.coverage)} "
+         "have one. Of the others nobody learns anything.",),
+        (
+            Table(
+                "Promised and kept", ("side", "promise", "promised", "kept", "state"), tuple(rows),
+                "A promise of sales counts in the period in which its time runs out.",
+                ("promise", "state"),
+            ),
+            Table(
+                "Week by week",
+                ("hand-offs of the week from", "handed over", "touched in time",
+                 "answered in time", "answered by now"),
+                tuple(
+                    (f"{w.start}", f"{w.handed:,}", share(w.touch), share(w.answer),
+                     share(w.coverage))
+                    for w in report.weeks
+                ),
+            ),
+        ),
+        _kept_chart(told and [w for w in told if w.touch]),
+    )  # fmt: skip
+
+
+def _kept_chart(weeks: Sequence[Week]) -> tuple[Plot, ...]:
+    points = [(n, week.touch) for n, week in enumerate(weeks, 1) if week.touch is not None]
+    if len(points) < 2:
+        return ()
+    x, y = [float(n) for n, _ in points], [touch.value for _, touch in points]
+    low, high = [touch.low for _, touch in points], [touch.high for _, touch in points]
+    says = f"Share touched within the promise, of hand-offs from {weeks[0].start} on, by week."
+    line = Line("touched in time", x, y, low, high)
+    return (Plot("First touch in time", says, "week", "share", (line,), x_percent=False),)
+
+
+def _speed(report: Report) -> Section:
+    says = [
+        f"Leads handed over in a quarter whose {report.horizon_days} days are over, by the time to "
+        "their first touch."
+    ]
+    if (slow := report.slow_touch) is not None:
+        shown = "" if slow.as_prompt.low > 0 else " Chance alone may explain it."
+        says.append(
+            f"The {slow.leads:,} of them touched later than agreed, or never, were won "
+            f"{slow.won:,} times. Won as often beyond their scores as the prompt ones, they would "
+            f"have brought {slow.as_prompt.value:,.0f} wins more ({slow.as_prompt.low:,.0f} to "
+            f"{slow.as_prompt.high:,.0f}).{shown}"
+        )
+    says.append(
+        "This is no experiment: sales may call first whom it likes best, for reasons that no score "
+        "knows. Only leads called late by lot could tell."
+    )
+    if not report.speed:
+        says = ["No lead that was handed over is old enough to tell what speed is worth."]
+    rows = tuple(
+        (b.name, f"{b.leads:,}", share(b.won), "–" if b.expected is None else f"{b.expected:.0%}")
+        for b in report.speed
+    )
+    table = Table("Won by time to first touch", ("touched", "leads", "won", "scores said"), rows)
+    ranges = tuple(Range(b.name, b.won.value, b.won.low, b.won.high) for b in report.speed)
+    chart = Ranges(
+        "Share won by time to first touch",
+        "The dot is the share won; the bar is its 95 % interval.",
+        "won", "95 % interval", "share won", ranges,
+    )  # fmt: skip
+    return Section("Speed to lead", tuple(says), (table,) if rows else (), (chart,) if rows else ())
+
+
+def _audit(report: Report) -> Section:
+    handed, never = _by_handed(report)
+    tables = [
+        _hands("Teams, the last four weeks", "team", report.teams, report.as_of),
+        _hands("Owners, the last four weeks", "owner", report.owners, report.as_of),
+    ]
+    tables = [table for table in tables if table.rows]
+    for leads, what in ((handed, "handed over and not touched"), (never, "never handed over")):
+        if leads:
+            tables.append(_missed(leads, what))
+    says = [
+        "Slower and faster: the share touched in time differs from that of all others together by "
+        "more than chance explains, all comparisons taken together."
+    ]
+    if not report.missed:
+        says.append("No lead graded A or B waits for longer than agreed.")
+    return Section("Hand-off audit", tuple(says), tuple(tables))
+
+
+def _hands(name: str, who: str, hands: Sequence[Hands], as_of: datetime) -> Table:
+    return Table(
+        name,
+        (who, "due", "touched in time", "", "waiting", "overdue", "longest wait"),
+        tuple(
+            (h.name, f"{h.handed:,}", share(h.touch), h.differs, f"{h.waiting:,}",
+             f"{h.overdue:,}", _wait(h.oldest, as_of))
+            for h in hands
+        ),
+    )  # fmt: skip
+
+
+def _wait(since: datetime | None, now: datetime) -> str:
+    return "–" if since is None else f"{(now - since) / timedelta(days=1):,.1f} days"
+
+
+def _missed(leads: Sequence[Missed], what: str) -> Table:
+    count = leads[0].all
+    shown = f"; the {len(leads)} best" if count > len(leads) else ""
+    return Table(
+        f"Good leads {what}: {count:,}{shown}",
+        ("lead", "grade", "probability", "since", "owner", "campaign"),
+        tuple(
+            (m.id, m.grade, f"{m.probability:.0%}", f"{m.since:%Y-%m-%d}", m.owner or "–",
+             m.campaign or "–")
+            for m in leads
+        ),
+        words=("owner", "campaign"),
+    )  # fmt: skip
+
+
+_DISAGREES = {
+    "a_rejected": "A leads that sales rejected as unqualified",
+    "a_won": "A leads won",
+    "low_won": "leads below the hand-off grade won",
+}
+
+
+def _disagreements(report: Report) -> Section:
+    found = report.disagreements.found
+    says = [_calls(one) for one in found if one.calls_for_change]
+    if not found:
+        says = ["No lead ended in the last four weeks on which both sides could disagree."]
+    elif not says:
+        says = ["Nothing here is beyond what chance explains."]
+    rows = tuple(
+        (_DISAGREES[one.what], f"{one.leads:,}", share(one.share),
+         "–" if one.bound is None else f"{one.bound:.0%}")
+        for one in found
+    )  # fmt: skip
+    tables = [Table("Ended in the last four weeks", ("what", "decided", "share", "agreed bound"),
+                    rows)] if rows else []  # fmt: skip
+    if (why := report.disagreements.reasons) is not None:
+        told = [(reason, f"{count:,}") for reason, count in why.reasons.items()]
+        told += [("other reasons", f"{why.other_reasons:,}")] if why.other_reasons else []
+        told += [("no reason", f"{why.no_reason:,}")] if why.no_reason else []
+        tables.append(Table("Why sales rejected A leads", ("reason", "leads"), tuple(told)))
+    return Section("Disagreements", tuple(says), tuple(tables))
+
+
+def _calls(one: Disagreement) -> str:
+    bound = f"{one.bound:.0%}" if one.bound is not None else "–"
+    if one.what == "a_won":
+        return (
+            f"Grade A promises at least {bound}; {share(one.share)} of {one.leads:,} were won. "
+            "Agree on a higher bound, or look at what the model misses."
+        )
+    return (
+        f"Leads below the hand-off grade are said to be won less than {bound}; {share(one.share)} "
+        f"of {one.leads:,} decided ones were. Agree on a lower bar."
+    )
+
+
+def _changes(report: Report) -> Section:
+    if not report.changes:
+        return Section(
+            "What changed", ("No model, agreement or decision took effect in six weeks.",)
+        )
+    says = (
+        "Hand-offs of the days after each change beside as many days before it. Whatever else "
+        "changed at that time shows here too.",
+    )
+    rows = [row for changed in report.changes for row in _changed(changed)]
+    columns = ("change", "measure", "before", "after", "difference", "verdict")
+    return Section(
+        "What changed",
+        says,
+        (Table("Before and after", columns, tuple(rows), words=("measure", "verdict")),),
+    )
+
+
+def _changed(changed: Changed) -> Iterator[tuple[str, ...]]:
+    what = f"{changed.change.at:%Y-%m-%d}: {changed.change.what}"
+    if not changed.effects:
+        yield what, "too early to say", "", "", "", ""
+    for n, effect in enumerate(changed.effects):
+        d = effect.difference
+        yield (
+            what if n == 0 else "",
+            f"{MEASURES[effect.measure]}, {changed.days} days",
+            f"{effect.before.value:.0%}",
+            f"{effect.after.value:.0%}",
+            f"{d.value * 100:+.0f} points ({d.low * 100:+.0f} to {d.high * 100:+.0f})",
+            effect.verdict,
+        )
+
+
+def _decisions(report: Report) -> Section:
+    if not report.decisions:
+        return Section("Decisions", ("No other decision is open.",))
+    return Section("Decisions", (), (_decisions_table("Open, and done", report.decisions),))
+
+
+def _decisions_table(name: str, found: Sequence[Decided]) -> Table:
+    return Table(
+        name,
+        ("decision", "who", "by", "otherwise", "state"),
+        tuple(
+            (d.text, d.owner, f"{d.due}", d.consequence,
+             "open" if d.done_at is None else f"done {d.done_at:%Y-%m-%d}")
+            for d in found
+        ),
+        words=("who", "otherwise", "state"),
+    )  # fmt: skip
+
+
+def _asked(report: Report) -> Section:
+    if not report.marks:
+        return Section("How it goes", ("Nobody answered the questions of these weeks yet.",))
+    weeks = sorted({mark.week for mark in report.marks})
+    by = {(mark.week, mark.side): mark for mark in report.marks}
+    rows = [
+        (week, *(_mark(by[week, side].mean) if (week, side) in by else "–" for side in SIDES))
+        for week in weeks
+    ]
+    tables = [Table("Mean mark, 1 (not at all) to 5 (fully)", ("week", *SIDES), tuple(rows))]
+    said = [a for a in report.answers if a.comment]
+    if said:
+        told = tuple((a.side, f"{a.mark}", a.comment or "", a.by) for a in said)
+        columns = ("side", "mark", "comment", "by")
+        tables.append(Table("In their words", columns, told, words=("comment", "by")))
+    asked = tuple(f"{side.capitalize()} was asked: {QUESTIONS[side]}" for side in SIDES)
+    return Section("How it goes", asked, tuple(tables), _marks_chart(report, weeks))
+
+
+def _mark(mean: float) -> str:
+    return f"{mean:.1f}"
+
+
+def _marks_chart(report: Report, weeks: Sequence[str]) -> tuple[Plot, ...]:
+    if len(weeks) < 2:
+        return ()
+    place = {week: float(n) for n, week in enumerate(weeks, 1)}
+    lines = tuple(
+        Line(side, [place[m.week] for m in own], [m.mean for m in own])
+        for side in SIDES
+        if len(own := [m for m in report.marks if m.side == side]) > 1
+    )
+    if not lines:
+        return ()
+    says = f"Mean marks of both sides from {weeks[0]} on, by week."
+    return (
+        Plot("How it goes, week by week", says, "week", "mark", lines, x_percent=False,
+             y_percent=False),
+    )  # fmt: skip
