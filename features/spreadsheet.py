@@ -16,6 +16,8 @@ from features.cells import Cell, day, moment, text_of
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes Excel and LibreOffice calculate (OWASP, CSV injection)."""
+FORMULA = r"^[=+\-@\t\r]"
+"""The same as a pattern."""
 
 _NUMBER_OF_DAYS = re.compile(r"[0-9]{5}(?:[.,][0-9]+)?")
 _DAY_ZERO = datetime(1899, 12, 30)

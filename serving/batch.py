@@ -25,6 +25,7 @@ from features.leads import Leads
 from features.spreadsheet import safe_cell
 from serving.account import Summary, as_before, count, sums_of
 from serving.artefact import LoadedModel
+from serving.blocks import Layout, block_of, packed, unpacked
 from serving.journal import Journal, alone, carry_out, has_parts, remove, sweep
 from serving.manifest import Manifest, digest_of_file, made_by, manifest_path
 from serving.pace import Pace, Progress, peak_memory_mb, rows_in
@@ -32,7 +33,7 @@ from serving.pipeline import Read, cores, in_order, read_chunks
 from serving.scorer import Scorer
 from serving.sums import campaign_sums
 from serving.unusual import Unusual, diagnosis, warnings
-from serving.writers import WRITERS, Layout, block_of, packed, unpacked
+from serving.writers import WRITERS
 from serving.written import rejects_path
 
 ALL = "all"

@@ -44,7 +44,7 @@ def test_the_scored_file_has_the_agreed_columns(model, crm: Path, tmp_path: Path
     first = rows(tmp_path / "scored.csv")[0]
     assert list(first) == [
         "id", "probability", "grade", "reasons", "model_version", "agreement_version",
-        "expected_value", "expected_days", "probability_low", "probability_high",
+        "expected_value", "expected_days", "probability_low", "probability_high", "warnings",
     ]  # fmt: skip
     assert set(json.loads(first["reasons"])[0]) == {
         "field", "value", "direction", "log_odds", "text",
@@ -151,7 +151,7 @@ def test_a_failure_leaves_the_old_output(model, crm: Path, tmp_path: Path, monke
     def fail(self, scores) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(writers._CsvWriter, "write", fail)
+    monkeypatch.setattr(writers._Lines, "write", fail)
     with pytest.raises(OutputError, match="No space left on device; what is done is kept"):
         score_file(model, crm / "nightly.csv", target, 0)
 
