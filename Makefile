@@ -65,7 +65,11 @@ postgres:  ## install PostgreSQL for the tests where it is missing (Debian)
 	@command -v postgres initdb >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 \
 	  || { apt-get update -q && apt-get install -y -q --no-install-recommends postgresql; }
 
-test: check postgres  ## everything that must hold before a commit lands
+cron:  ## install cron for the tests where it is missing (Debian)
+	@command -v cron >/dev/null \
+	  || { apt-get update -q && apt-get install -y -q --no-install-recommends cron; }
+
+test: check postgres cron  ## everything that must hold before a commit lands
 	$(BIN)/pytest
 
 format: setup  ## rewrite the code in the house's format
@@ -80,4 +84,4 @@ clean:  ## remove the environment, the caches and the demo
 	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f $(KERNEL)
 
-.PHONY: help kernel setup demo demo-serve check postgres test format lock clean
+.PHONY: help kernel setup demo demo-serve check postgres cron test format lock clean

@@ -24,7 +24,7 @@ from features.source import Source
 from features.sql_table import SqlTable, is_address
 from features.table import Chunk, Reject, Table
 
-__all__ = ["Chunk", "Reject", "Table", "files_of", "open_table"]
+__all__ = ["Chunk", "Reject", "Table", "files_of", "is_part", "open_table"]
 
 _PART = re.compile(r"(?i).*\.((csv|tsv|json|jsonl|ndjson)(\.gz|\.zst|\.zstd)?|parquet)")
 _PACKED_PART = re.compile(r"(?i).*\.(zip|xlsx?|xlsm|ods|bz2|xz|7z|rar|lz4|tar|tgz|gz|zst|zstd)")
@@ -172,6 +172,12 @@ class _Several:
 
 def _in_file(name: str, reject: Callable[[Reject], None]) -> Callable[[Reject], None]:
     return lambda row: reject(row._replace(file=name))
+
+
+def is_part(path: Path) -> bool:
+    """Whether a name is one of a table or of an archive; hidden files are no part of a folder."""
+    told = _PART.fullmatch(path.name) or _PACKED_PART.fullmatch(path.name)
+    return bool(told) and not path.name.startswith(".")
 
 
 def _parts(folder: Path) -> list[Path]:

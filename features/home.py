@@ -69,6 +69,21 @@ class HookSettings(BaseModel):
     private: bool = Field(False, description="Whether webhooks may go to private networks.")
 
 
+class MailSettings(BaseModel):
+    """How the summary of a night goes out by e-mail."""
+
+    host: str = Field("", description="The SMTP server; empty: no e-mail is sent.")
+    port: int = Field(587, ge=1, le=65535, description="Its port.")
+    tls: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        description="starttls (port 587), tls from the first byte (465), or none (this machine).",
+    )
+    user: str = Field("", description="Who signs in there; empty: nobody.")
+    password: SecretStr = Field(SecretStr(""), description="Of that user.")
+    sender: str = Field("", description="The address in From.")
+    to: str = Field("", description="The addresses in To, joined by commas.")
+
+
 class Settings(BaseSettings):
     """The settings, read once from the environment at the top and passed down."""
 
@@ -81,6 +96,7 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     serve: ServeSettings = ServeSettings()
     hooks: HookSettings = HookSettings()
+    mail: MailSettings = MailSettings()
     secret: SecretStr = Field(
         SecretStr(""),
         description="Under which API keys are hashed and webhooks signed; at least 32 characters.",
@@ -99,6 +115,7 @@ class Home:
         self.serve = settings.serve
         self.spool = settings.spool
         self.hooks = settings.hooks
+        self.mail = settings.mail
         if odd := sorted(set(str(self.root)) & set("?#%")):
             raise UsageError(
                 f"{self.root}: the home's path holds {' '.join(odd)}, which an address of a "

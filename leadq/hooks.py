@@ -25,7 +25,9 @@ commands.add_typer(hooks, name="hooks")
 @hooks.command(epilog="Example: leadq hooks add https://crm.example.com/leadq --on score")
 def add(
     url: Annotated[str, typer.Argument(help="Where messages go: https, or this machine.")],
-    on: Annotated[str, typer.Option(help="What is told: score, recycled, promotion; by commas.")],
+    on: Annotated[
+        str, typer.Option(help="What is told: score, recycled, promotion, night; by commas.")
+    ],
     grades: Annotated[
         str, typer.Option(help="A score is told that takes a lead into one of these grades.")
     ] = "AB",

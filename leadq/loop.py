@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,6 +32,9 @@ from leadq.common import (
 
 if TYPE_CHECKING:
     from features.agreement import Agreement
+    from features.home import Home
+    from features.store.database import Store
+    from serving.recycled import RecycledReply
 
 commands = typer.Typer()
 
@@ -89,30 +92,39 @@ def recycle(
 ) -> None:
     """List the leads whose time has come again, each with a fresh score."""
     from features.counted import counted
-    from features.errors import ModelError
     from features.spreadsheet import csv_text
-    from features.store.recycle import recycled
-    from serving.recycled import COLUMNS, recycled_lines, rows, with_scores
+    from serving.recycled import COLUMNS, recycled_lines, rows
 
     need_csv(output)
     home, moment = open_home(), now()
     agreed = read_agreement(agreement)
     until = moment.date() + timedelta(days=ahead)
     with working("looking for leads that come back"), open_the_store(home) as store:
-        with store.reading() as connection:
-            found = recycled(connection, agreed, moment, until)
-        try:
-            model = champion_of(home, store) if found else None
-        except ModelError as error:
-            err.print(f"warning: no fresh scores: {error}", markup=False)
-            model = None
-        leads = with_scores(found, model)
+        leads = coming_back(home, store, agreed, moment, until)
     say(*recycled_lines(leads, until, most=20))
     if output:
         write_text(output, csv_text(COLUMNS, rows(leads)))
         say(f"wrote {output}: {counted(len(leads), 'lead')}")
     if as_json:
         print_json({"until": str(until), "leads": [lead.model_dump(mode="json") for lead in leads]})
+
+
+def coming_back(
+    home: Home, store: Store, agreed: Agreement, moment: datetime, until: date
+) -> list[RecycledReply]:
+    """Return the leads whose time has come again, with fresh scores where there is a champion."""
+    from features.errors import ModelError
+    from features.store.recycle import recycled
+    from serving.recycled import with_scores
+
+    with store.reading() as connection:
+        found = recycled(connection, agreed, moment, until)
+    try:
+        model = champion_of(home, store) if found else None
+    except ModelError as error:
+        err.print(f"warning: no fresh scores: {error}", markup=False)
+        model = None
+    return with_scores(found, model)
 
 
 @commands.command(epilog="Example: leadq why lead-4711")

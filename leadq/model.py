@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -33,7 +34,12 @@ from leadq.common import (
 )
 
 if TYPE_CHECKING:
+    from features.agreement import Agreement
     from features.home import Home
+    from features.store.database import Store
+    from training.fit import Recipe
+    from training.retrain import Retrained
+    from training.tune import Preset
 
 commands = typer.Typer()
 
@@ -206,25 +212,47 @@ def retrain(
     Exit code 0: promoted, refused, not due, or another process is retraining already.
     """
     from features.store.jobs import HeldError
-    from training.page import page
-    from training.retrain import Retraining
     from training.retrain_words import held_json, retrained_json, retrained_lines
 
     home, agreed = open_home(), read_agreement(agreement)
     with working("starting") as progress, open_the_store(home) as store:
-        retraining = Retraining(home, store, agreed, now, who, progress)
         try:
-            result = retraining.run(recipe, preset, if_due, this_process())
+            result, report = retrained(home, store, agreed, who, progress, recipe, preset, if_due)
         except HeldError as held:
             say(f"Nothing done: {held}")
             if as_json:
                 print_json(held_json(held))
             return
     say(*retrained_lines(result))
-    report = None
-    if result.training is not None:
-        report = home.folder("reports") / f"version-{result.training.registered.version}.html"
-        write_text(report, page(result.training, "retrain"))
+    if report is not None:
         say(f"The report for both sides: {report}")
     if as_json:
         print_json(retrained_json(result, report))
+
+
+def retrained(
+    home: Home,
+    store: Store,
+    agreed: Agreement,
+    who: str,
+    progress: Callable[[str], None],
+    recipe: Recipe | None = None,
+    preset: Preset | None = None,
+    if_due: bool = False,
+) -> tuple[Retrained, Path | None]:
+    """Retrain, and write the report of the training; see `training.retrain`.
+
+    Raises:
+        HeldError: when another process is retraining.
+
+    """
+    from training.page import page
+    from training.retrain import Retraining
+
+    retraining = Retraining(home, store, agreed, now, who, progress)
+    result = retraining.run(recipe, preset, if_due, this_process())
+    if result.training is None:
+        return result, None
+    report = home.folder("reports") / f"version-{result.training.registered.version}.html"
+    write_text(report, page(result.training, "retrain"))
+    return result, report

@@ -45,6 +45,7 @@ COMMANDS = (
     "feedback",
     "spend",
     "score",
+    "nightly",
     "serve",
     "simulate",
     "queue",

@@ -26,12 +26,13 @@ from features.store.keys import CHUNK, stay_named
 from features.store.recycle import Due, due_leads
 from features.store.tables import Delivery, Hook, Lead, Score
 
-Kind = Literal["score", "recycled", "promotion"]
+Kind = Literal["score", "recycled", "promotion", "night"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TYPES: dict[Kind, str] = {
     "score": "score.graded",
     "recycled": "lead.recycled",
     "promotion": "model.promoted",
+    "night": "night.done",
 }
 """What the receiver reads as the type of the event."""
 GRADES = "ABCD"
@@ -211,6 +212,11 @@ def tell_promotion(
     data = {"model_version": model, "digest": digest, "before": before}
     event = _event("promotion", model, digest, now)
     tell(connection, [News("promotion", event, now, data)], now)
+
+
+def tell_night(connection: Connection, data: dict[str, Any], now: datetime) -> None:
+    """Tell of a night that came to its end; see `serving.night.Night.told`."""
+    tell(connection, [News("night", _event("night", now), now, data)], now)
 
 
 def tell_scores(

@@ -242,7 +242,7 @@ def test_making_and_removing_stand_in_the_audit_log(store: Store) -> None:
 
 @pytest.mark.parametrize("text", ["", " , ", "score,feedback"])
 def test_events_that_there_are_not_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="say some of score, recycled, promotion"):
+    with pytest.raises(UsageError, match="say some of score, recycled, promotion, night"):
         hooks.events_of(text)
 
 
