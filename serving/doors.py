@@ -14,6 +14,7 @@ from features.store.api_keys import Scope
 _SALES: tuple[Scope, ...] = ("sales", "admin", "read")
 _SELLING: tuple[Scope, ...] = ("sales", "admin")
 _MARKETING: tuple[Scope, ...] = ("marketing", "admin", "read")
+_MEETING: tuple[Scope, ...] = ("sales", "marketing", "admin")
 _BOTH: tuple[Scope, ...] = ("sales", "marketing", "admin", "read")
 
 # Every route stands here: one that is not listed cannot be built, so none is open by mistake.
@@ -42,6 +43,11 @@ PAGES: Mapping[tuple[str, str], tuple[Scope, ...]] = {
     ("GET", "/sign-in/once"): (),
     ("POST", "/sign-out"): _BOTH,
     ("GET", "/queue"): _SALES,
+    ("GET", "/alignment"): _BOTH,
+    ("GET", "/alignment/file"): _BOTH,
+    ("POST", "/alignment/decisions"): _MEETING,
+    ("POST", "/alignment/decisions/{key}/done"): _MEETING,
+    ("POST", "/alignment/answers"): _MEETING,
     ("GET", "/leads/{lead:path}"): _BOTH,
     ("POST", "/leads/{lead:path}/words"): _SELLING,
     ("POST", "/leads/{lead:path}/notes"): _SELLING,

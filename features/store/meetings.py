@@ -57,9 +57,20 @@ def decide(
     due: date,
     consequence: str,
     by: str,
+    who: str,
     now: datetime,
 ) -> int:
     """Write a decision down and return its key.
+
+    Args:
+        connection: of a write.
+        text: what was decided.
+        owner: who does it.
+        due: by when.
+        consequence: what happens where it is not done.
+        by: who writes it down, as colleagues call them,
+        who: and as the audit log does.
+        now: this moment.
 
     Raises:
         UsageError: when a text is empty or too long, or the day has passed.
@@ -77,11 +88,11 @@ def decide(
     }
     added = insert(Decision).values(**row).returning(Decision.key)
     key = int(connection.execute(added).scalar_one())
-    audit(connection, "decide", f"decision {key}", by, now)
+    audit(connection, "decide", f"decision {key}", who, now)
     return key
 
 
-def mark_done(connection: Connection, key: int, by: str, now: datetime) -> None:
+def mark_done(connection: Connection, key: int, who: str, now: datetime) -> None:
     """Write down that a decision is carried out; said again it changes nothing.
 
     Raises:
@@ -90,7 +101,7 @@ def mark_done(connection: Connection, key: int, by: str, now: datetime) -> None:
     """
     open_ = update(Decision).where(Decision.key == key, Decision.done_at.is_(None))
     if connection.execute(open_.values(done_at=now)).rowcount:
-        audit(connection, "done", f"decision {key}", by, now)
+        audit(connection, "done", f"decision {key}", who, now)
     elif connection.execute(select(Decision.key).where(Decision.key == key)).first() is None:
         raise UsageError(f"there is no decision {key}")
 
@@ -113,9 +124,12 @@ def answer(
     mark: int,
     comment: str,
     by: str,
+    who: str,
     now: datetime,
 ) -> None:
     """Write down how a side says that a week went; who answers again changes the own answer.
+
+    `by` is the name that colleagues know, `who` the one in the audit log.
 
     Raises:
         UsageError: when the mark is none, or the comment too long.
@@ -130,7 +144,7 @@ def answer(
     told = {"mark": mark, "comment": said or None, "at": now}
     if not connection.execute(update(SideAnswer).filter_by(**row).values(**told)).rowcount:
         connection.execute(insert(SideAnswer).values(**row, **told))
-    audit(connection, "answer", f"{side} for {week}", by, now)
+    audit(connection, "answer", f"{side} for {week}", who, now)
 
 
 def answers(connection: Connection, weeks: Sequence[str]) -> list[Answer]:

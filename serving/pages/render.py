@@ -103,6 +103,8 @@ def refusal(status: int, detail: str, is_part: bool) -> str:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    from serving.charts import svg
+
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -110,7 +112,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["static"] = path_of
+    made.globals |= {"static": path_of, "svg": svg}
     made.filters |= {
         "percent": percent,
         "money": money,

@@ -330,8 +330,8 @@ def test_missed_decisions_lead_and_done_ones_are_held_against_what_followed(stor
 
     def meet(connection: Any) -> None:
         late = (moment + 2 * DAY).date()
-        decide(connection, "Call within a day", "kim", late, "fewer leads", "lee", moment)
-        done = decide(connection, "Reject students", "ann", late, "again", "lee", moment)
+        decide(connection, "Call within a day", "kim", late, "fewer leads", "lee", "key", moment)
+        done = decide(connection, "Reject students", "ann", late, "again", "lee", "key", moment)
         mark_done(connection, done, "ann", moment + DAY)
 
     store.write(meet)
@@ -345,10 +345,10 @@ def test_missed_decisions_lead_and_done_ones_are_held_against_what_followed(stor
 
 def test_answers_of_both_sides_are_shown_over_time(store: Store) -> None:
     def say(connection: Any) -> None:
-        answer(connection, "2026-W19", "sales", 2, "", "kim", LATER)
-        answer(connection, "2026-W20", "sales", 4, "better", "kim", LATER)
-        answer(connection, "2026-W20", "sales", 5, "much better", "kim", LATER)
-        answer(connection, "2026-W20", "marketing", 3, "", "lee", LATER)
+        answer(connection, "2026-W19", "sales", 2, "", "kim", "key", LATER)
+        answer(connection, "2026-W20", "sales", 4, "better", "kim", "key", LATER)
+        answer(connection, "2026-W20", "sales", 5, "much better", "kim", "key", LATER)
+        answer(connection, "2026-W20", "marketing", 3, "", "lee", "key", LATER)
 
     store.write(say)
     report = reported(store)
@@ -391,7 +391,7 @@ def test_the_file_holds_the_same_figures_in_each_form(store: Store) -> None:
 def test_markup_in_what_people_wrote_is_shown_as_text(store: Store) -> None:
     def meet(connection: Any) -> None:
         text, day = "<script>alert(1)</script>", (START + DAY).date()
-        decide(connection, text, "kim", day, '=HYPERLINK("x")', "lee", START)
+        decide(connection, text, "kim", day, '=HYPERLINK("x")', "lee", "key", START)
 
     store.write(meet)
     html = content(reported(store), ".html").decode()
