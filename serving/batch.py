@@ -191,7 +191,7 @@ class _Job:
         journal = Journal(self.folder, job, {"moment": moment})
         resumed = sum(part.rows for part in journal.parts)
         pace = Pace(rows_in(files, found), resumed)
-        unusual = Unusual(self.scorer, self.model.artefact.reference, table.columns)
+        unusual = Unusual(self.scorer, self.model.artefact.reference, table)
         self._write(table, layout, journal, summary, unusual, pace)
         found.need_same(files)
         summary.warnings, summary.alarming = warnings(unusual, summary.read, summary.rejected)

@@ -18,7 +18,9 @@ import numpy as np
 
 from features.coded import CodedCells
 from features.counted import counted
-from features.leads import Leads
+from features.leads import ROW_NUMBER, Leads
+from features.oddities import oddities
+from features.table import Table
 from serving.members import Vector
 from serving.scorer import Scorer
 from serving.watch import Bands, FieldSeen, Seen, bands_of, fields_seen
@@ -63,8 +65,7 @@ class Unusual:
     scorer: Scorer
     reference: dict[str, Any]
     """Of the artefact."""
-    columns: Sequence[str]
-    """Of the file."""
+    table: Table
     seen: Seen = field(default_factory=lambda: Seen(""))
     _bands: dict[str, Bands] = field(default_factory=dict)
 
@@ -95,7 +96,7 @@ class Unusual:
         return [
             Field(
                 seen.get(each.field, FieldSeen(each.field, 0.0, 0.0, None)),
-                each.field not in self.columns,
+                each.field not in self.table.columns,
                 min((self._known(c.name).get("missing", 0.0) for c in each.columns), default=0.0),
                 self._rare(each.columns[0].name) if each.kind == "category" else 0.0,
             )
@@ -110,15 +111,22 @@ class Unusual:
         shares = self._known(column).get("shares") or [0.0]
         return float(shares[0])
 
-    @property
-    def appeared(self) -> list[str]:
-        """The columns of the file that training did not know.
+    def of_columns(self) -> Iterator[str]:
+        """Tell how columns and form differ from what was agreed on.
 
-        None are named where most are new: then the first line of the file may be a lead.
+        Where most columns are others, none is named: the first line of the file may be a lead.
         """
-        known = self.scorer.known_names
-        new = [name for name in self.columns if name not in known]
-        return new if 2 * len(new) <= len(self.columns) else []
+        agreed = self.scorer.agreement
+        roles = [name for name in agreed.columns.model_dump().values() if name]
+        known = [n for n in dict.fromkeys([*roles, *agreed.fields]) if n != ROW_NUMBER]
+        found = oddities(self.table.columns, self.table.form, known)
+        if 2 * len(found.vanished) > len(known):
+            yield (
+                f"{len(found.vanished)} of the {len(known)} columns that were agreed on are not "
+                "in the file: is its first line a header, and in the same language?"
+            )
+        else:
+            yield from found.sentences()
 
 
 def warnings(unusual: Unusual, read: int, rejected: int) -> tuple[list[str], bool]:
@@ -175,10 +183,7 @@ def field_lines(fields: Sequence[Field]) -> Iterator[str]:
 def diagnosis(unusual: Unusual, reasons: Counter[str]) -> str:
     """Return what may be wrong with a file that is no export of leads, a line each."""
     lines = [f"{counted(n, 'row')}: {reason}" for reason, n in reasons.most_common(_MOST)]
-    if appeared := unusual.appeared:
-        lines.append(
-            f"columns that appeared since training: {', '.join(appeared[:_MOST])}{_more(appeared)}"
-        )
+    lines += unusual.of_columns()
     lines += field_lines(unusual.fields())
     return "".join(f"\n  {line}" for line in lines)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -222,6 +223,29 @@ def test_a_folder_that_is_removed_under_the_job_is_told_and_harms_nothing(
         score_file(model, source, target, 2, kept=Kept(MONDAY, remove))
 
     assert not target.parent.exists()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_disk_that_takes_no_more_leaves_the_old_output_and_the_next_run_goes_on(
+    model, source, tmp_path, kind
+) -> None:
+    target, whole = tmp_path / f"out{kind}", tmp_path / f"whole{kind}"
+    score_file(model, source, whole, 2)
+    target.write_text("last night's")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (whole.stat().st_size * 2 // 3, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"cannot be written: .*; what is done is kept"):
+            score_file(model, source, target, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert target.read_text() == "last night's"
+
+    summary = score_file(model, source, target, 2)
+
+    assert summary.manifest is not None
+    assert summary.manifest.resumed > 0
+    assert target.read_bytes() == whole.read_bytes()
 
 
 def test_a_file_that_is_changed_while_it_is_read_is_no_output(model, source, tmp_path) -> None:

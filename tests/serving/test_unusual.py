@@ -105,9 +105,22 @@ def test_the_end_of_a_wrong_file_names_the_usual_reasons_columns_and_fields(
     told = str(stopped.value)
     assert "300 of 1,000 rows are no leads, more than the 10% that may be" in told
     assert "300 rows: id: the id is missing" in told
-    assert "appeared since training: branche" in told
+    assert "columns that are gone: industry" in told
+    assert "columns that are new: branche" in told
     assert "not in the file and count as missing: industry" in told
     assert scored(model, leads, tmp_path, max_reject=0.4).scored == 700
+
+
+def test_a_first_line_that_is_a_lead_is_never_repeated(model, leads, tmp_path) -> None:
+    leads = leads.rename(
+        columns={n: f"{n} of Kim" for n in leads.columns if n not in ("id", "visits")}
+    )
+    leads.loc[leads.index[:300], "id"] = ""
+
+    with pytest.raises(FileError, match="is its first line a header") as stopped:
+        scored(model, leads, tmp_path)
+
+    assert "Kim" not in str(stopped.value)
 
 
 def test_the_warnings_stand_in_the_manifest_and_are_told_again(model, leads, tmp_path) -> None:
