@@ -15,7 +15,8 @@ from features.agreement import Agreement, FieldUse
 from features.files import open_table
 from features.leads import Intake, read_history, read_nightly
 from serving.scorer import Scorer
-from serving.sums import Sums, campaign_sums, learned
+from serving.spread import learned
+from serving.sums import Sums, campaign_sums
 from training.fit import Recipe, fit, recency_weights
 from training.labels import label
 from training.leaks import BECAUSE

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from features.errors import LeadqError
-from leadq import agree, hooks, intake, keys, leads, loop, model, nightly, report, status
+from leadq import agree, campaigns, hooks, intake, keys, leads, loop, model, nightly, report, status
 from leadq.common import err, out
 
 __all__ = ["app", "main"]
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (agree, intake, model, leads, nightly, loop, status, report, keys, hooks):
+for group in (agree, intake, model, leads, nightly, loop, campaigns, status, report, keys, hooks):
     app.add_typer(group.commands)
 
 

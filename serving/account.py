@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from serving.manifest import Manifest
 from serving.pipeline import Read
 from serving.scorer import Scorer
+from serving.spread import learned
 from serving.summary import kind_of
-from serving.sums import CampaignSum, Sums, learned
+from serving.sums import CampaignSum, Sums
 
 if TYPE_CHECKING:
     import pyarrow as pa

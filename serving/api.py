@@ -20,6 +20,7 @@ from features.home import ServeSettings
 from features.store.database import Store
 from serving.access import Access
 from serving.alignment.service import add_report
+from serving.campaign_desk import CampaignDesk, add_campaigns
 from serving.champion import Live
 from serving.described import describe, page_of
 from serving.desk import add_desk
@@ -137,8 +138,11 @@ def build(
         load = lru_cache(_MOST_MODELS)(load_version)
         add_desk(app, store, agreement, lambda: live.model, backing.aside, load)
         add_report(app, store, agreement)
+        campaigns = CampaignDesk()
+        add_campaigns(app, store, agreement, lambda: live.model, campaigns)
         if sessions is not None:
-            add_pages(app, Behind(store, agreement, lambda: live.model, sessions), load)
+            behind = Behind(store, agreement, lambda: live.model, sessions, campaigns)
+            add_pages(app, behind, load)
     scoring = Scoring(live.ready, limits, tally, watch, spool)
     answers = {SCORE: scoring.answer}
     describe(app, lambda: live.model, has_keys=access is not None)

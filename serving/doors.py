@@ -23,6 +23,7 @@ SCOPES: Mapping[tuple[str, str], Scope | None] = {
     ("POST", "/v1/handoffs"): "feedback",
     ("POST", "/v1/feedback"): "feedback",
     ("POST", "/v1/spend"): "feedback",
+    ("GET", "/v1/campaigns"): "read",
     ("GET", "/v1/recycled"): "read",
     ("GET", "/v1/leads/{lead:path}/history"): "read",
     ("DELETE", "/v1/leads/{lead:path}"): "admin",

@@ -5,8 +5,12 @@ Apart from `sums`, because every model carries it and only sums need the quantil
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from features.cells import Cell
+from features.encoder import CategoryEncoder, Encoder
 
 
 @dataclass(frozen=True)
@@ -30,3 +34,17 @@ class Spread:
     def from_dict(cls, state: dict[str, Any]) -> Spread:
         """Read back what `as_dict` wrote."""
         return cls(**state)
+
+
+def learned(encoder: Encoder, campaign: str) -> Callable[[Cell], bool]:
+    """Return what tells whether a model learned a campaign; none, where it does not read them.
+
+    Args:
+        encoder: of the model.
+        campaign: the column that names the campaign.
+
+    """
+    for field in encoder.fields:
+        if field.field == campaign and isinstance(field, CategoryEncoder):
+            return lambda cell: field.encode(cell, None)[0] != 0.0
+    return lambda _: False

@@ -25,7 +25,6 @@ from scipy.special import betainc, expit, logit, ndtri
 
 from features.cells import Cell, key_of, text_of
 from features.coded import coded
-from features.encoder import CategoryEncoder, Encoder
 from serving.members import Vector
 from serving.spread import Spread
 
@@ -141,20 +140,6 @@ class Sums:
         for group in order[_MOST:]:
             rest = rest.and_also(group)
         return [*order[:_MOST], *([rest] if rest.leads else [])]
-
-
-def learned(encoder: Encoder, campaign: str) -> Callable[[Cell], bool]:
-    """Return what tells whether a model learned a campaign; none, where it does not read them.
-
-    Args:
-        encoder: of the model.
-        campaign: the column that names the campaign.
-
-    """
-    for field in encoder.fields:
-        if field.field == campaign and isinstance(field, CategoryEncoder):
-            return lambda cell: field.encode(cell, None)[0] != 0.0
-    return lambda _: False
 
 
 def campaign_sums(groups: Sequence[Group], spread: Spread) -> list[CampaignSum]:

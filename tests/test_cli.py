@@ -44,6 +44,7 @@ COMMANDS = (
     "handoff",
     "feedback",
     "spend",
+    "campaigns",
     "score",
     "nightly",
     "serve",

@@ -27,8 +27,8 @@ from features.cells import Cell, key_of
 from features.leads import Leads
 from serving.members import Vector
 from serving.scorer import Scorer
-from serving.spread import Spread
-from serving.sums import Group, Sums, learned
+from serving.spread import Spread, learned
+from serving.sums import Group, Sums
 from training.labels import Labels
 
 FEWEST = 10

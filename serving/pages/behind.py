@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from features.agreement import Agreement
 from serving.artefact import LoadedModel
+from serving.campaign_desk import CampaignDesk
 from serving.pages.sessions import Sessions
 from serving.stored import OpenedStore
 
@@ -26,5 +27,7 @@ class Behind:
     model: Callable[[], LoadedModel | None]
     """Gives the one that scores, if there is one."""
     sessions: Sessions
+    campaigns: CampaignDesk
+    """Reads what campaigns bring."""
     now: Callable[[], datetime] = _now
     """Gives this moment (UTC)."""

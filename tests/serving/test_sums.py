@@ -8,7 +8,7 @@ from features.agreement import FieldUse
 from features.cells import Cell
 from features.encoder import Encoder
 from features.leads import Leads
-from serving.spread import Spread
+from serving.spread import Spread, learned
 from serving.sums import (
     NOT_GIVEN,
     SMALLER,
@@ -16,7 +16,6 @@ from serving.sums import (
     Group,
     Sums,
     campaign_sums,
-    learned,
     wins_interval,
 )
 from tests.features.making import an_agreement
