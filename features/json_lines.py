@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from types import NoneType
 from typing import Any
 
 import orjson
@@ -12,14 +12,14 @@ import orjson
 from features import table
 from features.agreement import Export
 from features.blocks import Blocks, Lines
-from features.cells import Cell, Memo, cell
 from features.coded import CodedCells, coded
 from features.errors import FileError
 from features.source import Source, Text
 from features.table import CHUNK_CELLS, Chunk, Form, Reject, checked_header, plain_cell
 
 MOST_NAMES = 20_000
-_LONG_INTEGER = re.compile(rb"[0-9]{19}")
+_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
+_LONG_INTEGER = b"0" * 19
 """From 2**63 on orjson reads an integer as the nearest float: an id would become another one."""
 _DIGITS = 4000
 """Python reads no integer of more than 4,300."""
@@ -50,9 +50,8 @@ class JsonLines:
         found: dict[str, None] = {}
         blocks = self._blocks()
         while (lines := blocks.take()).raw:
-            for _, line in _filled(lines):
-                record = _record(line)
-                if isinstance(record, dict) and record.keys() - found.keys():
+            for _, _, record in _records(lines):
+                if isinstance(record, dict) and not record.keys() <= found.keys():
                     found.update(dict.fromkeys(record))
             if len(found) > MOST_NAMES:
                 raise FileError(
@@ -72,42 +71,39 @@ class JsonLines:
         blocks = self._blocks()
         while (lines := blocks.take(most)).raw:
             numbers, records = [], []
-            for number, line in _filled(lines):
-                record = _record(line)
+            for number, line, record in _records(lines):
                 if isinstance(record, dict):
                     numbers.append(number)
                     records.append(record)
                 else:
                     text = line.decode("utf-8", "backslashreplace").strip()[:200]
                     reject(Reject(self._path.name, number, "", text, record))
-            columns = {
-                name: _column(records, key)
-                for name, key in zip(self.columns, self._keys, strict=True)
-            }
+            rows = [[record.get(key) for key in self._keys] for record in records]
+            found = zip(*rows, strict=True) if rows else ([] for _ in self._keys)
+            columns = {n: _column(cells) for n, cells in zip(self.columns, found, strict=True)}
             yield Chunk(self._path.name, numbers, columns)
 
 
-def _filled(lines: Lines) -> Iterator[tuple[int, bytes]]:
-    """Yield (number, line) of the lines that are not blank."""
+def _records(lines: Lines) -> Iterator[tuple[int, bytes, Record | str]]:
+    """Yield (number, line, its object or why there is none) of the lines that are not blank."""
+    has_long = _LONG_INTEGER in lines.raw.translate(_AS_ZERO)
+    read = _lenient if has_long else orjson.loads
     start = 0
     for number, end in enumerate(lines.ends.tolist(), lines.line):
         line = lines.raw[start:end]
         start = end
         if not line.isspace():
-            yield number, line
+            yield number, line, _record(line, read)
 
 
-def _record(line: bytes) -> Record | str:
-    """Return the object that a line holds, else why there is none."""
+def _record(line: bytes, read: Callable[[bytes], Any]) -> Record | str:
     try:
-        record = _lenient(line) if _LONG_INTEGER.search(line) else orjson.loads(line)
-    except orjson.JSONDecodeError:
+        record = read(line)
+    except (ValueError, RecursionError):
         try:
             record = _lenient(line)
         except (ValueError, RecursionError):
             return "is no JSON, or is broken off; write one object a line"
-    except (ValueError, RecursionError):
-        return "is no JSON, or is broken off; write one object a line"
     return record if isinstance(record, dict) else "is no JSON object; write one object a line"
 
 
@@ -127,12 +123,9 @@ def _integer(digits: str) -> int | str:
     return int(digits) if len(digits) <= _DIGITS else digits
 
 
-def _column(records: list[Record], key: str) -> CodedCells:
-    texts: Memo[str, Cell] = Memo(cell)
-    values = (record.get(key) for record in records)
-    return coded(
-        [
-            texts[value] if type(value) is str else None if value is None else plain_cell(value)
-            for value in values
-        ]
-    )
+def _column(values: Sequence[Any]) -> CodedCells:
+    kinds = set(map(type, values))
+    # Of equal values each kind makes another cell: 1 and true, and integers beyond 2**53.
+    if kinds <= {str, int, NoneType} or kinds <= {str, float, NoneType}:
+        return coded(values).changed(plain_cell)
+    return coded(map(plain_cell, values))
