@@ -18,7 +18,10 @@ from features.cells import Cell, Memo
 T = TypeVar("T")
 _SELDOM = 2
 """Where values stand in fewer rows on average, doubles are not looked for."""
+_SAMPLE = 20_000
+"""Values by which it is told how often they stand there twice."""
 Places = npt.NDArray[np.intp]
+Codes = npt.NDArray[np.integer[Any]]
 
 
 class CodedCells(Sequence[Cell]):
@@ -27,13 +30,13 @@ class CodedCells(Sequence[Cell]):
     __slots__ = ("_read", "codes", "values")
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, values: list[Cell], codes: Places) -> None:
+    def __init__(self, values: list[Cell], codes: Codes) -> None:
         """Take the parts as they are.
 
         Args:
             values: every cell that occurs; one may stand there twice where to find the double
                 would take longer than to read it twice.
-            codes: the position in `values` of each cell, shape (cells,).
+            codes: the position in `values` of each cell, shape (cells,); of any type of integer.
 
         """
         self.values = values
@@ -67,7 +70,8 @@ class CodedCells(Sequence[Cell]):
         occurs = np.zeros(len(self.values), dtype=bool)
         occurs[codes] = True
         kept = occurs.tolist()
-        taken = CodedCells(list(compress(self.values, kept)), (np.cumsum(occurs) - 1)[codes])
+        places = np.cumsum(occurs) - 1
+        taken = CodedCells(list(compress(self.values, kept)), _narrow(places, len(occurs))[codes])
         taken._read = {how: list(compress(read, kept)) for how, read in self._read.items()}
         return taken
 
@@ -104,12 +108,20 @@ def joined(parts: Sequence[CodedCells]) -> CodedCells:
     """Return columns one below the other as one column."""
     values: list[Cell] = [value for part in parts for value in part.values]
     before = accumulate((len(part.values) for part in parts[:-1]), initial=0)
-    places = [part.codes + start for part, start in zip(parts, before, strict=False)]
+    places = [
+        part.codes.astype(np.intp) + start for part, start in zip(parts, before, strict=False)
+    ]
     codes = np.concatenate([np.zeros(0, dtype=np.intp), *places])
-    if _SELDOM * len(values) > len(codes):
-        return CodedCells(values, codes)
+    sample = values[:_SAMPLE]
+    if _SELDOM * len(values) > len(codes) and _SELDOM * len(set(sample)) > len(sample):
+        return CodedCells(values, _narrow(codes, len(values)))
     once = coded(values)
-    return CodedCells(once.values, once.codes[codes])
+    return CodedCells(once.values, _narrow(once.codes, len(once.values))[codes])
+
+
+def _narrow(codes: Codes, count: int) -> Codes:
+    """Return codes below `count` in the smallest type that holds them: leads are many."""
+    return codes.astype(np.min_scalar_type(max(count - 1, 0)))
 
 
 def each(cells: Sequence[Cell], function: Callable[[Cell], T]) -> list[T]:

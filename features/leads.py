@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -221,28 +220,24 @@ def read_history(
 
     """
     need_columns(table, agreement, _history_columns(agreement))
-    parts = []
+    ids: list[str] = []
+    created: list[datetime | None] = []
+    cells: dict[str, list[CodedCells]] = {name: [] for name in table.columns}
+    dispositions: list[Disposition] = []
+    closed: list[datetime | None] = []
+    serial: list[float] = []
     for part in _batches(table, agreement, intake, _admit_history):
         keep(part)
-        parts.append(part)
-    leads = Leads(
-        _joined(part.leads.ids for part in parts),
-        {
-            name: joined([coded(part.leads.columns[name]) for part in parts])
-            for name in table.columns
-        },
-        _joined(part.leads.created for part in parts),
-    )
-    return History(
-        leads,
-        _joined(part.dispositions for part in parts),
-        _joined(part.closed for part in parts),
-        _joined(part.serial for part in parts),
-    )
-
-
-def _joined(parts: Iterable[list[T]]) -> list[T]:
-    return list(chain.from_iterable(parts))
+        ids += part.leads.ids
+        created += part.leads.created
+        dispositions += part.dispositions
+        closed += part.closed
+        serial += part.serial
+        for name, column in cells.items():
+            column.append(coded(part.leads.columns[name]))
+    # Each column's parts are let go as soon as they are joined: together they are the whole file.
+    columns = {name: joined(cells.pop(name)) for name in table.columns}
+    return History(Leads(ids, columns, created), dispositions, closed, serial)
 
 
 def read_nightly(table: Table, agreement: Agreement, intake: Intake) -> Iterator[Leads]:

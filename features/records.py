@@ -16,7 +16,7 @@ import numpy as np
 from features.blocks import CR, LF, QUOTE, Letters, Lines
 from features.coded import CodedCells, Places
 
-_SAMPLE = 500
+_SAMPLE = 4000
 """Values by which a column is taken to repeat itself or not."""
 _LAST_ASCII_SPACE, _FIRST_NOT_ASCII = 0x20, 0x80
 
