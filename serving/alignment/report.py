@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,10 +12,14 @@ from features.agreement import Agreement
 from features.errors import UsageError
 from features.store.agreements import SIDES, Side, Signing, signings
 from features.store.alignment import (
+    Ended,
     Limits,
     Missed,
     Month,
+    Speed,
+    Step,
     Stretch,
+    WorkedSum,
     ended,
     missed,
     reached,
@@ -60,6 +66,8 @@ _SPEED = timedelta(days=91)
 """Hand-offs of a quarter, whose horizon is over, tell what speed is worth."""
 _BOUNDS = (1.0, 4.0, 24.0, 72.0, 168.0)
 """Hours to the first touch, beside the agreed ones."""
+_KEPT = timedelta(minutes=1)
+_MOST_KEPT = 32
 _WEEKS_ASKED = 12
 QUESTIONS: dict[Side, str] = {
     "sales": "Were the leads of this week worth our time?",
@@ -116,8 +124,20 @@ class Report:
     """Those of the period's own weeks."""
 
 
-def report_of(store: Store, agreement: Agreement, period: Period, now: datetime) -> Report:
-    """Read the report of a period from the store; the number of statements is always the same.
+@dataclass(frozen=True)
+class Sums:
+    """What the store adds up for a report; the larger part of its work."""
+
+    as_of: datetime
+    steps: Sequence[Step]
+    worked: Sequence[WorkedSum]
+    speeds: Sequence[Speed]
+    ended: Sequence[Ended]
+    missed: Sequence[Missed]
+
+
+def sums_of(store: Store, agreement: Agreement, period: Period, now: datetime) -> Sums:
+    """Add up what a report needs, always by the same number of statements.
 
     Raises:
         UsageError: when the period has not begun.
@@ -130,19 +150,64 @@ def report_of(store: Store, agreement: Agreement, period: Period, now: datetime)
     stretch = Stretch(period.before.start, period.start, as_of)
     limits = Limits(promise.first_touch_hours * 3600, promise.disposition_days * 86_400.0)
     months = [Month(m.name, m.start, min(m.end, as_of)) for m in period.months if m.start < as_of]
-    bounds = sorted({*_BOUNDS, promise.first_touch_hours})
+    bounds = [hours * 3600 for hours in _bounds(agreement)]
     ends = as_of - timedelta(days=horizon)
+    with store.reading() as connection:
+        return Sums(
+            as_of,
+            reached(connection, stretch, months, agreement.bar.mql_probability),
+            worked_sums(connection, as_of - _LOOKED_BACK, stretch, limits),
+            speeds(connection, ends - _SPEED, ends, bounds, horizon),
+            ended(connection, as_of - _LATELY, as_of),
+            missed(connection, as_of - _LATELY, as_of, limits.touch),
+        )
+
+
+def _bounds(agreement: Agreement) -> list[float]:
+    """Return the ends of the bands of waits, in hours."""
+    return sorted({*_BOUNDS, agreement.sla.sales.first_touch_hours})
+
+
+class Reports:
+    """Gives reports to many who look; sums are added up anew after a minute."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[str, str], tuple[datetime, Sums]] = OrderedDict()
+
+    def report(self, store: Store, agreement: Agreement, period: Period, now: datetime) -> Report:
+        """Return the report of a period; decisions and answers in it are never old."""
+        key = period.name, agreement.digest
+        with self._lock:
+            at, sums = self._kept.get(key, (None, None))
+        if at is None or sums is None or not at <= now < at + _KEPT:
+            sums = sums_of(store, agreement, period, now)
+            with self._lock:
+                self._kept[key] = now, sums
+                self._kept.move_to_end(key)
+                while len(self._kept) > _MOST_KEPT:
+                    self._kept.popitem(last=False)
+        return report_of(store, agreement, period, now, sums)
+
+
+def report_of(
+    store: Store, agreement: Agreement, period: Period, now: datetime, sums: Sums | None = None
+) -> Report:
+    """Read the report of a period from the store, with sums that are known already if any.
+
+    Raises:
+        UsageError: when the period has not begun.
+
+    """
+    found = sums or sums_of(store, agreement, period, now)
+    as_of, worked, bounds = found.as_of, found.worked, _bounds(agreement)
+    promise = agreement.sla.sales
     asked = _weeks_to(period, as_of)
     with store.reading() as connection:
-        steps = reached(connection, stretch, months, agreement.bar.mql_probability)
-        sums = worked_sums(connection, as_of - _LOOKED_BACK, stretch, limits)
-        waits = speeds(connection, ends - _SPEED, ends, [b * 3600 for b in bounds], horizon)
-        over = ended(connection, as_of - _LATELY, as_of)
-        alone = missed(connection, as_of - _LATELY, as_of, limits.touch)
         said = answers(connection, asked)
         decided = decisions(connection, min(as_of - _CHANGES, period.start), now)
         signed, promoted = signings(connection), past(connection)
-    lately = [s for s in sums if s.day >= (as_of - _LATELY).date()]
+    lately = [s for s in worked if s.day >= (as_of - _LATELY).date()]
     changes = _changes(promoted, signed, decided, as_of - _CHANGES, as_of)
     own = {week for week in asked if Period.named(week).end > period.start}
     return Report(
@@ -151,27 +216,27 @@ def report_of(store: Store, agreement: Agreement, period: Period, now: datetime)
         agreement=agreement.label,
         promise_hours=promise.first_touch_hours,
         promise_days=promise.disposition_days,
-        horizon_days=horizon,
+        horizon_days=agreement.horizon_days,
         missed_decisions=tuple(d for d in decided if d.is_missed(now.date())),
         decisions=tuple(
             d
             for d in decided
             if not d.is_missed(now.date()) and (d.done_at is None or d.done_at >= period.start)
         ),
-        funnel=tuple(funnels(steps, now=True)),
-        funnel_before=funnels(steps, now=False)[0],
-        brought=tuple(brought(steps, period, agreement.sla.marketing, as_of)),
-        touch=touch_due(sums),
-        answer=answer_due(sums),
-        coverage=coverage(sums, promise, as_of),
-        weeks=tuple(weeks(sums, promise, as_of)),
+        funnel=tuple(funnels(found.steps, now=True)),
+        funnel_before=funnels(found.steps, now=False)[0],
+        brought=tuple(brought(found.steps, period, agreement.sla.marketing, as_of)),
+        touch=touch_due(worked),
+        answer=answer_due(worked),
+        coverage=coverage(worked, promise, as_of),
+        weeks=tuple(weeks(worked, promise, as_of)),
         teams=tuple(teams(lately, promise, as_of)),
         owners=tuple(owners(lately, promise, as_of)),
-        missed=tuple(alone),
-        speed=tuple(bands(waits, bounds)),
-        slow_touch=slow_touch(waits, bounds.index(promise.first_touch_hours) + 1),
-        disagreements=disagreements(over, agreement),
-        changes=tuple(what_changed(changes, sums, as_of)),
+        missed=tuple(found.missed),
+        speed=tuple(bands(found.speeds, bounds)),
+        slow_touch=slow_touch(found.speeds, bounds.index(promise.first_touch_hours) + 1),
+        disagreements=disagreements(found.ended, agreement),
+        changes=tuple(what_changed(changes, worked, as_of)),
         marks=tuple(_marks(said)),
         answers=tuple(a for a in said if a.week in own),
     )

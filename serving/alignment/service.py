@@ -14,13 +14,14 @@ from features.errors import UsageError
 from features.store.database import Store
 from serving.alignment.files import content
 from serving.alignment.period import MONTH, WEEK, asked_for
-from serving.alignment.report import Report, report_of
+from serving.alignment.report import Report, Reports
 from serving.problems import documented
 from serving.stored import OpenedStore
 
 
 def add_report(app: FastAPI, store: OpenedStore, agreement: Callable[[], Agreement]) -> None:
     """Add the route."""
+    reports = Reports()
 
     @app.get(
         "/v1/report",
@@ -43,7 +44,7 @@ def add_report(app: FastAPI, store: OpenedStore, agreement: Callable[[], Agreeme
         agreed, now = agreement(), datetime.now(UTC).replace(tzinfo=None)
 
         def read(opened: Store) -> bytes:
-            found = report_of(opened, agreed, asked_for(week, month, now), now)
+            found = reports.report(opened, agreed, asked_for(week, month, now), now)
             return content(found, ".json")
 
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
+from serving.pages.agreement import add_agreement
 from serving.pages.alignment import add_alignment
 from serving.pages.behind import Behind
 from serving.pages.entry import add_entry
@@ -18,3 +19,4 @@ def add_pages(app: FastAPI, behind: Behind, load: Load) -> None:
     add_queue(app, behind)
     add_lead(app, behind, load)
     add_alignment(app, behind)
+    add_agreement(app, behind)

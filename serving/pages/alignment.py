@@ -15,7 +15,7 @@ from features.store.database import Store
 from features.store.meetings import MARKS, answer, decide, mark_done
 from serving.alignment.files import content
 from serving.alignment.period import Period, asked_for
-from serving.alignment.report import QUESTIONS, Report, report_of
+from serving.alignment.report import QUESTIONS, Report, Reports
 from serving.alignment.told import facts, sections, title
 from serving.pages.behind import Behind
 from serving.pages.forms import inside, signed_fields_of
@@ -30,6 +30,7 @@ MAY_DECIDE = ("sales", "marketing", "admin")
 def add_alignment(app: FastAPI, behind: Behind) -> None:
     """Add the routes."""
     store, agreement, now = behind.store, behind.agreement, behind.now
+    reports = Reports()
 
     async def reported(request: Request) -> Report:
         """Read the report that the address asks for."""
@@ -37,7 +38,7 @@ def add_alignment(app: FastAPI, behind: Behind) -> None:
 
         def read(opened: Store) -> Report:
             period = asked_for(asked.get("week"), asked.get("month"), at)
-            return report_of(opened, agreed, period, at)
+            return reports.report(opened, agreed, period, at)
 
         try:
             return await store.use(read)

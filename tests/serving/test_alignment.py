@@ -20,7 +20,7 @@ from features.store.meetings import answer, decide, mark_done
 from serving.alignment.files import content
 from serving.alignment.learned import MEASURES
 from serving.alignment.period import Period
-from serving.alignment.report import Report, report_of
+from serving.alignment.report import Report, Reports, report_of
 from tests.features.making import an_agreement
 from tests.features.store.past import START, Past, Row, drawn
 
@@ -404,3 +404,17 @@ def test_a_report_of_an_empty_store_says_what_it_does_not_know(store: Store) -> 
     html = content(reported(store), ".html").decode()
     assert "No lead that was handed over is old enough" in html
     assert "none was due" in html
+
+
+def test_sums_are_added_up_anew_after_a_minute_and_decisions_at_once(store: Store) -> None:
+    past, reports = drawn(0), Reports()
+    first = reports.report(store, agreed(), WEEK, LATER)
+    past.keep(store)
+    store.write(lambda c: decide(c, "Call", "kim", START.date(), "none", "lee", "key", START))
+
+    soon = reports.report(store, agreed(), WEEK, LATER + timedelta(seconds=59))
+    late = reports.report(store, agreed(), WEEK, LATER + timedelta(seconds=60))
+
+    assert (first.funnel[0].leads, soon.funnel[0].leads) == (0, 0)
+    assert [d.text for d in soon.missed_decisions] == ["Call"]
+    assert late.funnel == reported(store).funnel

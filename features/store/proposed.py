@@ -1,0 +1,53 @@
+"""What past leads would have been under other bounds: first scores, and what became of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, case, func, select
+from sqlalchemy.orm import aliased
+
+from features.store.states import DECISIONS, words
+from features.store.tables import Disposition, Score
+
+STEP = 0.001
+"""Scores are counted by thousandths; bounds between two of them are not told apart."""
+
+
+class Scored(NamedTuple):
+    """Leads whose first score lay in one thousandth."""
+
+    at_least: float
+    leads: int
+    decided: int
+    """Sales said that they were won, lost or unqualified."""
+    won: int
+
+
+def first_scores(
+    connection: Connection, since: datetime, until: datetime, as_of: datetime
+) -> list[Scored]:
+    """Return what became of the leads that were first scored in a stretch of time, by score."""
+    earlier = aliased(Score)
+    before = select(func.min(earlier.at)).where(earlier.lead == Score.lead, earlier.at < Score.at)
+    first = (
+        select(Score.lead, func.min(Score.probability).label("p"))
+        .where(Score.at >= since, Score.at < until)
+        .where(before.correlate(Score).scalar_subquery().is_(None))
+        .group_by(Score.lead)
+        .cte("first_scores")
+        .prefix_with("MATERIALIZED")
+    )
+    word = words(as_of, Disposition.lead.in_(select(first.c.lead)), Disposition.at >= since)
+    # A little more, so that a bound itself lies in its own thousandth.
+    place = func.floor(first.c.p / STEP + 1e-9)
+    rows = (
+        select(place, func.count(), func.count(case((word.c.code.in_(DECISIONS), 1))))
+        .add_columns(func.count(case((word.c.code == "won", 1))))
+        .select_from(first)
+        .outerjoin(word, word.c.lead == first.c.lead)
+        .group_by(place)
+        .order_by(place)
+    )
+    return [Scored(float(n) * STEP, *rest) for n, *rest in connection.execute(rows)]

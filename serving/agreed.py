@@ -1,0 +1,280 @@
+"""The agreement in words: what was signed, how versions differ, what a change would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import tomli_w
+
+from features.agreement import Agreement, from_dict
+from features.sections import DISPOSITIONS
+from features.store.agreements import Signing, signings, texts
+from features.store.database import Store
+from features.store.proposed import Scored, first_scores
+from serving.document import Section, Table
+from serving.rates import Interval, wilson
+
+_LOOKED_BACK = timedelta(days=91)
+_WORKING_DAYS = 5 / 7
+GRADES = ("A", "B", "C", "D")
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Who signed which texts, and the texts."""
+
+    signings: Sequence[Signing]
+    texts: Mapping[str, dict[str, Any]]
+    """By digest, the oldest first."""
+
+
+def signed(store: Store) -> Signed:
+    """Read what was signed."""
+    with store.reading() as connection:
+        return Signed(signings(connection), texts(connection))
+
+
+def in_words(agreement: Agreement, found: Signed) -> list[Section]:
+    """Return what both sides agreed on, who signed it, and how it came about."""
+    return [
+        _leads(agreement),
+        _outcomes(agreement),
+        _bar(agreement),
+        _promises(agreement),
+        _who_gets(agreement),
+        _signatures(agreement, found),
+        *_versions(agreement, found),
+    ]
+
+
+def _leads(agreement: Agreement) -> Section:
+    columns = agreement.columns
+    used = agreement.used_fields()
+    named = (columns.campaign, "campaign"), (columns.source, "source"), (columns.value, "value")
+    says = [
+        f"A lead is a row with an id in {columns.id!r}. It counts as won where it is won within "
+        f"{agreement.horizon_days} days of its creation.",
+        f"To predict, {len(used)} of {len(agreement.fields)} fields are used; the others are known "
+        "too late, are personal, or nobody has decided.",
+    ]
+    says += [f"The {what} stands in {name!r}." for name, what in named if name]
+    rows = tuple((name, field.kind, field.why or "–") for name, field in used.items())
+    table = Table("Fields used to predict", ("field", "kind", "why it is honest"), rows,
+                  words=("kind", "why it is honest"))  # fmt: skip
+    return Section("A lead", tuple(says), (table,) if rows else ())
+
+
+def _outcomes(agreement: Agreement) -> Section:
+    rows = tuple(
+        (code, ", ".join(getattr(agreement.outcomes, code)) or "–",
+         _TEACHES[getattr(agreement.learning, code)])
+        for code in DISPOSITIONS
+    )  # fmt: skip
+    table = Table("What the CRM says, and what it means", ("disposition", "said as", "teaches"),
+                  rows, words=("said as", "teaches"))  # fmt: skip
+    back = agreement.recycle
+    says = (
+        f"Leads that are not ready come back after {back.not_ready_after_days} days, those not "
+        f"reached after {back.unreachable_after_days}, those in a contract "
+        f"{back.in_contract_ahead_days} days before it ends, unless sales names a day.",
+    )
+    return Section("What became of it", says, (table,))
+
+
+_TEACHES = {"positive": "won", "negative": "not won", "censored": "nothing yet"}
+
+
+def _bar(agreement: Agreement) -> Section:
+    grades = agreement.grades
+    bounds = (("A", grades.A), ("B", grades.B), ("C", grades.C))
+    bar = agreement.bar.mql_probability
+    says = (
+        f"An MQL is a lead whose probability to be won is at least {bar:.1%}. "
+        f"Leads graded {agreement.bar.handoff_grade} or better are handed to sales, which can work "
+        f"{agreement.capacity.leads_per_day} a day; {agreement.exploration.share:.0%} of the calls "
+        "are drawn by lot from the others.",
+    )
+    rows = (*((g, f"{bound:.1%}") for g, bound in bounds), ("D", f"below {grades.C:.1%}"))
+    return Section("A good lead", says, (Table("Grades", ("grade", "probability from"), rows),))
+
+
+def _promises(agreement: Agreement) -> Section:
+    sales, marketing = agreement.sla.sales, agreement.sla.marketing
+    return Section(
+        "What each side promises",
+        (
+            f"Marketing brings {marketing.leads_graded_a_or_b_per_month:,} leads graded A or B a "
+            "month.",
+            f"Sales touches each lead within {sales.first_touch_hours:g} hours of the hand-off, "
+            f"and says what became of it within {sales.disposition_days} days.",
+        ),
+    )
+
+
+def _who_gets(agreement: Agreement) -> Section:
+    routes = tuple(
+        (r.owner, r.team or "–", "; ".join(_rule(rule) for rule in r.all) or "everybody else's")
+        for r in agreement.routes
+    )
+    personas = tuple(
+        (p.name, "; ".join(_rule(rule) for rule in p.all), p.material or "–")
+        for p in agreement.personas
+    )
+    tables = []
+    if routes:
+        columns = ("owner", "team", "gets leads where")
+        tables.append(Table("Who gets a lead", columns, routes, words=columns[1:]))
+    if personas:
+        columns = ("persona", "are leads where", "material")
+        tables.append(Table("Customers that both sides want", columns, personas, words=columns[1:]))
+    says = () if tables else ("Nobody agreed yet who gets which leads.",)
+    return Section("Who gets it", says, tuple(tables))
+
+
+def _rule(rule: Any) -> str:
+    told = rule.model_dump(exclude_defaults=True, by_alias=True)
+    name = told.pop("field")
+    conditions = (f"{word.replace('_', ' ')} {_plain(value)}" for word, value in told.items())
+    return f"{name} {' and '.join(conditions)}".strip()
+
+
+def _signatures(agreement: Agreement, found: Signed) -> Section:
+    own = {s.side for s in found.signings if s.digest == agreement.digest}
+    missing = [side for side in ("sales", "marketing") if side not in own]
+    says = f"The agreement that holds now is {agreement.label}"
+    says += ", signed by both sides." if not missing else (
+        f"; {' and '.join(missing)} {'have' if len(missing) > 1 else 'has'} not signed it. "
+        "Sign it with: leadq sign"
+    )  # fmt: skip
+    rows = tuple(
+        (s.label, s.side, s.by, f"{s.at:%Y-%m-%d %H:%M}") for s in reversed(found.signings)
+    )
+    table = Table("Signatures", ("agreement", "side", "by", "at"), rows,
+                  words=("side", "by", "at"))  # fmt: skip
+    return Section("Who signed it", (says,), (table,) if rows else ())
+
+
+def _versions(agreement: Agreement, found: Signed) -> Iterator[Section]:
+    known = {**found.texts, agreement.digest: agreement.as_dict()}
+    named = [(f"{text['version']}-{digest[:8]}", text) for digest, text in known.items()]
+    tables = []
+    for (old, before), (new, after) in zip(named[-2::-1], named[:0:-1], strict=True):
+        rows = tuple(differences(before, after)) or (("nothing", "–", "–"),)
+        columns = ("what", "before", "after")
+        tables.append(Table(f"From {old} to {new}", columns, rows, words=columns[1:]))
+    if tables:
+        yield Section("What changed between versions", (), tuple(tables))
+
+
+def differences(
+    before: Mapping[str, Any], after: Mapping[str, Any], within: str = ""
+) -> Iterator[tuple[str, str, str]]:
+    """Yield what differs between two texts: the key, and both values in words."""
+    for key in sorted(before.keys() | after.keys()):
+        old, new = before.get(key), after.get(key)
+        name = f"{within}.{key}" if within else key
+        if isinstance(old, dict) and isinstance(new, dict):
+            yield from differences(old, new, name)
+        elif old != new:
+            yield name, _plain(old), _plain(new)
+
+
+def _plain(value: Any) -> str:
+    if value is None or value == []:
+        return "–"
+    if isinstance(value, list):
+        return ", ".join(_plain(each) for each in value)
+    if isinstance(value, dict):
+        return "; ".join(f"{k} {_plain(v)}" for k, v in value.items() if v not in (None, [], ""))
+    return str(value)
+
+
+@dataclass(frozen=True)
+class Band:
+    """Past leads of a grade."""
+
+    grade: str
+    leads: int
+    won: Interval | None
+    """Share won of those that sales decided."""
+
+
+@dataclass(frozen=True)
+class Would:
+    """What an agreement would have meant for past leads."""
+
+    leads: int
+    mqls: int
+    mql_won: Interval | None
+    """Share won of the MQLs that sales decided."""
+    handed: int
+    handed_a_day: float
+    """For each working day."""
+    capacity: int
+    grades: tuple[Band, ...]
+
+
+def past_scores(store: Store, agreement: Agreement, now: datetime) -> list[Scored]:
+    """Read the first scores of a quarter whose horizon is over."""
+    until = now - timedelta(days=agreement.horizon_days)
+    with store.reading() as connection:
+        return first_scores(connection, until - _LOOKED_BACK, until, now)
+
+
+def would(agreement: Agreement, scored: Sequence[Scored]) -> Would:
+    """Say what an agreement would have meant for past leads."""
+    mqls = [s for s in scored if s.at_least >= agreement.bar.mql_probability - 1e-9]
+    by_grade = {g: [s for s in scored if _grade(agreement, s) == g] for g in GRADES}
+    handed = sum(s.leads for g in GRADES if g <= agreement.bar.handoff_grade for s in by_grade[g])
+    return Would(
+        leads=sum(s.leads for s in scored),
+        mqls=sum(s.leads for s in mqls),
+        mql_won=_won(mqls),
+        handed=handed,
+        handed_a_day=handed / (_LOOKED_BACK.days * _WORKING_DAYS),
+        capacity=agreement.capacity.leads_per_day,
+        grades=tuple(
+            Band(g, sum(s.leads for s in part), _won(part)) for g, part in by_grade.items()
+        ),
+    )
+
+
+def _grade(agreement: Agreement, scored: Scored) -> str:
+    return agreement.grades.of(scored.at_least + 1e-9)
+
+
+def _won(part: Sequence[Scored]) -> Interval | None:
+    decided = sum(s.decided for s in part)
+    return wilson(sum(s.won for s in part), decided) if decided else None
+
+
+def proposed(agreement: Agreement, changes: Mapping[str, Any]) -> Agreement:
+    """Return the next version of an agreement with some sections changed.
+
+    Args:
+        agreement: the one that holds.
+        changes: new values by section and key, such as {"grades": {"A": 0.4}}.
+
+    Raises:
+        AgreementError: when it does not hold together.
+
+    """
+    text: dict[str, Any] = agreement.model_dump(mode="json", by_alias=True, exclude_none=True)
+    for section, values in changes.items():
+        text[section] = {**text[section], **values}
+    return from_dict({**text, "version": agreement.version + 1}, "the proposal")
+
+
+def as_toml(agreement: Agreement) -> str:
+    """Return an agreement as a file that `leadq sign` takes."""
+    text = agreement.model_dump(
+        mode="json", by_alias=True, exclude_none=True, exclude_defaults=True
+    )
+    return (
+        "# A proposal from the pages of leadq: not signed, and in force for nobody yet.\n"
+        "# Put it in the place of agreement.toml, read it, and sign it: leadq sign\n\n"
+        f"{tomli_w.dumps(text)}"
+    )

@@ -1,0 +1,114 @@
+"""The agreement in words, and what a change would have meant for past leads."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from fastapi.testclient import TestClient
+
+from features.agreement import Agreement, parse
+from features.store.agreements import sign
+from features.store.database import Store
+from serving.agreed import as_toml, differences, in_words, past_scores, proposed, signed, would
+from tests.features.making import an_agreement
+from tests.features.store.past import START, drawn
+from tests.serving.pages.signing import key_for, pages, sign_in
+from tests.serving.test_alignment import Raw
+
+NOW = START + timedelta(days=215)
+LONG_AGO = datetime(2026, 1, 1)
+
+
+def agreed(**sections: object) -> Agreement:
+    return an_agreement(horizon_days=30, **sections)
+
+
+@pytest.mark.parametrize("bound", [0.1, 0.25, 0.5])
+def test_what_a_bar_would_have_meant_is_what_the_raw_rows_say(store: Store, bound: float) -> None:
+    past = drawn(0)
+    past.keep(store)
+    raw, until = Raw(past, NOW), NOW - timedelta(days=30)
+    since = until - timedelta(days=91)
+    firsts = {key: rows[0] for key, rows in raw.scores.items()}
+    above = [key for key, row in firsts.items()
+             if since <= row["at"] < until and row["probability"] >= bound]  # fmt: skip
+    words = [raw.last_word(key) for key in above]
+    codes = [word["code"] for word in words if word and word["at"] >= since]
+    decided = [code for code in codes if code in ("won", "lost", "unqualified")]
+
+    found = would(agreed(bar={"mql_probability": bound}), past_scores(store, agreed(), NOW))
+
+    assert found.mqls == len(above) > 0
+    assert found.mql_won is not None
+    assert found.mql_won.value == pytest.approx(decided.count("won") / len(decided))
+    assert sum(band.leads for band in found.grades) == found.leads
+
+
+def test_a_proposal_is_the_next_version_and_reads_back_as_itself() -> None:
+    now = agreed()
+    then = proposed(now, {"grades": {"A": 0.6}, "bar": {"mql_probability": 0.2}})
+    assert parse(as_toml(then)) == then
+    assert then.version == now.version + 1
+    assert list(differences(now.as_dict(), then.as_dict())) == [
+        ("bar.mql_probability", "0.1", "0.2"),
+        ("grades.A", "0.5", "0.6"),
+        ("version", "1", "2"),
+    ]
+
+
+def test_who_signed_what_is_told_with_the_differences(store: Store) -> None:
+    first, second = agreed(), agreed(version=2, capacity={"leads_per_day": 20})
+    for agreement in (first, second):
+        for side, name in (("sales", "Kim"), ("marketing", "Lee")):
+            days = timedelta(days=agreement.version)
+            store.write(
+                lambda c, a=agreement, s=side, n=name, d=days: sign(c, a, s, n, LONG_AGO + d)
+            )
+    sections = {section.title: section for section in in_words(second, signed(store))}
+    assert "signed by both sides" in sections["Who signed it"].sentences[0]
+    assert len(sections["Who signed it"].tables[0].rows) == 4
+    (table,) = sections["What changed between versions"].tables
+    assert ("capacity.leads_per_day", "50", "20") in table.rows
+
+
+def test_the_page_shows_effects_and_gives_a_file(
+    store: Store, store_url: str, tmp_path: Path
+) -> None:
+    drawn(0).keep(store)
+    with pages(store_url, tmp_path, agreement=agreed()) as client:
+        sign_in(client, key_for(store, "Head", "read"))
+        assert "Propose a change" in client.get("/agreement").text
+        asked = f"A=60&mql=20&{quote('means Lost')}=unqualified"
+        page = client.get(f"/agreement/proposal?{asked}")
+        assert page.status_code == 200
+        assert re.search(r'name="A"[^>]*value="60"', page.text)
+        then = parse(_file(client, asked))
+        assert (then.grades.A, then.bar.mql_probability) == (0.6, 0.2)
+        assert then.outcomes.unqualified == ["Lost"]
+
+
+def _file(client: TestClient, asked: str) -> str:
+    return client.get(f"/agreement/proposal/file?{asked}").text
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ("A=5", "grades must fall"),
+        ("mql=much", "is no number of per cent"),
+        ("capacity=-1", "whole"),
+    ],
+)
+def test_a_proposal_that_does_not_hold_together_is_refused_in_words(
+    store: Store, store_url: str, tmp_path: Path, asked: str, why: str
+) -> None:
+    with pages(store_url, tmp_path, agreement=agreed()) as client:
+        sign_in(client, key_for(store, "Head", "read"))
+        page = client.get(f"/agreement/proposal?{asked}")
+        assert page.status_code == 422
+        assert why in page.text
+        assert client.get(f"/agreement/proposal/file?{asked}").status_code == 422
