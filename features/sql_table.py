@@ -19,7 +19,7 @@ from features.errors import FileError
 from features.table import CHUNK_CELLS, Chunk, Form, Reject, checked_header, plain_cell
 
 _ADDRESS = re.compile(r"(postgres(?:ql)?|sqlite):(/*)(.*)", re.DOTALL)
-_FORM = "postgresql://user@host/database?table=NAME or sqlite:FILE?table=NAME"
+ADDRESS_FORM = "postgresql://user@host/database?table=NAME or sqlite:FILE?table=NAME"
 
 
 def is_address(source: object) -> bool:
@@ -41,13 +41,13 @@ class SqlTable:
         from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
         from sqlalchemy.pool import NullPool
 
-        url, query = _url(address)
+        url, query = url_of(address)
         name = query.pop("table", "")
         order = [part for part in query.pop("order", "").split(",") if part]
         schema, _, plain = name.rpartition(".")
         self._shown = f"{url.render_as_string(hide_password=True)}, table {name}"
         if not plain:
-            raise FileError(f"{address.split('?')[0]}: names no table; write it as {_FORM}")
+            raise FileError(f"{address.split('?')[0]}: names no table; write it as {ADDRESS_FORM}")
         try:
             self._engine = create_engine(url.update_query_dict(query), poolclass=NullPool)
             self._table = Table(plain, MetaData(schema=schema or None), autoload_with=self._engine)
@@ -97,7 +97,7 @@ class SqlTable:
         )
 
 
-def _url(address: str) -> tuple[Any, dict[str, str]]:
+def url_of(address: str) -> tuple[Any, dict[str, str]]:
     """Return the address of the database, and what is asked of it.
 
     Raises:
@@ -113,7 +113,7 @@ def _url(address: str) -> tuple[Any, dict[str, str]]:
         # A path has lost one of its two slashes.
         url = make_url(f"postgresql+psycopg://{rest}" if kind != "sqlite" else "sqlite:///" + rest)
     except (ArgumentError, ValueError) as error:
-        raise FileError(f"the address of a table is written as {_FORM}") from error
+        raise FileError(f"the address of a table is written as {ADDRESS_FORM}") from error
     if url.password:
         raise FileError(
             "the address of a table must not hold a password, which others could read; leave it "
@@ -126,7 +126,7 @@ def _url(address: str) -> tuple[Any, dict[str, str]]:
         # After sqlite: a path may be written with as many slashes as an address or a path has.
         found = next((p for p in (Path("/") / file, file) if p.is_file()), None)
         if found is None:
-            raise FileError(f"{file}: there is no such database; write it as {_FORM}")
+            raise FileError(f"{file}: there is no such database; write it as {ADDRESS_FORM}")
         url = URL.create(
             "sqlite", database=f"file:{found.resolve()}", query={"mode": "ro", "uri": "true"}
         )

@@ -48,7 +48,7 @@ commands = typer.Typer()
 def score(
     source: Export,
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="A .csv, .parquet or .jsonl file.")
+        Path, typer.Option("-o", "--output", help="A .csv, .parquet or .jsonl file, or a table.")
     ],
     reasons: Annotated[int, typer.Option(min=0, max=50, help="Reasons for each lead.")] = 5,
     keep: Annotated[
@@ -77,22 +77,49 @@ def score(
         progress("loading the champion")
         model = champion_of(home, store)
         agreed = model.artefact.scorer.agreement
+        target = _file_for(home, output, agreed)
         _warn_of_other_agreement(home, agreement, agreed)
         summary = score_file(
             model,
             source,
-            output,
+            target,
             reasons,
             choices,
             lambda done: progress(done.sentence),
             Kept(now(), keeping(store, model)),
         )
+        if target != output:
+            progress("bringing the scores into the table")
+            _into_table(output, target, agreed)
     standing = standing_of(home, agreed)
     say(*scoring_lines(summary, model, output, standing))
     if as_json:
         print_json(scoring_json(summary, model, output, standing))
     if summary.alarming:
         raise typer.Exit(DONE_WITH_WARNINGS)
+
+
+def _file_for(home: Home, output: Path, agreed: Agreement) -> Path:
+    """Return the file that scores are written to: the output, or one that goes into a table."""
+    from hashlib import sha256
+
+    from features.leads import has_ids
+    from features.sql_table import is_address
+
+    if not is_address(output):
+        return output
+    if not has_ids(agreed):
+        raise UsageError(f"{output}: a table of scores needs leads with ids; write a file")
+    # Rows set aside stay beside it: there retention and erasure reach them.
+    return home.folder("rejects") / f"table-{sha256(str(output).encode()).hexdigest()[:12]}.parquet"
+
+
+def _into_table(output: Path, file: Path, agreed: Agreement) -> None:
+    """Bring scores into a table; only there they stay."""
+    from features.score_table import put_scores
+
+    put_scores(str(output), file, agreed.columns.id)
+    file.unlink()
 
 
 def columns_of(text: str) -> tuple[str, ...]:

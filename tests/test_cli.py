@@ -9,6 +9,7 @@ import os
 import pty
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -301,6 +302,35 @@ def test_score_writes_a_file_and_its_account(work: Path) -> None:
         float(r["probability_low"]) <= float(r["probability"]) <= float(r["probability_high"])
         for r in rows
     )
+
+
+def test_score_says_by_its_exit_code_that_somebody_must_look(work: Path, tmp_path: Path) -> None:
+    lines = (work / "crm/nightly.csv").read_text().splitlines()
+    (tmp_path / "half.csv").write_text("".join(",".join(x.split(",")[:6]) + "\n" for x in lines))
+
+    done = run("score", tmp_path / "half.csv", "-o", tmp_path / "o.csv", cwd=work, code=3)
+    stopped = run(
+        *("score", "crm/nightly.csv", "-o", tmp_path / "p.csv", "--max-reject", "2"),
+        cwd=work,
+        code=2,
+    )
+
+    assert "WARNING: " in done.stdout
+    assert (tmp_path / "o.csv.manifest.json").exists()
+    assert "--max-reject 2: is no share; say one such as 1% or 0.01" in stopped.stderr
+
+
+def test_score_brings_scores_into_a_table(work: Path, tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "crm.db").close()
+    table = f"sqlite:{tmp_path}/crm.db?table=scored"
+
+    done = run("score", "crm/nightly.csv", "-o", table, "--json", cwd=work)
+    run("score", "crm/nightly.csv", "-o", table, cwd=work)
+
+    with contextlib.closing(sqlite3.connect(tmp_path / "crm.db")) as database:
+        (rows,) = database.execute("SELECT count(*) FROM scored").fetchone()
+    assert rows == last_json(done)["scored"]
+    assert not list((work / ".leadq" / "rejects").glob("*.parquet"))
 
 
 def test_check_prints_a_verdict_for_every_field(work: Path) -> None:
