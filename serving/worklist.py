@@ -12,14 +12,13 @@ from features.leads import Faults
 from features.rules import persona_of
 from features.store.database import Store
 from features.store.listed import (
-    NOBODY,
-    Group,
+    Choice,
     Known,
     Line,
     Wanted,
     answered_on,
+    choices,
     cut_after,
-    groups,
     known_of,
     lines,
     unscored,
@@ -98,19 +97,6 @@ class Item:
     def grade(self) -> str | None:
         """The same for the grade."""
         return self.line.grade if self.score is None else self.score.grade
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What one can choose by, and how many leads each choice leaves."""
-
-    owners: Mapping[str | None, int]
-    campaigns: Mapping[str | None, int]
-    grades: Mapping[str | None, int]
-    total: int
-    """Leads that the choice leaves."""
-    waiting: int
-    """All leads that wait."""
 
 
 @dataclass(frozen=True)
@@ -196,10 +182,9 @@ def part_of(
 
     """
     with store.reading() as connection:
-        found = groups(connection, now)
         answered = answered_on(connection, now)
         calls = max(0, agreement.capacity.leads_per_day - answered)
-        choice = choice_of(found, wanted)
+        choice = choices(connection, wanted, now)
         pages = max(1, -(-choice.total // PAGE))
         page = min(max(page, 1), pages)
         listed = lines(connection, wanted, now, PAGE, PAGE * (page - 1))
@@ -303,31 +288,3 @@ def _chances_before(
         for i, score in zip(changed, scores_of(model, old, reasons=0), strict=True):
             found[i] = score.probability if score else None
     return found
-
-
-def choice_of(found: Sequence[Group], wanted: Wanted) -> Choice:
-    """Count the leads by owner, campaign and grade, each as the two others leave them."""
-    counts: dict[str, dict[str | None, int]] = {"owner": {}, "campaign": {}, "grade": {}}
-    total = 0
-    for group in found:
-        fits = {name: _fits(getattr(group, name), getattr(wanted, name)) for name in counts}
-        total += group.leads if all(fits.values()) else 0
-        for name, tally in counts.items():
-            others = all(fit for other, fit in fits.items() if other != name)
-            value = getattr(group, name)
-            tally[value] = tally.get(value, 0) + (group.leads if others else 0)
-    return Choice(
-        _by_name(counts["owner"]),
-        _by_name(counts["campaign"]),
-        _by_name(counts["grade"]),
-        total,
-        sum(group.leads for group in found),
-    )
-
-
-def _fits(value: str | None, wanted: str) -> bool:
-    return not wanted or (value or NOBODY) == wanted
-
-
-def _by_name(tally: Mapping[str | None, int]) -> dict[str | None, int]:
-    return dict(sorted(tally.items(), key=lambda item: (item[0] is None, item[0] or "")))

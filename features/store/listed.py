@@ -5,8 +5,8 @@ However long the list is, each function takes the same few statements.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from features.store.entries import NO_FIELDS, fields_of, newest_snapshots
 from features.store.tables import Disposition, Handoff, Lead, Snapshot, Worklist
 
 NOBODY = "-"
-"""Asks for the leads that have no owner, or no campaign."""
+"""Asks for the leads that have no owner, no campaign or no grade."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +53,47 @@ class Line(NamedTuple):
     """The newest hand-off and word, so that an answer tells what it answers."""
 
 
-class Group(NamedTuple):
-    """How many leads there are of an owner, a campaign and a grade."""
+class Choice(NamedTuple):
+    """What one can choose by, and how many leads each choice leaves beside the other two."""
 
-    owner: str | None
-    campaign: str | None
-    grade: str | None
-    leads: int
+    owners: Mapping[str | None, int]
+    campaigns: Mapping[str | None, int]
+    grades: Mapping[str | None, int]
+    total: int
+    """Leads that all three leave."""
+    waiting: int
+    """All leads that wait."""
 
 
-def groups(connection: Connection, as_of: datetime) -> list[Group]:
+def choices(connection: Connection, wanted: Wanted, as_of: datetime) -> Choice:
     """Return how many leads wait, by all that one can choose by."""
-    by = (Worklist.owner, Worklist.campaign, Worklist.grade)
-    rows = select(*by, func.count()).where(Worklist.handed <= as_of).group_by(*by)
-    return [Group(*row) for row in connection.execute(rows)]
+    owners, campaigns, grades = (
+        _counts(connection, name, replace(wanted, **{name: ""}), as_of) for name in _CHOICES
+    )
+    everything = select(func.count()).where(Worklist.handed <= as_of)
+    return Choice(
+        owners,
+        campaigns,
+        grades,
+        sum(n for grade, n in grades.items() if wanted.grade in ("", grade or NOBODY)),
+        connection.execute(everything).scalar_one(),
+    )
+
+
+_CHOICES = ("owner", "campaign", "grade")
+
+
+def _counts(
+    connection: Connection, name: str, others: Wanted, as_of: datetime
+) -> dict[str | None, int]:
+    column = getattr(Worklist, name)
+    rows = (
+        select(column, func.count())
+        .where(Worklist.handed <= as_of, *_chosen(others))
+        .group_by(column)
+        .order_by(column.is_(None), column)
+    )
+    return dict(connection.execute(rows).all())
 
 
 def lines(
@@ -114,13 +141,10 @@ def _newest() -> tuple[ColumnElement[int | None], ColumnElement[int | None]]:
 
 
 def _chosen(wanted: Wanted) -> list[ColumnElement[bool]]:
-    asked = ((Worklist.owner, wanted.owner), (Worklist.campaign, wanted.campaign))
-    found: list[ColumnElement[bool]] = [
+    asked = [(getattr(Worklist, name), getattr(wanted, name)) for name in _CHOICES]
+    return [
         column.is_(None) if value == NOBODY else column == value for column, value in asked if value
     ]
-    if wanted.grade:
-        found.append(Worklist.grade == wanted.grade)
-    return found
 
 
 class Cut(NamedTuple):

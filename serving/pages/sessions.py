@@ -147,7 +147,7 @@ class Sessions:
         return f"{text}.{self._hmac(text)}"
 
     def _token(self, nonce: str) -> str:
-        return self._hmac(f"token {nonce}")
+        return self._hmac(f"token {nonce}")[:32]
 
     def _hmac(self, text: str) -> str:
         return hmac.digest(self._secret, text.encode(), "sha256").hex()

@@ -13,8 +13,8 @@ from features.store.erasure import erase
 from features.store.listed import (
     Wanted,
     answered_on,
+    choices,
     cut_after,
-    groups,
     known_of,
     line_of,
     lines,
@@ -97,9 +97,10 @@ def test_the_parts_that_are_asked_for_are_counted_and_given(store: Store) -> Non
     assert listed(store, owner="kim", campaign="Spring fair") == ["a", "b"]
     assert listed(store, owner="-") == []
     with store.reading() as connection:
-        found = {(g.owner, g.grade): g.leads for g in groups(connection, NOW)}
+        found = choices(connection, Wanted(grade="A"), NOW)
         cut = cut_after(connection, 1, NOW)
-    assert found == {("kim", "A"): 1, ("kim", None): 1}
+    assert (found.owners, found.grades) == ({"kim": 1}, {"A": 1, None: 1})
+    assert (found.total, found.waiting) == (1, 2)
     assert cut is not None
     assert cut.worth == 0.5
 
