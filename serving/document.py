@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from serving.charts import Chart, svg
 
 _TEMPLATE = "document.html.jinja"
@@ -63,6 +61,9 @@ def render(title: str, facts: Mapping[str, str], sections: Sequence[Section]) ->
         sections: in the order of reading; the first is the summary and stands above the contents.
 
     """
+    # Here, since a worker of the service scores before it writes a document.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -89,7 +89,7 @@ def test_leads_stand_by_the_model_with_reasons_that_add_up(
     hand(store, "hot", visits="19", industry="Software")
     page = client.get("/queue").text
     assert page.index("<bdi>hot</bdi>") < page.index("<bdi>cold</bdi>")
-    assert "visits is 19: raises the odds" in page
+    assert "visits is <bdi>19</bdi>: raises the odds" in page
     table = page[page.index("How it adds up") :]
     base, *factors, whole = re.findall(r'number">(?:odds × |<strong>)?([\d.]+)', table)[:5]
     odds = float(base) / (100 - float(base))
