@@ -41,6 +41,7 @@ class ServeSettings(BaseModel):
     depth: int = Field(32, ge=4, description="Lists and objects within one another.")
     seconds: float = Field(60, gt=0, description="Work on one request at most.")
     at_once: int = Field(256, ge=1, description="Requests that one worker holds at a time.")
+    connections: int = Field(800, ge=1, description="Connections that one worker holds open.")
     bulks: int = Field(8, ge=1, description="Of these, requests of many leads.")
     log: Literal["all", "failed", "none"] = Field(
         "all", description="Which requests have a line in the log: all, failed or none."

@@ -58,6 +58,18 @@ def add(
         say(secret_of(hook, secret))
 
 
+@hooks.command(epilog="Example: leadq hooks inbound")
+def inbound(as_json: AsJson = False) -> None:
+    """Show the secret by which others sign hand-offs and feedback that they send to the service."""
+    from features.store.hooks import inbound_secret
+
+    secret = inbound_secret(open_home().secret)
+    if as_json:
+        print_json({"secret": secret})
+    else:
+        say(secret)
+
+
 @hooks.command("list", epilog="Example: leadq hooks list")
 def list_hooks(as_json: AsJson = False) -> None:
     """List the hooks: where to, what they are told, how much waits and how much was given up."""

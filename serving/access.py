@@ -279,20 +279,25 @@ class Access:
 
     def _hold(self, keys: list[KnownKey]) -> None:
         before = self._held or {}
-        self._held = {
-            key.prefix: _Held(
-                bytes.fromhex(key.hash),
-                math.inf if key.expires is None else key.expires.replace(tzinfo=UTC).timestamp(),
-                Holder(Caller(key.prefix), key.name, frozenset(key.scopes)),
-                before[key.prefix].bucket
-                if key.prefix in before
-                else Bucket(self._rate, self._steady()),
-            )
-            for key in keys
-            if key.revoked is None
-        }
+        live = [key for key in keys if key.revoked is None]
+        held = {key.prefix: self._held_of(key, before.get(key.prefix)) for key in live}
+        self._held = {prefix: one for prefix, one in held.items() if one is not None}
         # Last, so that keys which could not be taken are tried again.
         self._keys = keys
+
+    def _held_of(self, key: KnownKey, before: _Held | None) -> _Held | None:
+        """Return a key as it is held; None where it is damaged: it opens nothing, the others do."""
+        try:
+            hashed = bytes.fromhex(key.hash)
+        except ValueError:
+            log.error("a key is damaged and refused; revoke it and make another", key=key.prefix)
+            return None
+        return _Held(
+            hashed,
+            math.inf if key.expires is None else key.expires.replace(tzinfo=UTC).timestamp(),
+            Holder(Caller(key.prefix), key.name, frozenset(key.scopes)),
+            before.bucket if before else Bucket(self._rate, self._steady()),
+        )
 
     def _used_since(self) -> dict[str, datetime]:
         used = dict(self._used)

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -26,6 +26,7 @@ from serving.described import describe, page_of
 from serving.desk import add_desk
 from serving.doors import Doors
 from serving.erasing import Aside
+from serving.inbound import Inbound
 from serving.intake import add_intake
 from serving.logs import RequestLog
 from serving.metrics import CONTENT_TYPE, Gauge, Metrics
@@ -33,7 +34,7 @@ from serving.pages.added import add_pages
 from serving.pages.behind import Behind
 from serving.pages.sessions import Sessions
 from serving.problems import documented, install, where
-from serving.published import load_version
+from serving.published import remembering
 from serving.replies import ModelReply, Status
 from serving.scoring import SCORE, Scoring
 from serving.shell import Shell
@@ -76,6 +77,7 @@ def build(
     spool: Spool | None = None,
     folder: Path | None = None,
     sessions: Sessions | None = None,
+    inbound: Inbound | None = None,
 ) -> Shell:
     """Build the service.
 
@@ -87,6 +89,7 @@ def build(
         spool: keeps scores until the store has them; None keeps none.
         folder: where workers leave their counts for one another; None: there is one worker.
         sessions: knows who is signed in to the pages; None: there are no pages.
+        inbound: verifies signed messages; None: nobody is let in by a signature.
 
     """
     limits = settings or ServeSettings()
@@ -135,7 +138,7 @@ def build(
 
         add_intake(app, store, agreement, limits)
         add_spend(app, store, agreement, limits)
-        load = lru_cache(_MOST_MODELS)(load_version)
+        load = remembering(_MOST_MODELS)
         add_desk(app, store, agreement, lambda: live.model, backing.aside, load)
         add_report(app, store, agreement)
         campaigns = CampaignDesk()
@@ -146,7 +149,7 @@ def build(
     scoring = Scoring(live.ready, limits, tally, watch, spool)
     answers = {SCORE: scoring.answer}
     describe(app, lambda: live.model, has_keys=access is not None)
-    return Shell(app, Doors(app), answers, limits, tally, requests, access, sessions)
+    return Shell(app, Doors(app), answers, limits, tally, requests, access, sessions, inbound)
 
 
 async def _beside(metrics: Metrics, watch: Watch) -> None:
@@ -176,6 +179,11 @@ def _gauges(live: Live, spool: Spool | None) -> list[Gauge]:
             Gauge("leadq_spool_scores", "Scores that are not in the store yet.", waits.scores),
             Gauge("leadq_spool_bytes", "Their size.", waits.bytes),
             Gauge("leadq_spool_oldest_seconds", "Wait of the oldest.", waits.oldest_seconds),
+            Gauge(
+                "leadq_spool_troubles",
+                "How often work on the spool was broken off and begun again.",
+                waits.troubles,
+            ),
             Gauge("leadq_spool_dropped", "Scores for which there was no room.", waits.dropped),
             Gauge("leadq_spool_set_aside", "Lines that no store took.", waits.set_aside),
         ]

@@ -192,7 +192,7 @@ def look_round(store: Store, agreement: Callable[[], Agreement], now: datetime) 
         LeadqError: when the store cannot be reached, or there is no agreement.
 
     """
-    store.write(lambda connection: deliveries.forget_delivered(connection, now))
+    store.write(lambda connection: deliveries.forget_old(connection, now))
     with store.reading() as connection:
         is_wanted = any("recycled" in hook.events for hook in live_hooks(connection))
     news = []

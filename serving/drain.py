@@ -131,7 +131,15 @@ def _rewrite(path: Path, content: bytes) -> None:
     file = os.open(work, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(file, "wb") as opened:
         opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
     work.replace(path)
+    # The name is in the folder: without this a power cut may leave neither old nor new.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def empty(store: Store, folder: Path, now: Callable[[], datetime]) -> None:

@@ -22,6 +22,7 @@ from features.store.intake import take_feedback_items, take_handoff_items
 from features.store.replies import answer_once, digest_of_request
 from features.store.said import Early
 from features.store.texts import MAX_NAME, storable
+from serving.access import caller_of
 from serving.bodies import whole_items
 from serving.described import body_of
 from serving.problems import WITH_A_BODY, Problem, documented, problem
@@ -80,16 +81,18 @@ def add_intake(
 
     """
 
-    async def take(route: str, items: list[Any], key: str | None) -> JSONResponse:
+    async def take(request: Request, route: str, items: list[Any], key: str | None) -> JSONResponse:
         agreed, now = agreement(), datetime.now(UTC).replace(tzinfo=None)
-        request, taking = digest_of_request(route, items), _TAKING[route]
+        who, digest = caller_of(request).name, digest_of_request(route, items)
+        taking = _TAKING[route]
 
         def answer(store: Store) -> dict[str, Any]:
             return store.write(
                 lambda c: answer_once(
                     c,
+                    who,
                     key,
-                    request,
+                    digest,
                     now,
                     lambda: _reply(items, taking(c, items, agreed, now), agreed),
                 )
@@ -116,7 +119,7 @@ def add_intake(
         """
         items = whole_items(await request.body(), "handoffs", limits)
         _check_fields(items, limits.fields)
-        return await take("handoffs", items, key)
+        return await take(request, "handoffs", items, key)
 
     @app.post(
         "/v1/feedback",
@@ -132,7 +135,7 @@ def add_intake(
         The same words again add nothing. What is said of a lead that is not known yet waits for it.
         """
         items = whole_items(await request.body(), "feedback", limits)
-        return await take("feedback", items, key)
+        return await take(request, "feedback", items, key)
 
 
 _TAKING = {"handoffs": take_handoff_items, "feedback": take_feedback_items}

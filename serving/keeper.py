@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +24,9 @@ from features.store.database import Store, open_store
 from serving.courier import Courier
 from serving.drain import drain
 from serving.logs import configure
+from serving.problems import where
 from serving.segments import segments
+from serving.spool import WRITER
 
 log = structlog.get_logger()
 
@@ -64,21 +66,34 @@ class Keeper:
         self._brought = 0
         self._look_at = _FIRST_LOOK
         self._synced: dict[Path, int] = {}
+        self._troubles = 0
 
     def step(self) -> float:
         """Bring all that waits; return after how many seconds to look again."""
         try:
             self._bring()
         except StoreError as error:
-            if self._wait == _SECONDS:
-                log.error("scores wait for the store", reason=str(error))
-            self._wait = min(2 * self._wait, _MOST_SECONDS)
-            self._sync()
+            self._later(str(error))
+        except Exception as error:
+            # Ended by it, the keeper would be started again and end again, with no word of why.
+            self._troubles += 1
+            self._later(where(error))
         else:
             if self._wait > _SECONDS:
                 log.info("scores wait no more")
             self._wait, self._synced = _SECONDS, {}
         return self._wait
+
+    def _later(self, reason: str) -> None:
+        """Wait for longer each time, and have what waits written to the disk itself."""
+        if self._wait == _SECONDS:
+            log.error("scores wait for the store", reason=reason)
+        self._wait = min(2 * self._wait, _MOST_SECONDS)
+        with suppress(OSError):
+            self._sync()
+            if self._troubles:
+                counts = b"%020d%020d" % (0, self._troubles)
+                (self._folder / f"{WRITER}keeper").write_bytes(counts)
 
     def _bring(self) -> None:
         if not segments(self._folder):

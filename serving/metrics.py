@@ -7,9 +7,11 @@ page is asked for the first time.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_FOLDED = "folded.json"
+"""The sum of what workers that have ended left, so that their files do not pile up."""
 _DEAD_SECONDS = 10.0
 """A worker that has left nothing for so long is dead."""
 
@@ -126,20 +130,88 @@ class Metrics:
         tally, alive = Tally(), [str(os.getpid())]
         tally.take_in(mine["tally"], is_alive=True)
         seen.take_in(mine["seen"])
-        # Those with a dot are not whole yet, or twice there where their worker was killed.
-        for path in self._folder.glob("[!.]*.json") if self._folder else ():
-            if path.name == self._name:
-                continue
-            try:
-                state = orjson.loads(path.read_bytes())
-                is_alive = time.time() - path.stat().st_mtime < _DEAD_SECONDS
-            except (OSError, ValueError):
-                continue
+        for path, state in self._of_others():
+            is_alive = _is_alive(path)
             tally.take_in(state["tally"], is_alive)
             if is_alive:
                 seen.take_in(state["seen"])
                 alive.append(path.name.partition("-")[0])
         return tally, seen, alive
+
+    def _of_others(self) -> list[tuple[Path, dict[str, Any]]]:
+        """Return what the others have left, of the dead together, and fold these into one file."""
+        if self._folder is None:
+            return []
+        with _folding(self._folder):
+            found = [
+                (path, state)
+                # Those with a dot are not whole yet, or twice there where their worker was killed.
+                for path in sorted(self._folder.glob("[!.]*.json"))
+                if path.name != self._name and (state := _state_in(path)) is not None
+            ]
+            folded = {name for _, state in found for name in state.get("folded", ())}
+            for name in folded:
+                # Whoever folded it was killed before it was removed.
+                (self._folder / name).unlink(missing_ok=True)
+            found = [one for one in found if one[0].name not in folded]
+            ended = [one for one in found if one[0].name != _FOLDED and _has_ended(one[0])]
+            if ended:
+                _fold(self._folder, [*(one for one in found if one[0].name == _FOLDED), *ended])
+            return found
+
+
+def _state_in(path: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = orjson.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+def _is_alive(path: Path) -> bool:
+    try:
+        return path.name != _FOLDED and time.time() - path.stat().st_mtime < _DEAD_SECONDS
+    except OSError:
+        return False
+
+
+def _has_ended(path: Path) -> bool:
+    """Tell whether there is no process any more that could add to a file."""
+    number = path.name.partition("-")[0]
+    if not number.isdecimal() or _is_alive(path):
+        return False
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
+@contextmanager
+def _folding(folder: Path) -> Iterator[None]:
+    """Be the only one who reads or folds what workers left: no count shows twice, or is missed."""
+    with (folder / ".folding").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _fold(folder: Path, parts: list[tuple[Path, dict[str, Any]]]) -> None:
+    """Add the counts of dead workers up in one file, and remove theirs.
+
+    The sum names what it holds: a file that a death in between leaves is not counted twice.
+    """
+    total = Tally()
+    for _, state in parts:
+        total.take_in(state["tally"], is_alive=False)
+    names = [path.name for path, _ in parts if path.name != _FOLDED]
+    work = folder / f".{_FOLDED}"
+    with suppress(OSError):
+        work.write_bytes(orjson.dumps({"tally": total.state(), "folded": names}))
+        work.replace(folder / _FOLDED)
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
 
 
 class _Collector:

@@ -101,15 +101,33 @@ def where_to(target: Target, allow_private: bool) -> Address:
         PostError: when the name is not known.
 
     """
-    try:
-        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    except OSError:
-        raise PostError(f"{target.host}: the name is not known") from None
-    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    addresses = _looked_up(target)
     for address in addresses:
         if fault := _fault_of(address, target.is_here, allow_private):
             raise ForbiddenError(f"{target.host} leads to {address}, {fault}")
     return addresses[0]
+
+
+def _looked_up(target: Target) -> list[Address]:
+    """Look a name up, for no longer than a step may take: the system's own look-up has no limit."""
+    found: list[Address] = []
+    ended: list[str] = []
+
+    def look() -> None:
+        try:
+            entries = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        except OSError:
+            ended.append("the name is not known")
+        else:
+            found.extend(ipaddress.ip_address(str(e[4][0]).partition("%")[0]) for e in entries)
+            ended.append("")
+
+    thread = threading.Thread(target=look, name="name", daemon=True)
+    thread.start()
+    thread.join(_SECONDS)
+    if fault := (ended or [f"its name was not looked up within {_SECONDS:g} s"])[0]:
+        raise PostError(f"{target.host}: {fault}")
+    return found
 
 
 def _fault_of(address: Address, is_here: bool, allow_private: bool) -> str:

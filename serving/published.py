@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+
 from features.errors import ModelError
 from features.store.database import Store
+from features.store.promotions import Champion
 from features.store.published import content_of, newest, published
 from serving.archive import open_model
 from serving.artefact import LoadedModel
@@ -44,9 +48,41 @@ def load_version(store: Store, version: str) -> LoadedModel:
         ModelError: when it is not published, or when it is not what was registered.
 
     """
+    return load_model(store, known_version(store, version))
+
+
+def known_version(store: Store, version: str) -> Champion:
+    """Return which files a version has; where a registry began anew they are not the old ones.
+
+    Raises:
+        ModelError: when it is not published.
+
+    """
     with store.reading() as connection:
         model = published(connection, version)
-        content = content_of(connection, model) if model else None
-    if model is None or content is None:
+    if model is None:
         raise ModelError(f"version {version} is not published in {store.address}")
-    return open_model(version, model.digest, content)
+    return model
+
+
+def load_model(store: Store, model: Champion) -> LoadedModel:
+    """Return a published version with these files, verified.
+
+    Raises:
+        ModelError: when it is not published, or when it is not what was registered.
+
+    """
+    with store.reading() as connection:
+        content = content_of(connection, model)
+    if content is None:
+        raise ModelError(f"version {model.model} is not published in {store.address}")
+    return open_model(model.model, model.digest, content)
+
+
+def remembering(most: int) -> Callable[[Store, str], LoadedModel]:
+    """Return what loads versions like `load_version` and holds so many of them in memory.
+
+    They are held by their files: a version that was published anew is loaded anew.
+    """
+    held = lru_cache(most)(load_model)
+    return lambda store, version: held(store, known_version(store, version))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ ASIDE = "aside"
 STEP = 32
 """Microseconds from one score of a process to its next; so many processes tell theirs apart."""
 _EPOCH = datetime(1970, 1, 1)
+_NAME = re.compile(r"\d{16}-\d{2}" + re.escape(SUFFIX))
 
 
 class Scored(NamedTuple):
@@ -203,8 +205,8 @@ def _locked(file: int) -> bool:
 
 
 def segments(folder: Path) -> list[Path]:
-    """Return the segments in a folder, the oldest first."""
-    return sorted(folder.glob(f"*{SUFFIX}"))
+    """Return the segments in a folder, the oldest first; files of other names are not ours."""
+    return sorted(path for path in folder.glob(f"*{SUFFIX}") if _NAME.fullmatch(path.name))
 
 
 def began(segment: Path) -> int:

@@ -23,6 +23,7 @@ from features.store.api_keys import Scope
 from serving.access import Access, Caller, RefusedError
 from serving.bodies import FORM, JSON, BodyReader, GoneError, check_kind
 from serving.doors import Door, Doors
+from serving.inbound import SIGNER, Inbound
 from serving.logs import RequestLog
 from serving.pages.sessions import Sessions, need_same_host
 from serving.problems import UNEXPECTED, refusal, where
@@ -47,7 +48,7 @@ class Call:
 
     __slots__ = (
         *("began", "caller", "door", "here", "id", "items", "method", "received", "sent"),
-        "status",
+        *("is_signed", "status"),
     )
 
     def __init__(self, id_: bytes, method: str) -> None:
@@ -58,6 +59,8 @@ class Call:
         self.here = "/"
         """The page that was asked for, with what was asked of it."""
         self.caller: Caller | None = None
+        self.is_signed = False
+        """Whether it says so; its body is still to be held against the signature."""
         self.status = 0
         """0 until an answer has begun."""
         self.items: int | None = None
@@ -77,6 +80,7 @@ class Shell:
         requests: the log of requests.
         access: checks keys; None lets everybody in.
         sessions: knows who is signed in to the pages; needed where there are pages.
+        inbound: verifies signed messages; None: nobody is let in by a signature.
 
     """
 
@@ -90,6 +94,7 @@ class Shell:
         requests: RequestLog,
         access: Access | None = None,
         sessions: Sessions | None = None,
+        inbound: Inbound | None = None,
     ) -> None:
         self._app = app
         self._doors = doors
@@ -100,6 +105,7 @@ class Shell:
         self._requests = requests
         self._access = access
         self._sessions = sessions
+        self._inbound = inbound
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
         self._late: set[asyncio.Future[None]] = set()
@@ -138,6 +144,8 @@ class Shell:
                 return
             door = self._enter(call, scope, headers)
             content = await self._body(call, door, headers, receive)
+            if call.is_signed and self._inbound is not None:
+                self._let_in_signed(call, scope, self._inbound.check(headers, content))
             answer = self._answers.get(door.route)
             if answer is None:
                 await self._by_app(call, scope, content, receive, send)
@@ -166,7 +174,9 @@ class Shell:
             self._enter_page(call, door.page, scope, headers)
         elif door.scope is not None:
             self._need_room()
-            if self._access is not None:
+            if self._inbound is not None and self._inbound.is_meant(door.route, headers):
+                call.is_signed = True
+            elif self._access is not None:
                 key = headers.get(b"authorization")
                 given = None if key is None else key.decode("latin-1")
                 try:
@@ -179,6 +189,13 @@ class Shell:
                 # A page from elsewhere may make a browser on this machine send, though not read.
                 raise HTTPException(403, "without keys no page in a browser may send anything")
         return door
+
+    def _let_in_signed(self, call: Call, scope: MutableMapping[str, Any], name: bytes) -> None:
+        """Let a signed message in; its name stands for the idempotency key."""
+        call.caller = SIGNER
+        scope.setdefault("state", {})["caller"] = SIGNER
+        others = [header for header in scope["headers"] if header[0] != b"idempotency-key"]
+        scope["headers"] = [*others, (b"idempotency-key", name)]
 
     def _enter_page(
         self,

@@ -80,6 +80,7 @@ def add_spend(
             return opened.write(
                 lambda c: answer_once(
                     c,
+                    who,
                     key,
                     digest,
                     now,

@@ -23,6 +23,7 @@ from features.errors import LeadqError, UsageError
 from features.home import SpoolSettings
 from features.leads import has_ids
 from features.store.texts import fault_of_id
+from serving.problems import where
 from serving.segments import (
     ASIDE,
     STEP,
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_WRITER = "writer-"
+WRITER = "writer-"
 _TURN_SECONDS = 0.5
 """How long a segment stays open while the store keeps up."""
 _MANY = 100
@@ -86,6 +87,7 @@ class Spool:
         self._room = 0
         self._dropped = 0
         self._full = False
+        self._troubles = 0
         self._place = self._writer = -1
 
     def start(self) -> None:
@@ -102,7 +104,8 @@ class Spool:
         """
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._writer, self._place, self._dropped = _free_place(self._folder)
+            self._writer, self._place, counts = _free_place(self._folder)
+            self._dropped, self._troubles = counts
         except OSError as error:
             raise UsageError(
                 f"{self._folder}: scores cannot wait there: {error.strerror}; set LEADQ_HOME to a "
@@ -188,7 +191,7 @@ class Spool:
     def _count(self) -> None:
         """Write down how many were dropped: in place, as a full disk takes nothing new."""
         with suppress(OSError):
-            os.pwrite(self._place, b"%020d" % self._dropped, 0)
+            os.pwrite(self._place, b"%020d%020d" % (self._dropped, self._troubles), 0)
 
     def turn(self) -> None:
         """Close the segment if it is time, and look how much room is left."""
@@ -209,8 +212,12 @@ class Spool:
         while not self._stopped.wait(_TURN_SECONDS):
             try:
                 self.turn()
-            except OSError as error:
-                log.error("the spool cannot be looked at", reason=str(error.strerror))
+            except Exception as error:
+                # A thread that ends would leave segments open, which nobody then brings.
+                self._troubles += 1
+                log.error("the spool cannot be looked at", reason=where(error))
+                with self._lock:
+                    self._count()
 
     def waiting(self) -> Waiting:
         """Look what waits on this machine; it reads files."""
@@ -226,17 +233,25 @@ class Spool:
             os.close(self._place)
 
 
-def _free_place(folder: Path) -> tuple[int, int, int]:
-    """Return the number of a place that no process has, its open file, and what it dropped."""
+def _free_place(folder: Path) -> tuple[int, int, tuple[int, int]]:
+    """Return the number of a place that no process has, its open file, and its counts."""
     for number in range(STEP):
-        file = os.open(folder / f"{_WRITER}{number:02}", os.O_RDWR | os.O_CREAT, 0o600)
+        file = os.open(folder / f"{WRITER}{number:02}", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(file)
         else:
-            return number, file, int(os.pread(file, 20, 0) or 0)
+            return number, file, counts_in(os.pread(file, 40, 0))
     raise UsageError(f"{folder}: {STEP} processes write there already; run fewer workers")
+
+
+def counts_in(content: bytes) -> tuple[int, int]:
+    """Return how many scores a process has dropped, and its troubles, from its file."""
+    try:
+        return int(content[:20] or 0), int(content[20:40] or 0)
+    except ValueError:
+        return 0, 0
 
 
 def _size(path: Path) -> int:
@@ -259,6 +274,8 @@ class Waiting:
     """Scores given that were not kept, as there was no room; since the spool was made."""
     set_aside: int
     """Lines that could not be brought to the store."""
+    troubles: int = 0
+    """How often the work of a process was broken off by what nobody foresaw, and begun again."""
 
 
 def waiting(folder: Path, now: float) -> Waiting:
@@ -277,9 +294,10 @@ def waiting(folder: Path, now: float) -> Waiting:
         size += len(content)
         if content:
             oldest = min(oldest, began(path) / 1e6)
-    dropped = sum(int(_content(path) or 0) for path in folder.glob(f"{_WRITER}*"))
+    counts = [counts_in(_content(path)) for path in folder.glob(f"{WRITER}*")]
     aside = sum(_content(path).count(b"\n") for path in (folder / ASIDE).glob("*"))
-    return Waiting(scores, size, max(0.0, now - oldest), dropped, aside)
+    dropped, troubles = (sum(each) for each in zip(*counts, strict=True)) if counts else (0, 0)
+    return Waiting(scores, size, max(0.0, now - oldest), dropped, aside, troubles)
 
 
 def _content(path: Path) -> bytes:

@@ -3,12 +3,14 @@
 - Headers have a size and a time; uvicorn reads them without end.
 - A caller who has said all and closes its half of the connection gets an answer.
 - What is no HTTP is answered by a problem as well.
+- Connections have an upper number; of those beyond it each is told to come again later.
 - One timer for each connection watches all its requests, where uvicorn sets one for each request.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import orjson
@@ -16,16 +18,23 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.problems import MEDIA_TYPE, problem
 
+NO_MORE: Mapping[str, str] = {}
 HEAD_BYTES = 64_000
 HEAD_SECONDS = 10.0
 IDLE_SECONDS = 75.0
 """How long a connection may rest; proxies keep theirs for 60 s, so they close first."""
+MOST_SECONDS = "1"
+"""After which one who found no place may try again."""
 _LOOK_SECONDS = 2.5
 
 
 class Wire(HttpToolsProtocol):
     """One connection."""
 
+    most = 800
+    """Connections that a worker holds open; a worker sets it when it starts."""
+    _is_over = False
+    """Whether it is one too many."""
     _head = 0
     """Bytes of a request that has not begun yet: its headers are not whole."""
     _since = 0.0
@@ -36,6 +45,7 @@ class Wire(HttpToolsProtocol):
         """Begin to watch the connection."""
         super().connection_made(transport)
         self._since = self.loop.time()
+        self._is_over = len(self.connections) > self.most
         self._look_again()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -44,7 +54,11 @@ class Wire(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on, and refuse headers without end."""
+        """Read on, and refuse headers without end and whoever finds no place."""
+        if self._is_over:
+            again = {"retry-after": MOST_SECONDS}
+            self._refuse(503, "too many connections; send it again later", again)
+            return
         if self._is_waiting and not self._head:
             self._since = self.loop.time()
         super().data_received(data)
@@ -86,6 +100,9 @@ class Wire(HttpToolsProtocol):
 
     def _look(self) -> None:
         """Close a connection that rests for too long, or that sends its headers too slowly."""
+        if self._is_over:
+            self.transport.close()
+            return
         waited = self.loop.time() - self._since
         if self._is_waiting and self._head and waited >= HEAD_SECONDS:
             self._refuse(408, f"the headers did not come within {HEAD_SECONDS:g} s; send it again")
@@ -94,15 +111,16 @@ class Wire(HttpToolsProtocol):
         elif not self.transport.is_closing():
             self._look_again()
 
-    def _refuse(self, status: int, detail: str) -> None:
+    def _refuse(self, status: int, detail: str, more: Mapping[str, str] = NO_MORE) -> None:
         """Answer without having understood the request, and close."""
         if self.transport.is_closing():
             return
         if self.cycle is None or self.cycle.response_complete:
             content = orjson.dumps(problem(status, detail).model_dump(exclude_none=True))
+            told = "".join(f"{name}: {value}\r\n" for name, value in more.items())
             head = (
                 f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: {MEDIA_TYPE}\r\n"
-                f"content-length: {len(content)}\r\nconnection: close\r\n\r\n"
+                f"content-length: {len(content)}\r\n{told}connection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + content)
         self.transport.close()

@@ -8,7 +8,6 @@ from functools import partial
 
 import structlog
 import uvicorn
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
 from features.agreement import Agreement, load
@@ -19,6 +18,8 @@ from serving.api import Backing, build
 from serving.cache import Cache
 from serving.champion import Live
 from serving.erasing import Aside
+from serving.here import Here
+from serving.inbound import Inbound
 from serving.keeper import keeping
 from serving.logs import configure
 from serving.metrics import begin
@@ -31,9 +32,6 @@ log = structlog.get_logger()
 
 _STOP_SECONDS = 30
 """How long requests may take to end when the service is stopped."""
-_HERE = ("localhost", "127.0.0.1", "[::1]")
-"""Names under which a service without keys answers: a page in a browser on this machine could
-otherwise reach it by a name of its own that leads here (DNS rebinding)."""
 _CONNECTIONS = 2048
 """That may wait to be taken up."""
 
@@ -44,6 +42,7 @@ def service() -> ASGIApp:
     sys.setswitchinterval(SWITCH_SECONDS)
     home = Home(Settings())
     chosen = home.serve
+    Wire.most = chosen.connections
     look = partial(open_to_look, home.store_url)
     live = Live(Cache(home.folder("models")), look, chosen.poll)
     live.start()
@@ -66,8 +65,9 @@ def service() -> ASGIApp:
         spool=spool,
         folder=folder,
         sessions=sessions,
+        inbound=Inbound(home.secret, chosen.rate / chosen.workers) if access else None,
     )
-    return shell if access else TrustedHostMiddleware(shell, _HERE)
+    return shell if access else Here(shell)
 
 
 def _warn(live: Live, agreed: Agreement | None) -> None:

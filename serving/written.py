@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import fcntl
+import glob
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from features.errors import FileError
@@ -19,11 +21,10 @@ def whole_or_not(target: Path) -> Iterator[Path]:
     """Give a file to write that takes the target's place once all went well."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+        _sweep(target)
+        handle, work = _begin(target)
     except OSError as error:
         raise FileError(f"{target}: cannot be written: {error.strerror}") from error
-    os.close(handle)
-    work = Path(name)
     try:
         yield work
         work.chmod(0o666 & ~_umask())
@@ -32,6 +33,42 @@ def whole_or_not(target: Path) -> Iterator[Path]:
         raise FileError(f"{target}: cannot be written: {error.strerror or error}") from error
     finally:
         work.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _begin(target: Path) -> tuple[int, Path]:
+    """Return a file beside the target, and its handle, which holds a lock for as long as we live.
+
+    Raises:
+        OSError: when the folder cannot be written to.
+
+    """
+    while True:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
+        if _is_ours(handle):
+            return handle, Path(name)
+        os.close(handle)
+
+
+def _sweep(target: Path) -> None:
+    """Remove what writers of this target left when they were killed; nobody holds its lock."""
+    for path in target.parent.glob(f".{glob.escape(target.name)}-????????"):
+        with suppress(OSError):
+            handle = os.open(path, os.O_RDWR)
+            try:
+                if _is_ours(handle):
+                    path.unlink()
+            finally:
+                os.close(handle)
+
+
+def _is_ours(handle: int) -> bool:
+    """Take the lock of a file, unless another has it or the file is deleted already."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return os.fstat(handle).st_nlink > 0
 
 
 def _umask() -> int:

@@ -17,6 +17,10 @@ HELD = timedelta(minutes=1)
 """For so long a delivery belongs to the one who took it; longer than a try may last."""
 KEPT_FOR = timedelta(days=30)
 """How long it is known that something was delivered."""
+DEAD_FOR = timedelta(days=60)
+"""How long after its event a dead letter can be put back."""
+MOST_DEAD = 100_000
+"""Dead letters that are kept; of more the oldest are forgotten."""
 
 
 class Letter(NamedTuple):
@@ -114,12 +118,19 @@ def total(connection: Connection) -> Standing:
     return Standing(sum(one.waiting for one in counts), sum(one.dead for one in counts))
 
 
-def forget_delivered(connection: Connection, now: datetime) -> None:
-    """Forget what was delivered long ago, and what waits for a hook that was removed.
+def forget_old(connection: Connection, now: datetime) -> None:
+    """Forget what was delivered or given up long ago, and what waits for a hook that was removed.
 
-    That a lead's return was told stays: it is found anew every hour, and told once.
+    That a lead's return was told stays for as long as it may be found again: `KEPT_FOR` from the
+    day on which it was due.
     """
     is_old = Delivery.delivered < now - KEPT_FOR
-    is_done = or_(~Delivery.event.startswith("recycled"), ~_IS_LIVE)
+    is_past = Delivery.at < now - 2 * KEPT_FOR
+    is_done = or_(~Delivery.event.startswith("recycled"), ~_IS_LIVE, is_past)
     connection.execute(delete(Delivery).where(is_old, is_done))
     connection.execute(delete(Delivery).where(Delivery.delivered.is_(None), ~_IS_LIVE))
+    connection.execute(delete(Delivery).where(*_IS_DEAD, Delivery.at < now - DEAD_FOR))
+    dead = select(Delivery.key).where(*_IS_DEAD).order_by(Delivery.key.desc())
+    too_many = connection.execute(dead.offset(MOST_DEAD).limit(1)).scalar_one_or_none()
+    if too_many is not None:
+        connection.execute(delete(Delivery).where(*_IS_DEAD, Delivery.key <= too_many))

@@ -22,6 +22,7 @@ from features.agreement import Agreement
 from features.errors import UsageError
 from features.store.audit import audit
 from features.store.bulk import Columns, among, insert_columns
+from features.store.deliveries import KEPT_FOR
 from features.store.keys import CHUNK, stay_named
 from features.store.recycle import Due, due_leads
 from features.store.tables import Delivery, Hook, Lead, Score
@@ -85,6 +86,14 @@ def secret_of(hook: KnownHook, secret: bytes) -> str:
     """
     made_of = "\n".join(("hook", str(hook.key), hook.created.isoformat(), hook.url))
     return f"whsec_{b64encode(hmac.digest(secret, made_of.encode(), 'sha256')).decode()}"
+
+
+def inbound_secret(secret: bytes) -> str:
+    """Return the secret by which others sign what they send to us, as Standard Webhooks writes it.
+
+    It is derived, so nothing stands anywhere but `LEADQ_SECRET`.
+    """
+    return f"whsec_{b64encode(hmac.digest(secret, b'inbound', 'sha256')).decode()}"
 
 
 def events_of(text: str) -> tuple[Kind, ...]:
@@ -278,17 +287,20 @@ def find_recycled(connection: Connection, agreement: Agreement, now: datetime) -
     Args:
         connection: of a reading.
         agreement: its delays.
-        now: leads that are due by this day are found.
+        now: leads that are due by this day are found, and no more than `KEPT_FOR` before it.
 
     """
     hooks = [hook for hook in live_hooks(connection) if "recycled" in hook.events]
     if not hooks:
         return []
-    since = min(hook.created for hook in hooks).date()
-    due = [lead for lead in due_leads(connection, agreement, now, now.date()) if lead.due >= since]
+    begin = max(min(hook.created for hook in hooks), now - KEPT_FOR)
+    since = begin.date()
+    due = due_leads(connection, agreement, now, now.date(), since)
     scores = _last_scores(connection, [lead.key for lead in due])
     news = [_of_recycled(lead, scores.get(lead.key)) for lead in due]
-    told = select(Delivery.hook, Delivery.event).where(Delivery.event.startswith("recycled"))
+    told = select(Delivery.hook, Delivery.event).where(
+        Delivery.event.startswith("recycled"), Delivery.at >= datetime.combine(since, time.min)
+    )
     known = {(hook, event) for hook, event in connection.execute(told)}
     return [
         one

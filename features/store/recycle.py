@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from features.agreement import Agreement
 from features.cells import Cell
@@ -79,7 +79,11 @@ def due_on(code: str, said: date, return_on: date | None, rules: Recycle) -> dat
 
 
 def due_leads(
-    connection: Connection, agreement: Agreement, as_of: datetime, until: date
+    connection: Connection,
+    agreement: Agreement,
+    as_of: datetime,
+    until: date,
+    since: date = date.min,
 ) -> list[Due]:
     """Find the leads that come back by a day, the longest due first.
 
@@ -91,9 +95,11 @@ def due_leads(
         agreement: its delays.
         as_of: what happened from this moment on is not seen.
         until: the last day, inclusive.
+        since: the first day; leads that came back before it are not even read.
 
     """
-    word, step, hand = words(as_of), steps(as_of), handed(as_of)
+    which = () if since == date.min else (_may_be_due(since, agreement.recycle),)
+    word, step, hand = words(as_of, *which), steps(as_of), handed(as_of)
     rows = connection.execute(
         select(Lead.key, Lead.id, word.c.key.label("word"), word.c.code, word.c.at)
         .add_columns(word.c.return_on, hand.c.last)
@@ -111,9 +117,24 @@ def due_leads(
         Due(row.key, row.id, row.word, row.code, row.at, row.return_on, due)
         for row in rows
         if row.last is None or answers(row.at, row.last)
-        if (due := due_on(row.code, row.at.date(), row.return_on, agreement.recycle)) <= until
+        if since
+        <= (due := due_on(row.code, row.at.date(), row.return_on, agreement.recycle))
+        <= until
     ]
     return sorted(found, key=lambda lead: (lead.due, lead.id))
+
+
+def _may_be_due(since: date, rules: Recycle) -> ColumnElement[bool]:
+    """Choose the words on leads of which one may bring them back on or after a day."""
+    longest = timedelta(days=max(rules.not_ready_after_days, rules.unreachable_after_days))
+    leads = select(Disposition.lead).where(
+        Disposition.code.in_(RECYCLED),
+        or_(
+            Disposition.return_on >= since,
+            Disposition.at >= datetime.combine(since, time.min) - longest,
+        ),
+    )
+    return Disposition.lead.in_(leads)
 
 
 def with_history(connection: Connection, due: Sequence[Due]) -> list[Recycled]:

@@ -27,6 +27,7 @@ def digest_of_request(route: str, body: object) -> str:
 
 def answer_once(
     connection: Connection,
+    caller: str,
     key: str | None,
     request: str,
     now: datetime,
@@ -36,6 +37,7 @@ def answer_once(
 
     Args:
         connection: of a write; the answer is kept if what `answer` writes is.
+        caller: whose key it is; the same key of another caller is another one.
         key: as the caller chose it; None: nothing is kept.
         request: the digest of what was sent.
         now: answers older than `KEPT_FOR` are forgotten.
@@ -48,10 +50,11 @@ def answer_once(
     if key is None:
         return answer()
     connection.execute(delete(Reply).where(Reply.at < now - KEPT_FOR))
-    given = connection.execute(select(Reply).where(Reply.key == key)).one_or_none()
+    name = f"{caller} {key}"
+    given = connection.execute(select(Reply).where(Reply.key == name)).one_or_none()
     if given is None:
         content = answer()
-        row = {"key": key, "request": request, "reply": json.dumps(content), "at": now}
+        row = {"key": name, "request": request, "reply": json.dumps(content), "at": now}
         connection.execute(insert(Reply), [row])
         return content
     if given.request != request:

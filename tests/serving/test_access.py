@@ -233,18 +233,6 @@ def test_the_thread_outlives_what_nobody_foresaw(store: Store, tmp_path: Path) -
     assert refused.value.status_code == 401
 
 
-def test_a_key_that_cannot_be_read_keeps_the_others_until_it_can(desk: Desk) -> None:
-    key = desk.key("score")
-    desk.store.write(lambda c: c.execute(update(ApiKey).values(hash="no hex")))
-    for _ in range(2):
-        with pytest.raises(ValueError, match="hex"):
-            desk.access.refresh()
-    assert desk.may(key)
-    desk.store.write(lambda c: api_keys.revoke(c, key, "kim", NOW))
-    desk.access.refresh()
-    assert not desk.may(key)
-
-
 def test_keys_go_on_while_the_store_is_down(desk: Desk) -> None:
     key = desk.key("score")
     desk.is_down = True
@@ -347,3 +335,15 @@ def test_a_slow_rate_lets_one_through_and_says_how_long_to_wait() -> None:
     bucket = Bucket(0.1, 0.0)
     assert [bucket.wait(0.0), bucket.wait(0.0), bucket.wait(4.0)] == pytest.approx([0.0, 10.0, 6.0])
     assert bucket.wait(10.0) == 0.0
+
+
+def test_a_damaged_key_is_refused_and_named_and_the_others_go_on(
+    desk: Desk, store: Store, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = desk.key("score")
+    damaged = update(ApiKey).where(ApiKey.prefix == broken[:14]).values(hash="no hash")
+    store.write(lambda c: c.execute(damaged))
+    new = desk.key("score")
+
+    assert (desk.may(new), desk.may(broken)) == (True, False)
+    assert broken[:14] in capsys.readouterr().out + caplog.text

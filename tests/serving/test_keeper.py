@@ -16,6 +16,7 @@ from features.store.database import Store, open_store
 from serving import keeper as module
 from serving.keeper import Keeper, keeping
 from serving.segments import segments
+from serving.spool import waiting
 from tests.features.store.making import NOW
 from tests.serving.spooling import ROOT, a_spool, count, fill, put, scored
 
@@ -154,3 +155,17 @@ def test_the_database_looks_at_its_tables_as_they_grow(
         fill(tmp_path, scored(f"lead-{n}"))
         keeper.step()
     assert looks == [2, 8]
+
+
+def test_what_nobody_foresaw_does_not_end_the_keeper_and_is_counted(
+    store: Store, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keeper = Keeper(tmp_path, lambda: open_store(store_url), lambda: NOW)
+    fill(tmp_path, scored("a"))
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "drain", lambda *_: 1 / 0)
+        assert keeper.step() > 0
+    assert waiting(tmp_path, time.time()).troubles == 1
+    keeper.step()
+    assert (count(store), segments(tmp_path)) == (1, [])
+    keeper.close()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import orjson
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
@@ -22,6 +23,7 @@ from serving.api import Backing, build
 from serving.artefact import LoadedModel
 from serving.erasing import Aside
 from serving.metrics import Gauge, Metrics, begin
+from serving.spool import waiting
 from serving.tally import Histogram, Tally
 from serving.watch import Seen, Watch, bands_of, fields_seen, psi
 from tests.lives import Fixed
@@ -301,3 +303,39 @@ def test_deciles_of_one_value_are_one_band(deciles, bounds, shares) -> None:
 def test_psi_is_zero_for_equal_shares_and_grows_with_the_distance() -> None:
     assert psi([10, 10], [10, 10]) == 0
     assert 0 < psi([10, 10], [12, 8]) < psi([10, 10], [18, 2])
+
+
+def test_the_files_of_ended_workers_become_one_and_no_count_is_lost(tmp_path: Path) -> None:
+    seen = []
+    for number in range(3):
+        dead = Tally()
+        dead.answered("GET", "/healthz", 200, 0.1)
+        left = tmp_path / f"{2**22 + 1 + number}-1.json"  # no process has such a number
+        left.write_bytes(orjson.dumps(metrics(None, dead).state()))
+        os.utime(left, (time.time() - 60, time.time() - 60))
+        seen.append(page(metrics(tmp_path, Tally())))
+
+    told = [found["leadq_requests_total", "GET", "/healthz", "200"] for found in seen]
+    assert told == [1, 2, 3]
+    assert [path.name for path in tmp_path.glob("*.json")] == ["folded.json"]
+
+
+def test_a_fold_that_was_killed_halfway_counts_nobody_twice(tmp_path: Path) -> None:
+    dead = Tally()
+    dead.answered("GET", "/healthz", 200, 0.1)
+    left = tmp_path / f"{2**22 + 1}-1.json"
+    left.write_bytes(orjson.dumps(metrics(None, dead).state()))
+    os.utime(left, (time.time() - 60, time.time() - 60))
+    content = left.read_bytes()
+    page(metrics(tmp_path, Tally()))
+    left.write_bytes(content)
+
+    for _ in range(2):
+        found = page(metrics(tmp_path, Tally()))
+        assert found["leadq_requests_total", "GET", "/healthz", "200"] == 1
+
+
+def test_a_file_of_another_name_in_the_spool_does_not_break_the_page(tmp_path: Path) -> None:
+    (tmp_path / "x.scores").write_text("by somebody else\n")
+
+    assert waiting(tmp_path, time.time()).scores == 0

@@ -189,3 +189,12 @@ def test_a_receiver_without_a_trusted_certificate_is_told_nothing() -> None:
         with pytest.raises(PostError, match="no safe connection"):
             sent(url)
         assert receiver.came == []
+
+
+def test_a_name_that_is_looked_up_for_ever_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(module, "_SECONDS", 0.05)
+    monkeypatch.setattr(module.socket, "getaddrinfo", lambda *_, **__: over.wait(30) or [])
+    with pytest.raises(PostError, match=r"its name was not looked up within"):
+        post("https://crm.example.com/", {}, b"", allow_private=False)
+    over.set()

@@ -259,3 +259,33 @@ def test_without_keys_no_page_in_a_browser_makes_it_send_anything(
         by_page = client.post("/v1/feedback", content=word, headers={"Origin": "https://e.com"})
         by_program = client.post("/v1/feedback", content=word)
     assert (by_page.status_code, by_program.status_code) == (403, 503)
+
+
+def test_an_idempotency_key_is_the_callers_own(store: Store, tmp_path: Path) -> None:
+    mine, other = key(store, "feedback"), key(store, "feedback")
+    access = Access(SECRET, 100.0, tmp_path / "keys.json", lambda: open_store(url_in(tmp_path)))
+
+    def say(caller: str, lead: str) -> Any:
+        told = headers(caller) | {"Idempotency-Key": "the same"}
+        return client.post("/v1/feedback", json={"id": lead, "code": "won"}, headers=told)
+
+    with TestClient(built(url_in(tmp_path), tmp_path, access)) as client:
+        first, theirs = say(mine, "a"), say(other, "b")
+        again = say(mine, "a")
+
+    assert (first.status_code, theirs.status_code) == (200, 200)
+    assert theirs.json()["results"][0]["id"] == "b"
+    assert again.json() == first.json()
+
+
+def test_a_wrong_host_is_answered_by_a_problem(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEADQ_HOME", str(tmp_path))
+    monkeypatch.setenv("LEADQ_SERVE__KEYS", "false")
+    monkeypatch.setattr(worker, "configure", lambda: None)
+    with TestClient(worker.service()) as client:
+        reply = client.get("/v1/model", headers={"Host": "leads.example.com"})
+
+    assert reply.headers["content-type"] == PROBLEM
+    assert (reply.json()["status"], "start it with keys" in reply.json()["detail"]) == (400, True)

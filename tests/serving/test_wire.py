@@ -166,3 +166,21 @@ def test_requests_sent_at_once_on_one_connection_are_answered_in_order(port: int
 
 def test_no_header_names_the_server(port: int) -> None:
     assert b"\r\nserver:" not in talk(port, post(LEAD, b"connection: close")).lower()
+
+
+def test_connections_beyond_the_limit_are_told_to_come_again(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Wire, "most", 2)
+    held = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
+    time.sleep(0.1)
+
+    refused = talk(port, post(LEAD))
+    for one in held:
+        one.close()
+    time.sleep(0.1)
+
+    assert status(refused) == 503
+    assert b"retry-after: 1" in refused
+    assert b"application/problem+json" in refused
+    assert status(talk(port, post(LEAD), shut=True)) == 200

@@ -264,10 +264,10 @@ def test_what_was_delivered_long_ago_is_forgotten_but_for_leads_that_came_back(
         letter = store.write(lambda c: take(c, 1, NOW))
         assert letter is not None
         store.write(lambda c, one=letter: deliveries.mark_delivered(c, one, NOW))  # type: ignore[misc]
-    later = NOW + KEPT_FOR + DAY
-    store.write(lambda c: deliveries.forget_delivered(c, NOW + KEPT_FOR))
+    later = NOW + KEPT_FOR + HOUR
+    store.write(lambda c: deliveries.forget_old(c, NOW + KEPT_FOR))
     assert kept_events(store) == ["recycled", "score"]
-    store.write(lambda c: deliveries.forget_delivered(c, later))
+    store.write(lambda c: deliveries.forget_old(c, later))
     assert kept_events(store) == ["recycled"]
     assert come_back(store, later) == 0
 
@@ -286,5 +286,40 @@ def test_what_came_for_a_hook_while_it_was_removed_is_not_counted_and_goes(store
     with store.reading() as connection:
         assert deliveries.standing(connection) == {}
         assert deliveries.hooks_due(connection, NOW) == []
-    store.write(lambda c: deliveries.forget_delivered(c, NOW))
+    store.write(lambda c: deliveries.forget_old(c, NOW))
     assert kept_events(store) == []
+
+
+def test_dead_letters_are_forgotten_in_the_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook(store, "score")
+    row = {"hook": 1, "body": "", "tries": 9, "due": None}
+    days = [NOW - 61 * DAY, NOW - 59 * DAY, NOW - 2 * DAY, NOW - DAY]
+    rows = [row | {"event": f"score_{i}", "at": at} for i, at in enumerate(days)]
+    store.write(lambda c: c.execute(insert(Delivery), rows))
+
+    def dead() -> list[str]:
+        store.write(lambda c: deliveries.forget_old(c, NOW))
+        with store.reading() as connection:
+            return [letter.event for letter in deliveries.dead_letters(connection)]
+
+    assert dead() == ["score_1", "score_2", "score_3"]
+    monkeypatch.setattr(deliveries, "MOST_DEAD", 2)
+    assert dead() == ["score_2", "score_3"]
+
+
+def test_that_a_return_was_told_is_forgotten_once_it_cannot_be_found_again(store: Store) -> None:
+    hook(store, "recycled")
+    say_not_ready(store, "a", MONDAY + DAY)
+    due = datetime(2026, 6, 1)
+    assert come_back(store, due) == 1
+    letter = store.write(lambda c: take(c, 1, due))
+    assert letter is not None
+    store.write(lambda c: deliveries.mark_delivered(c, letter, due))
+    later = due + 2 * KEPT_FOR + DAY
+
+    store.write(lambda c: deliveries.forget_old(c, later))
+
+    assert kept_events(store) == []
+    assert come_back(store, later) == 0

@@ -149,3 +149,19 @@ def test_the_day_that_sales_named_counts_where_an_export_says_the_same_without_i
     assert [lead.return_on and lead.return_on.day for lead in _listed(store, NOW.date())] == [
         1, 2, 3, 4,
     ]  # fmt: skip
+
+
+def test_leads_that_came_back_before_a_day_are_left_out(store: Store) -> None:
+    hand(store, "a", "b", "c")
+    say(
+        store,
+        Said("a", "not_ready", MONDAY, return_on=date(2026, 5, 1)),
+        Said("b", "not_ready", MONDAY, return_on=date(2026, 6, 1)),
+        Said("c", "unreachable", MONDAY),
+    )
+    with store.reading() as connection:
+        every = due_leads(connection, agreed(), NOW, NOW.date())
+        late = due_leads(connection, agreed(), NOW, NOW.date(), date(2026, 5, 15))
+
+    assert {lead.id for lead in every} == {"a", "b", "c"}
+    assert [lead.id for lead in late] == [lead.id for lead in every if lead.due.month >= 6] == ["b"]
