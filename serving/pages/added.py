@@ -7,9 +7,11 @@ from fastapi import FastAPI
 from serving.pages.agreement import add_agreement
 from serving.pages.alignment import add_alignment
 from serving.pages.behind import Behind
+from serving.pages.campaigns import add_campaigns_page
 from serving.pages.entry import add_entry
 from serving.pages.lead import add_lead
 from serving.pages.queue import add_queue
+from serving.pages.recycled import add_recycled
 from serving.record import Load
 
 
@@ -18,5 +20,7 @@ def add_pages(app: FastAPI, behind: Behind, load: Load) -> None:
     add_entry(app, behind)
     add_queue(app, behind)
     add_lead(app, behind, load)
+    add_campaigns_page(app, behind)
+    add_recycled(app, behind)
     add_alignment(app, behind)
     add_agreement(app, behind)
