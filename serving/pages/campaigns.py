@@ -24,6 +24,8 @@ from serving.pages.render import HEADERS, show
 _CHOICES = (30, 90, 180, 365)
 _SHOWN = 60
 """Campaigns at most on one page; the file has all of them."""
+_FEWEST = 10
+"""Leads of a campaign without a cost that is shown."""
 _SLIDERS = 12
 _MOST_PERCENT = 300
 
@@ -52,7 +54,7 @@ def add_campaigns_page(app: FastAPI, behind: Behind) -> None:
         priced = [c for c in figures.campaigns if c.gain is not None][:_SLIDERS]
         values: dict[str, Any] = {
             "figures": figures,
-            "shown": figures.campaigns[:_SHOWN],
+            "shown": _shown(figures),
             "choices": sorted({*_CHOICES, figures.days}),
             "fields": _fields(behind),
             "address": urlencode({"days": figures.days, "by": figures.by}),
@@ -77,6 +79,12 @@ def add_campaigns_page(app: FastAPI, behind: Behind) -> None:
         name = f"campaigns-{figures.as_of:%Y-%m-%d}.csv"
         told = {"Content-Disposition": f'attachment; filename="{name}"'}
         return Response(text, headers=HEADERS | told, media_type="text/csv; charset=utf-8")
+
+
+def _shown(figures: Campaigns) -> list[Campaign]:
+    """Return those that a page has room for; the smallest without a cost stand in the file."""
+    large = [c for c in figures.campaigns if c.cost is not None or c.leads >= _FEWEST]
+    return (large or figures.campaigns)[:_SHOWN]
 
 
 def _days(text: str | None) -> int:

@@ -22,7 +22,7 @@ WHY = {
     "in_contract": "In contract with another",
     "unreachable": "Not reached",
 }
-_SHOWN = 50
+_SHOWN = 20
 """Leads of one week and reason that a page shows; the file has all of them."""
 _MOST = 10_000
 
