@@ -123,14 +123,13 @@ def missing_as_none(words: Collection[str]) -> Callable[[Cell], Cell]:
     """Return the function that turns the agreed placeholders (`Select`, `N/A`) into None."""
     missing = {key_of(word) for word in words}
     firsts = {word[:1] for word in missing}
-    plain_firsts = {chr(c) for c in range(128) if chr(c).casefold() in firsts}
+    others = frozenset(chr(c) for c in range(128) if chr(c).casefold() not in firsts)
 
     def reading(value: Cell) -> Cell:
         # Most values are told from every placeholder by their first letter.
-        if not isinstance(value, str):
+        if not isinstance(value, str) or value[:1] in others:
             return value
-        first = value[:1]
-        begins = first in plain_firsts if first.isascii() else first.casefold()[:1] in firsts
+        begins = value[:1].casefold()[:1] in firsts
         return None if begins and key_of(value) in missing else value
 
     return reading
@@ -138,13 +137,13 @@ def missing_as_none(words: Collection[str]) -> Callable[[Cell], Cell]:
 
 def text_of(value: Cell) -> str:
     """Return the text a human would write for a cell; whole numbers without `.0`."""
+    if isinstance(value, str):
+        whole = value[-1:] == "0" and _TRAILING_ZEROS.fullmatch(value)
+        return value[: value.index(".")] if whole else value
     if value is None:
         return ""
-    if isinstance(value, float):
-        exact = value.is_integer() and abs(value) <= _EXACT_INTEGER
-        return str(int(value)) if exact else repr(value)
-    whole = value.endswith("0") and _TRAILING_ZEROS.fullmatch(value)
-    return value[: value.index(".")] if whole else value
+    exact = value.is_integer() and abs(value) <= _EXACT_INTEGER
+    return str(int(value)) if exact else repr(value)
 
 
 def key_of(value: Cell) -> str:
@@ -241,7 +240,7 @@ def _from_number(value: float) -> datetime:
 
 def _from_text(value: str, day_first: bool) -> datetime:
     # First, because ISO 8601 would see a year, a day and an hour in 1712011500000.
-    if _EPOCH.fullmatch(value):
+    if value[4:5] != "-" and _EPOCH.fullmatch(value):
         return _from_number(float(value))
     try:
         return datetime.fromisoformat(value)

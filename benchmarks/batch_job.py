@@ -1,0 +1,131 @@
+"""One way to score a file, in a process of its own; the last line tells what it took.
+
+    python -m benchmarks.batch_job {leadq,usual,floor} FOLDER SOURCE TARGET REASONS
+
+FOLDER is one of `benchmarks.serving.prepare`. What is imported and loaded beforehand is not timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from serving.artefact import LoadedModel, read
+from serving.scorer import Blend
+from serving.timing import Timing
+from serving.value import ValueModel
+
+TOP = 5
+"""Reasons that the usual pipeline writes."""
+_MODEL = (
+    (Blend, "log_odds"),
+    (Blend, "contributions"),
+    (ValueModel, "expected"),
+    (Timing, "expected_days"),
+)
+"""What evaluates the model."""
+
+
+def model_of(folder: Path) -> LoadedModel:
+    """Return the trained model."""
+    (made,) = folder.glob("home/artefacts/models/m-*/artifacts")
+    return LoadedModel("1", "0" * 64, read(made / "artifacts" / "leadq"))
+
+
+def by_leadq(folder: Path, source: Path, target: Path, reasons: int) -> dict[str, float]:
+    """Score with leadq; tell also the time of the processor within the model."""
+    from serving.batch import Choices, score_file
+
+    model, within = model_of(folder), [0.0]
+    for kind, name in _MODEL:
+        setattr(kind, name, _timed(getattr(kind, name), within))
+    started, before = time.perf_counter(), time.process_time()
+    done = score_file(model, source, target, reasons, Choices(force=True))
+    return {
+        "rows": done.scored,
+        "seconds": time.perf_counter() - started,
+        "cpu": time.process_time() - before,
+        "model_cpu": within[0],
+    }
+
+
+def _timed(function: Callable[..., Any], within: list[float]) -> Callable[..., Any]:
+    def timed(*args: Any) -> Any:
+        started = time.thread_time()
+        try:
+            return function(*args)
+        finally:
+            within[0] += time.thread_time() - started
+
+    return timed
+
+
+def by_usual(folder: Path, source: Path, target: Path, reasons: int) -> dict[str, float]:
+    """Score with pandas and the pipeline; for reasons with LightGBM's `pred_contrib`."""
+    import mlflow.sklearn
+    import pandas as pd
+
+    calibrated = mlflow.sklearn.load_model(str(folder / "usual"))
+    pipeline = calibrated.calibrated_classifiers_[0].estimator.estimator
+    pipeline[-1].set_params(n_jobs=os.cpu_count())
+    started = time.perf_counter()
+    frame = pd.read_csv(source, dtype=str)
+    out = pd.DataFrame({"id": frame["id"], "probability": calibrated.predict_proba(frame)[:, 1]})
+    if reasons:
+        matrix = pipeline[:-1].transform(frame)
+        names = pipeline[:-1][-1].get_feature_names_out()
+        parts = pipeline[-1].booster_.predict(matrix, pred_contrib=True)[:, :-1]
+        strongest = np.argsort(-np.abs(parts), axis=1)[:, :TOP]
+        for place in range(TOP):
+            out[f"reason_{place}"] = names[strongest[:, place]]
+            out[f"effect_{place}"] = parts[np.arange(len(parts)), strongest[:, place]]
+    out.to_csv(target, index=False)
+    return {"rows": len(frame), "seconds": time.perf_counter() - started}
+
+
+def by_floor(folder: Path, source: Path, target: Path, reasons: int) -> dict[str, float]:
+    """Let LightGBM predict leadq's own trees: no reading, no encoding, no reasons, no writing."""
+    import lightgbm
+
+    from benchmarks.serving import trees_of
+    from features.files import open_table
+    from features.leads import Intake, read_nightly
+
+    artefact = model_of(folder).artefact
+    scorer = artefact.scorer
+    table = open_table(source, scorer.agreement.export)
+    leads = read_nightly(table, scorer.agreement, Intake())
+    matrix = np.concatenate([scorer.encoder.encode(part) for part in leads])
+    booster = lightgbm.Booster(model_str=trees_of(artefact).text)
+    started = time.perf_counter()
+    booster.predict(matrix, raw_score=True, num_threads=os.cpu_count())
+    return {"rows": len(matrix), "seconds": time.perf_counter() - started}
+
+
+WAYS = {"leadq": by_leadq, "usual": by_usual, "floor": by_floor}
+
+
+def main() -> None:
+    """Score as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("way", choices=WAYS)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("reasons", type=int)
+    told = parser.parse_args()
+    found = WAYS[told.way](told.folder, told.source, told.target, told.reasons)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(json.dumps({**found, "peak_gb": peak}))
+
+
+if __name__ == "__main__":
+    main()

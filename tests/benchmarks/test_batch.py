@@ -1,0 +1,48 @@
+"""The measurement of files scores real files, and fails when a way to score fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.batch import Bench, write_rows
+
+
+@pytest.fixture
+def bench(trained, crm: Path, tmp_path: Path) -> Bench:
+    folder, work = tmp_path / "model", tmp_path / "work"
+    folder.mkdir()
+    work.mkdir()
+    (folder / "home").symlink_to(trained[0].root)
+    (folder / "crm").symlink_to(crm)
+    return Bench(folder, work)
+
+
+def test_a_file_of_any_size_has_the_leads_of_an_export_under_new_ids(crm, tmp_path: Path) -> None:
+    write_rows(crm / "export.csv", tmp_path / "many.csv", 9_000)
+
+    header, *lines = (tmp_path / "many.csv").read_text("utf-8").splitlines()
+    assert header == (crm / "export.csv").read_text("utf-8").splitlines()[0]
+    assert len({line.split(",")[0] for line in lines}) == 9_000
+    assert len({line.partition(",")[2] for line in lines}) == 4_000
+
+
+def test_a_value_of_several_lines_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "export.csv").write_text('id,note\n1,"two\nlines"\n')
+
+    with pytest.raises(ValueError, match="spans lines"):
+        write_rows(tmp_path / "export.csv", tmp_path / "many.csv", 3)
+
+
+def test_a_file_is_scored_and_the_share_of_the_model_is_told(bench: Bench) -> None:
+    found = bench.run("leadq", "leadq", 500, 3)
+
+    assert found["rows"] == 500
+    assert 0 < found["model_cpu"] < found["cpu"]
+    assert 0 < found["peak_gb"] < 2
+
+
+def test_a_way_that_fails_is_told_with_its_last_words(bench: Bench) -> None:
+    with pytest.raises(RuntimeError, match="usual"):
+        bench.run("usual", "usual", 10, 0)
