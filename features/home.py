@@ -49,6 +49,9 @@ class ServeSettings(BaseModel):
     poll: float = Field(2, gt=0, description="Seconds between looks for a new champion and keys.")
     workers: int = Field(1, ge=1, description="Processes that share the port.")
     keys: bool = Field(True, description="Whether API keys are asked for.")
+    mlflow: str = Field(
+        "", description="Address of MLflow as people open it, for links from the model's page."
+    )
     agreement: Path = Field(
         Path("agreement.toml"), description="The agreement by which hand-offs and words are read."
     )

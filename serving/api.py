@@ -144,7 +144,15 @@ def build(
         campaigns = CampaignDesk()
         add_campaigns(app, store, agreement, lambda: live.model, campaigns)
         if sessions is not None:
-            behind = Behind(store, agreement, lambda: live.model, sessions, campaigns)
+            behind = Behind(
+                store,
+                agreement,
+                lambda: live.model,
+                sessions,
+                campaigns,
+                watched=lambda: metrics.fields(metrics.state()),
+                mlflow=limits.mlflow,
+            )
             add_pages(app, behind, load)
     scoring = Scoring(live.ready, limits, tally, watch, spool)
     answers = {SCORE: scoring.answer}

@@ -44,6 +44,7 @@ PAGES: Mapping[tuple[str, str], tuple[Scope, ...]] = {
     ("GET", "/sign-in/once"): (),
     ("POST", "/sign-out"): _BOTH,
     ("GET", "/queue"): _SALES,
+    ("GET", "/model"): _BOTH,
     ("GET", "/agreement"): _BOTH,
     ("GET", "/agreement/proposal"): _BOTH,
     ("GET", "/agreement/proposal/file"): _BOTH,

@@ -22,7 +22,7 @@ import orjson
 from features.store.deliveries import Standing
 from serving.artefact import LoadedModel
 from serving.tally import Histogram, Tally
-from serving.watch import Seen, Watch, fields_seen, name_of
+from serving.watch import FieldSeen, Seen, Watch, fields_seen, name_of
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -120,6 +120,14 @@ class Metrics:
             found.append(Gauge("leadq_webhooks_waiting", "Webhooks to be sent.", webhooks.waiting))
             found.append(Gauge("leadq_webhooks_dead", "Webhooks given up.", webhooks.dead))
         yield from _of_others(found)
+
+    def fields(self, state: dict[str, Any]) -> list[FieldSeen]:
+        """Return what recent leads of all workers show of each field; empty without a model."""
+        model = self._model()
+        if model is None:
+            return []
+        _, seen, _ = self._added_up(state, model)
+        return fields_seen(seen, model.artefact.scorer, model.artefact.reference)
 
     def _added_up(
         self, mine: dict[str, Any], model: LoadedModel | None

@@ -15,6 +15,11 @@ from training.work import THE_STORE
 if TYPE_CHECKING:
     from training.train import Training
 
+_LOOKED_AT = 500
+"""Leads at most on which the weight of fields is measured."""
+_EVERY = 5
+"""Of the hundred steps of a curve, each fifth is kept."""
+
 
 def artefact_of(training: Training) -> Artefact:
     """Return the registered scorer with what is kept beside it; no lead's data."""
@@ -35,6 +40,7 @@ def artefact_of(training: Training) -> Artefact:
         "parameters": training.parameters,
         "tuned": dict(training.work.effort.tuned),
         "evaluation": _metrics(training),
+        "shown": _shown(training),
     }
     return Artefact(
         scorer,
@@ -42,6 +48,42 @@ def artefact_of(training: Training) -> Artefact:
         reference(scorer.encoder, matrix),
         golden_rows(scorer.encoder, matrix, scorer.agreement),
     )
+
+
+def _shown(training: Training) -> dict[str, Any]:
+    """Return what the model's page draws: curves by step, and of each field its weight and verdict.
+
+    Names of fields and numbers alone: reasons and evidence could repeat what a lead holds.
+    """
+    findings = training.choice.findings
+    shown: dict[str, Any] = {
+        "drivers": _drivers(training),
+        "leaks": {name: f.verdict for name, f in findings.items() if f.verdict != "fine"},
+    }
+    if (found := training.evaluation) is not None:
+        every = slice(None, None, _EVERY)
+        shown["gain"] = [
+            [round(part, 4) for part in curve[every]] for curve in vars(found.gain).values()
+        ]
+        shown["calibration"] = [
+            [round(v, 5) for v in (b.predicted, b.actual.value, b.actual.low, b.actual.high)]
+            + [b.rows]
+            for b in found.reliability.bins
+        ]
+    return shown
+
+
+def _drivers(training: Training) -> dict[str, float]:
+    """Return by how much each field moves the log-odds, in the mean over some of the leads."""
+    leads, scorer = training.labelled.history.leads, training.scorer
+    some = leads.take(range(0, len(leads), -(-len(leads) // _LOOKED_AT)))
+    moved: dict[str, float] = {}
+    for score in scorer.score(some, reasons=len(scorer.encoder.fields)):
+        for reason in score.reasons:
+            by = abs(reason.log_odds) / len(some)
+            moved[reason.field] = moved.get(reason.field, 0.0) + by
+    ordered = sorted(moved.items(), key=lambda item: (-item[1], item[0]))
+    return {name: round(by, 4) for name, by in ordered}
 
 
 def record_of(training: Training, name: str, page: str) -> Record:

@@ -26,14 +26,31 @@ class Scored(NamedTuple):
 
 
 def first_scores(
-    connection: Connection, since: datetime, until: datetime, as_of: datetime
+    connection: Connection,
+    since: datetime,
+    until: datetime,
+    as_of: datetime,
+    model: str | None = None,
 ) -> list[Scored]:
-    """Return what became of the leads that were first scored in a stretch of time, by score."""
+    """Return what became of the leads that were first scored in a stretch of time, by score.
+
+    Args:
+        connection: of a reading.
+        since: first scores from here on,
+        until: and before this.
+        as_of: words from this moment on are not seen.
+        model: the version by which they were scored; None: by whichever was first.
+
+    """
     earlier = aliased(Score)
-    before = select(func.min(earlier.at)).where(earlier.lead == Score.lead, earlier.at < Score.at)
+    of_it = () if model is None else (earlier.model == model,)
+    before = select(func.min(earlier.at)).where(
+        earlier.lead == Score.lead, earlier.at < Score.at, *of_it
+    )
     first = (
         select(Score.lead, func.min(Score.probability).label("p"))
         .where(Score.at >= since, Score.at < until)
+        .where(*(() if model is None else (Score.model == model,)))
         .where(before.correlate(Score).scalar_subquery().is_(None))
         .group_by(Score.lead)
         .cte("first_scores")

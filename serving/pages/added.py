@@ -10,6 +10,7 @@ from serving.pages.behind import Behind
 from serving.pages.campaigns import add_campaigns_page
 from serving.pages.entry import add_entry
 from serving.pages.lead import add_lead
+from serving.pages.model import add_model
 from serving.pages.queue import add_queue
 from serving.pages.recycled import add_recycled
 from serving.record import Load
@@ -24,3 +25,4 @@ def add_pages(app: FastAPI, behind: Behind, load: Load) -> None:
     add_recycled(app, behind)
     add_alignment(app, behind)
     add_agreement(app, behind)
+    add_model(app, behind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,6 +11,7 @@ from serving.artefact import LoadedModel
 from serving.campaign_desk import CampaignDesk
 from serving.pages.sessions import Sessions
 from serving.stored import OpenedStore
+from serving.watch import FieldSeen
 
 
 def _now() -> datetime:
@@ -29,5 +30,9 @@ class Behind:
     sessions: Sessions
     campaigns: CampaignDesk
     """Reads what campaigns bring."""
+    watched: Callable[[], Sequence[FieldSeen]] = tuple
+    """Gives what recent leads show of each field."""
+    mlflow: str = ""
+    """Address of MLflow as people open it; empty: there is none."""
     now: Callable[[], datetime] = _now
     """Gives this moment (UTC)."""

@@ -1,0 +1,131 @@
+"""The model's page: promise beside truth, and a clear word where something is not known."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from sklearn.metrics import roc_auc_score
+
+from features.agreement import Agreement
+from features.home import Home
+from features.store.database import Store, open_store
+from features.store.proposed import STEP, Scored
+from serving.artefact import LoadedModel
+from serving.known import NOT_KNOWN, Matured, matured, told
+from serving.pages.model import REGISTERED, _link
+from serving.watch import FieldSeen
+from tests.features.store.past import START, drawn
+from tests.serving.pages.signing import key_for, pages, sign_in
+from training.promotion import catch_up
+from training.registry import MODEL, load_champion
+from training.train import Training
+
+NOW = START + timedelta(days=400)
+
+
+@pytest.fixture(scope="module")
+def model(trained: tuple[Home, Training]) -> LoadedModel:
+    return load_champion(trained[0])
+
+
+@pytest.fixture
+def url(tmp_path: Path, sqlite_store: Path) -> str:
+    (tmp_path / "store.db").write_bytes(sqlite_store.read_bytes())
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+@pytest.fixture
+def store(url: str, trained: tuple[Home, Training]) -> Iterator[Store]:
+    opened = open_store(url)
+    catch_up(trained[0], opened, START)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client(
+    url: str, store: Store, tmp_path: Path, model: LoadedModel, agreement: Agreement
+) -> Iterator[TestClient]:
+    with pages(url, tmp_path, model, agreement) as client:
+        sign_in(client, key_for(store, "Head", "read"))
+        yield client
+
+
+def test_the_page_shows_what_training_kept(client: TestClient, model: LoadedModel) -> None:
+    page = client.get("/model")
+    facts = model.artefact.facts
+    assert page.status_code == 200
+    assert f"{facts['evaluation']['roc_auc']:.3f}" in page.text
+    assert f"<b>{facts['leads']:,}</b>" in page.text
+    assert all(name in page.text for name in list(facts["shown"]["drivers"])[:5])
+    assert page.text.count("<svg") == 2
+    assert NOT_KNOWN not in page.text
+
+
+def test_an_older_model_says_what_it_did_not_keep(store: Store, model: LoadedModel) -> None:
+    facts = {name: fact for name, fact in model.artefact.facts.items() if name != "shown"}
+    older = replace(model, artefact=replace(model.artefact, facts=facts))
+    sections = {s.title: s for s in told(older, *matured(store, older, NOW), [])}
+    for title in ("On later leads", "What drives it", "Leaks"):
+        assert sections[title].sentences == (NOT_KNOWN,)
+
+
+def test_what_training_kept_names_fields_and_nothing_else(model: LoadedModel) -> None:
+    shown = model.artefact.facts["shown"]
+    fields = model.artefact.scorer.agreement.fields
+    assert set(shown) == {"drivers", "leaks", "gain", "calibration"}
+    assert {*shown["drivers"], *shown["leaks"]} <= {*fields}
+    assert {*shown["leaks"].values()} <= {"blocked", "suspect", "cannot tell"}
+
+
+def test_matured_scores_are_those_of_this_version_alone(store: Store, model: LoadedModel) -> None:
+    past = drawn(0)
+    for n, row in enumerate(past.scores):
+        row["model"] = model.version if n % 2 else "other"
+    past.keep(store)
+    days = model.artefact.scorer.agreement.horizon_days
+    now = START + timedelta(days=100 + days)
+    found, history = matured(store, model, now)
+    firsts = {r["lead"]: r["at"] for r in sorted(past.scores, key=lambda r: r["at"], reverse=True)
+              if r["model"] == model.version}  # fmt: skip
+    assert found.leads == sum(at < START + timedelta(days=100) for at in firsts.values()) > 0
+    assert [p.model for p in history] == [model.version]
+
+
+def test_the_area_under_the_curve_is_that_of_the_scores() -> None:
+    lot = random.Random(0)
+    chances = [round(lot.random(), 3) for _ in range(400)]
+    won = [lot.random() < p for p in chances]
+    scored = tuple(
+        Scored(
+            p,
+            chances.count(p),
+            chances.count(p),
+            sum(w for c, w in zip(chances, won, strict=True) if c == p),
+        )
+        for p in sorted(set(chances))
+    )
+    found = Matured(scored).roc_auc()
+    assert found is not None
+    assert found[0] == pytest.approx(roc_auc_score(won, chances))
+    assert found[1] < found[0] < found[2]
+    assert Matured(scored).expected == pytest.approx(sum(chances) + 400 * STEP / 2)
+
+
+def test_fields_that_moved_come_first(store: Store, model: LoadedModel) -> None:
+    fields = [FieldSeen("calm", 0.0, 0.0, 0.01), FieldSeen("moved", 0.1, 0.2, 0.6)]
+    sections = {s.title: s for s in told(model, *matured(store, model, NOW), fields)}
+    rows = sections["Drift"].tables[0].rows
+    assert rows[0] == ("moved", "10%", "20%", "0.60", "moved")
+
+
+def test_links_lead_into_mlflow_where_there_is_an_address() -> None:
+    assert _link("https://ml.example/", "3") == "https://ml.example/#/models/leadq/versions/3"
+    assert REGISTERED == MODEL
+    assert (_link("", "3"), _link("javascript:alert(1)", "3")) == ("", "")
