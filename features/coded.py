@@ -71,7 +71,7 @@ class CodedCells(Sequence[Cell]):
         occurs[codes] = True
         kept = occurs.tolist()
         places = np.cumsum(occurs) - 1
-        taken = CodedCells(list(compress(self.values, kept)), _narrow(places, len(occurs))[codes])
+        taken = CodedCells(list(compress(self.values, kept)), narrow(places, len(occurs))[codes])
         taken._read = {how: list(compress(read, kept)) for how, read in self._read.items()}
         return taken
 
@@ -114,12 +114,12 @@ def joined(parts: Sequence[CodedCells]) -> CodedCells:
     codes = np.concatenate([np.zeros(0, dtype=np.intp), *places])
     sample = values[:_SAMPLE]
     if _SELDOM * len(values) > len(codes) and _SELDOM * len(set(sample)) > len(sample):
-        return CodedCells(values, _narrow(codes, len(values)))
+        return CodedCells(values, narrow(codes, len(values)))
     once = coded(values)
-    return CodedCells(once.values, _narrow(once.codes, len(once.values))[codes])
+    return CodedCells(once.values, narrow(once.codes, len(once.values))[codes])
 
 
-def _narrow(codes: Codes, count: int) -> Codes:
+def narrow(codes: Codes, count: int) -> Codes:
     """Return codes below `count` in the smallest type that holds them: leads are many."""
     return codes.astype(np.min_scalar_type(max(count - 1, 0)))
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from features import table
-from features.coded import CodedCells, coded
+from features.coded import CodedCells, coded, narrow
 from features.errors import FileError
 from features.source import Source
 from features.table import CHUNK_CELLS, Chunk, Form, Reject, checked_header, plain_cell
@@ -92,4 +90,4 @@ def _cells(column: Any) -> CodedCells:
     except pyarrow.ArrowNotImplementedError:  # lists and other nested values
         return coded(plain_cell(value) for value in column.to_pylist())
     cells = [plain_cell(value) for value in values.dictionary.to_pylist()]
-    return CodedCells(cells, values.indices.to_numpy().astype(np.intp))
+    return CodedCells(cells, narrow(values.indices.to_numpy(), len(cells)))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from features.blocks import CR, LF, QUOTE, Letters, Lines
-from features.coded import CodedCells, Places
+from features.coded import CodedCells, Places, narrow
 
 _SAMPLE = 4000
 """Values by which a column is taken to repeat itself or not."""
@@ -195,9 +195,10 @@ def text_cells(column: Any) -> CodedCells:
     """
     sample = column.slice(0, _SAMPLE)
     if 2 * len(sample.unique()) > len(sample) and len(sample) == _SAMPLE:
-        return CodedCells(_trimmed(column), np.arange(len(column), dtype=np.intp))
+        return CodedCells(_trimmed(column), narrow(np.arange(len(column)), len(column)))
     found = column.dictionary_encode()
-    return CodedCells(_trimmed(found.dictionary), found.indices.to_numpy().astype(np.intp))
+    codes = narrow(found.indices.to_numpy(), len(found.dictionary))
+    return CodedCells(_trimmed(found.dictionary), codes)
 
 
 def _trimmed(values: Any) -> list[Any]:

@@ -95,3 +95,12 @@ class TestJoining:
         both = joined([coded(["a", "b"]), coded(["b", "c"])])
         assert isinstance(both, CodedCells)
         assert (both.values, both.counts()) == (["a", "b", "b", "c"], [1, 1, 1, 1])
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 65_536, 65_537])
+def test_codes_take_no_more_bytes_than_they_must_and_hold_every_value(count: int) -> None:
+    cells: list[Cell] = [str(i) for i in range(count)] * 3
+    column = joined([coded(cells), coded(["last"])])
+    assert column.codes.itemsize == (1 if count < 256 else 2 if count < 65_536 else 4)
+    assert (column[count - 1], column[-1]) == (str(count - 1), "last")
+    assert column.take(np.array([len(cells), 0], dtype=np.intp)) == ["last", "0"]
