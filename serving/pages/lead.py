@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import Response
 
 from features.store.history import PastScore
 from features.store.texts import storable
+from serving.charts import Line, Plot
 from serving.pages.behind import Behind
-from serving.pages.charts import Svg, line
 from serving.pages.queue import MAY_ANSWER
 from serving.pages.render import percent, session_of, show
 from serving.record import Load, record_of
@@ -36,8 +37,10 @@ def add_lead(app: FastAPI, behind: Behind, load: Load) -> None:
         )
 
 
-def _chart(scores: Sequence[PastScore]) -> Svg:
+def _chart(scores: Sequence[PastScore]) -> Plot:
     chances = [score.probability for score in scores]
-    days = [f"{score.at:%Y-%m-%d}" for score in scores]
-    says = f"Probability over time, from {percent(chances[0])} to {percent(chances[-1])}"
-    return line(chances, days, says, show=percent)
+    days = [(score.at - scores[0].at) / timedelta(days=1) for score in scores]
+    says = f"From {percent(chances[0])} to {percent(chances[-1])} within {days[-1]:.0f} days."
+    line = Line("probability", days, chances)
+    since = f"days since {scores[0].at:%Y-%m-%d}"
+    return Plot("Score over time", says, since, "probability", (line,), x_percent=False)

@@ -13,6 +13,7 @@ from features.store.feedback import keep
 from features.store.said import Said
 from features.store.spend import Spent, book
 from serving.learnable import learnable
+from serving.worklist import score_listed
 from tests.features.store.making import agreed
 from tests.serving.pages.signing import key_for, pages, sign_in
 from tests.serving.pages.test_queue import hand, recently
@@ -95,6 +96,16 @@ def test_marketing_sees_a_lead_and_cannot_answer_for_sales(
 ) -> None:
     hand(store, "a")
     assert "/leads/a/words" not in client.get("/leads/a").text
+
+
+def test_the_score_is_shown_over_time_with_why_it_changed(client: TestClient, store: Store) -> None:
+    for days, visits in ((3, "2"), (1, "18")):
+        hand(store, "a", at=recently(24 * days), visits=visits)
+        score_listed(store, small_model(str(days)), recently(24 * days - 1))
+    page = client.get("/leads/a").text
+    assert "Score over time" in page
+    assert "within 2 days." in page
+    assert "This cannot be split: a model is gone" in page
 
 
 def test_what_is_missing_is_asked_for_by_what_it_would_change() -> None:
