@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import random
 import sys
@@ -73,7 +74,7 @@ class Scoring:
     target: Path
     url: str | None
     """Of the store that keeps the scores; None: none does."""
-    reasons: int = 2
+    reasons: int
 
     def run(self, job: int) -> None:
         """Score as the command does, but ever so often as of another day."""
@@ -110,6 +111,8 @@ def kill_score(
     seed: int,
     ending: str = ".csv",
     part: float = 1.1,
+    reasons: int = 2,
+    seconds: float = math.inf,
 ) -> Left:
     """Kill scorings and count what is left.
 
@@ -121,9 +124,12 @@ def kill_score(
         seed: of the moments.
         ending: of the output's name.
         part: of the time that a whole run takes, from which the moments are drawn.
+        reasons: for each lead.
+        seconds: after which no more is killed.
 
     """
-    scoring = Scoring(_model(folder, url), _source(folder, rows), folder / f"out{ending}", url)
+    model, source = _model(folder, url), _source(folder, rows)
+    scoring = Scoring(model, source, folder / f"out{ending}", url, reasons)
     rng, found = random.Random(seed), Left()
     scoring.target.write_bytes(_OLD)
     began = time.perf_counter()
@@ -132,7 +138,8 @@ def kill_score(
     wanted, scores = _digest(scoring.target), scoring.scores()
     scoring.target.write_bytes(_OLD)
     there = [sha256(_OLD).hexdigest(), wanted]
-    while found.killed < times:
+    until = time.perf_counter() + seconds
+    while found.killed < times and time.perf_counter() < until:
         process = _process(lambda: scoring.run(found.finished + 1))
         process.join(rng.uniform(0, part * found.whole_seconds))
         is_killed = process.is_alive()
@@ -143,6 +150,7 @@ def kill_score(
         if is_killed:
             found.killed += 1
             found.published += _digest(scoring.target) == wanted
+            print(found, file=sys.stderr)
         else:
             found.finished += 1
             found.faults += _digest(scoring.target) != wanted
@@ -203,6 +211,8 @@ def main() -> None:
     parser.add_argument("--ending", default=".csv")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--part", type=float, default=1.1)
+    parser.add_argument("--reasons", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=math.inf)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
