@@ -99,9 +99,11 @@ def coded(cells: Iterable[Cell]) -> CodedCells:
     """Return cells as a column."""
     if isinstance(cells, CodedCells):
         return cells
-    index: Memo[Cell, int] = Memo(lambda _: len(index))
-    codes = list(map(index.__getitem__, cells))
-    return CodedCells(list(index), np.array(codes, dtype=np.intp))
+    cells = list(cells)
+    values = list(dict.fromkeys(cells))
+    places = dict(zip(values, range(len(values)), strict=True))
+    codes = np.fromiter(map(places.__getitem__, cells), np.intp, len(cells))
+    return CodedCells(values, codes)
 
 
 def joined(parts: Sequence[CodedCells]) -> CodedCells:

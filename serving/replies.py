@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ from features.cells import Cell, text_of
 from features.leads import Fault, Faults
 from serving.artefact import LoadedModel, leads_of_cells
 from serving.problems import Problem, problem
-from serving.scorer import Score, Scorer
+from serving.scorer import Score, Scorer, scores_of
 from serving.segments import Scored
 
 
@@ -131,14 +132,19 @@ def score_records(
     good = [i for i in range(len(records)) if i not in faults]
     if faults:
         batch = batch.take(good)
-    scores = scorer.score(batch, reasons)
+    if len(batch) == 1:
+        scores = scorer.score(batch, reasons)
+        odd: Iterable[Sequence[str]] = [odd_of(scores[0], usable[good[0]], scorer)]
+    else:
+        columns = scorer.score_columns(batch, reasons)
+        scores, odd = list(scores_of(columns)), columns.warnings.by_lead()
     if scored is not None:
         scored += map(Scored, scores, batch.created, [usable[i] for i in good])
-    given = iter(scores)
+    given = zip(scores, odd, strict=True)
     results = [
         _error(usable[i], faults[i], scorer)
         if i in faults
-        else _result(next(given), usable[i], scorer, caution)
+        else _result(*next(given), usable[i], scorer, caution)
         for i in range(len(records))
     ]
     return {"model_version": model.version, "agreement_version": scorer.agreed, "results": results}
@@ -186,8 +192,15 @@ def _id(record: dict[str, Cell], scorer: Scorer) -> str | None:
     return text_of(found) or None
 
 
-def _result(score: Score, record: dict[str, Cell], scorer: Scorer, caution: str) -> dict[str, Any]:
-    found = warnings(score, record, scorer)
+def _result(
+    score: Score, odd: Sequence[str], record: dict[str, Cell], scorer: Scorer, caution: str
+) -> dict[str, Any]:
+    found = [
+        f"{name}: is not in the agreement and was ignored"
+        for name in record
+        if name not in scorer.known_names
+    ]
+    found += odd
     if caution:
         found.append(caution)
     return {
@@ -205,13 +218,9 @@ def _result(score: Score, record: dict[str, Cell], scorer: Scorer, caution: str)
     }
 
 
-def warnings(score: Score, record: dict[str, Cell], scorer: Scorer) -> list[str]:
-    """Name unknown fields, odd values, and missing fields that mattered."""
-    found = [
-        f"{name}: is not in the agreement and was ignored"
-        for name in record
-        if name not in scorer.known_names
-    ]
+def odd_of(score: Score, record: dict[str, Cell], scorer: Scorer) -> list[str]:
+    """Return what is odd about a lead alone; `serving.columns.warnings_of` says it of many."""
+    found = []
     for name, remark in scorer.remarks:
         value = record.get(name)
         if value is not None and (odd := remark(value)):

@@ -132,7 +132,7 @@ class Scorer:
         """Score leads, in their order, each with its `reasons` strongest reasons."""
         if len(leads) == 1:  # in columns a lead alone takes five times as long
             return [self._score_one(leads, reasons)]
-        return list(_singles(self.score_columns(leads, reasons)))
+        return list(scores_of(self.score_columns(leads, reasons)))
 
     def score_columns(self, leads: Leads, reasons: int = 5) -> ScoredColumns:
         """Return the same in columns; threads may score at once."""
@@ -193,7 +193,7 @@ class Scorer:
         )
 
 
-def _singles(scored: ScoredColumns) -> Iterator[Score]:
+def scores_of(scored: ScoredColumns) -> Iterator[Score]:
     """Yield the score of each lead."""
     why = scored.reasons
     return map(

@@ -21,6 +21,7 @@ from features.points import points_encoders
 from serving.columns import ScoredColumns
 from serving.members import Additive, ColumnTable
 from serving.reasons import FACTOR_ENDS, effect_words
+from serving.replies import score_records
 from serving.scorer import Blend, Score, Scorer
 from tests.serving.small import small_model
 from training.registry import load_champion
@@ -112,6 +113,22 @@ def test_what_is_odd_about_a_lead_is_said_of_it_alone() -> None:
         ("industry: was rare or absent in training",),
         ("visits: is missing and would have mattered",),
     ]
+
+
+def test_a_request_of_many_says_of_each_lead_what_a_request_of_it_alone_says(
+    trained, leads
+) -> None:
+    model = load_champion(trained[0])
+    records = [
+        {name: cells[i] for name, cells in leads.columns.items() if cells[i] is not None}
+        | {"colour": "red"}
+        for i in range(60)
+    ]
+
+    together = score_records(model, records, 5)["results"]
+
+    assert together == [score_records(model, [r], 5)["results"][0] for r in records]
+    assert sum(len(result["warnings"]) > 1 for result in together) > 30
 
 
 def test_no_leads_are_no_columns(scorer, leads: Leads) -> None:
