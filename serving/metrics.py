@@ -22,7 +22,15 @@ import orjson
 from features.store.deliveries import Standing
 from serving.artefact import LoadedModel
 from serving.tally import Histogram, Tally
-from serving.watch import FieldSeen, Seen, Watch, fields_seen, name_of
+from serving.watch import (
+    FieldSeen,
+    Seen,
+    Watch,
+    fields_seen,
+    name_of,
+    score_bands,
+    scores_moved,
+)
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -338,6 +346,12 @@ def _of_fields(seen: Seen, model: LoadedModel) -> Iterator[Metric]:
         labels=["field"],
     )
     artefact = model.artefact
+    if (score := scores_moved(seen.scores, score_bands(model))) is not None:
+        yield GaugeMetricFamily(
+            "leadq_score_psi",
+            "Population stability index of recent scores against the training.",
+            value=score,
+        )
     for each in fields_seen(seen, artefact.scorer, artefact.reference):
         missing.add_metric([each.field], each.missing)
         unseen.add_metric([each.field], each.unseen)

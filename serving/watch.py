@@ -70,6 +70,8 @@ class Seen:
     unseen: dict[str, float] = field(default_factory=dict)
     bands: dict[str, list[float]] = field(default_factory=dict)
     """By column: leads in each band of the reference, the missing ones last."""
+    scores: list[float] = field(default_factory=list)
+    """Leads in each band of the scores that later leads of the training got."""
 
     def halve(self) -> None:
         """Let what was counted until now count half."""
@@ -77,6 +79,7 @@ class Seen:
         self.missing = {name: n / 2 for name, n in self.missing.items()}
         self.unseen = {name: n / 2 for name, n in self.unseen.items()}
         self.bands = {name: [n / 2 for n in counts] for name, counts in self.bands.items()}
+        self.scores = [n / 2 for n in self.scores]
 
     def take_in(self, state: dict[str, Any]) -> None:
         """Add what another worker has counted under the same model; nothing of another."""
@@ -89,6 +92,9 @@ class Seen:
         for name, counts in state["bands"].items():
             have = self.bands.get(name, [0.0] * len(counts))
             self.bands[name] = [a + b for a, b in zip(have, counts, strict=True)]
+        scores = state.get("scores", [])
+        both = zip(self.scores, scores, strict=True) if self.scores and scores else ()
+        self.scores = [a + b for a, b in both] or self.scores or scores
 
 
 def name_of(model: LoadedModel) -> str:
@@ -102,6 +108,7 @@ class Watch:
     def __init__(self) -> None:
         self._waiting: deque[tuple[LoadedModel, Any]] = deque()
         self._bands: dict[str, Bands] = {}
+        self._scores: Bands | None = None
         self.seen = Seen("")
 
     def saw(self, model: LoadedModel, record: Any) -> None:
@@ -118,6 +125,7 @@ class Watch:
             self.seen = Seen(name_of(model))
             reference = model.artefact.reference
             self._bands = {name: bands_of(known) for name, known in reference.items()}
+            self._scores = score_bands(model)
         self._count(model, record)
         if self.seen.leads >= _RECENT:
             self.seen.halve()
@@ -133,11 +141,27 @@ class Watch:
                 seen.missing[each.field] = seen.missing.get(each.field, 0.0) + 1
             elif each.remark(cell):
                 seen.unseen[each.field] = seen.unseen.get(each.field, 0.0) + 1
+        if (scores := self._scores) is not None:
+            seen.scores = seen.scores or [0.0] * len(scores.shares)
+            seen.scores[scores.place(float(scorer.probabilities(leads)[0]))] += 1
         row = scorer.encoder.encode(leads)[0].tolist()
         for column, value in zip(scorer.encoder.columns, row, strict=True):
             if (bands := self._bands.get(column.name)) is not None:
                 counts = seen.bands.setdefault(column.name, [0.0] * len(bands.shares))
                 counts[bands.place(value)] += 1
+
+
+def score_bands(model: LoadedModel) -> Bands | None:
+    """Return the bands of scores in training; None where too few leads gave any."""
+    known = model.artefact.facts.get("scores", {})
+    return bands_of(known) if known.get("deciles") else None
+
+
+def scores_moved(counts: list[float], bands: Bands | None) -> float | None:
+    """Return the PSI of recent scores against the training; None where too little is known."""
+    if bands is None or sum(counts) < _FEWEST:
+        return None
+    return psi([_LEARNED_FROM * share for share in bands.shares], counts)
 
 
 def fields_seen(seen: Seen, scorer: Scorer, reference: dict[str, Any]) -> list[FieldSeen]:

@@ -90,6 +90,11 @@ def reference(encoder: Encoder, matrix: Matrix) -> dict[str, Any]:
     }
 
 
+def score_reference(probability: Any) -> dict[str, Any]:
+    """Return how scores of leads were distributed that the judged fit had not seen."""
+    return _distribution(None, np.asarray(probability, dtype=np.float64))
+
+
 def _distribution(levels: tuple[str, ...] | None, column: Any) -> dict[str, Any]:
     missing = float(np.isnan(column).mean())
     filled = column[~np.isnan(column)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from serving.artefact import Artefact
 from training.figures import figures, tables
-from training.golden import golden_rows, reference
+from training.golden import golden_rows, reference, score_reference
 from training.later import later_table, window
 from training.track import Record
 from training.work import THE_STORE
@@ -41,6 +41,7 @@ def artefact_of(training: Training) -> Artefact:
         "tuned": dict(training.work.effort.tuned),
         "evaluation": _metrics(training),
         "shown": _shown(training),
+        "scores": score_reference(training.later.probability),
     }
     return Artefact(
         scorer,

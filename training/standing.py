@@ -11,8 +11,14 @@ from features.agreement import Agreement
 from features.store.database import Store
 from features.store.health import decided_by
 from features.store.promotions import champion_since
+from features.store.scores import recent_scores
 from serving.artefact import LoadedModel
+from serving.watch import score_bands, scores_moved
 from training.due import Due, due, trained_as_of
+
+_RECENT = timedelta(days=30)
+_MOST = 20_000
+"""Scores of which the newest are looked at."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class Standing:
     by_exports: int
     caution: str
     due: Due
+    score_psi: float | None = None
+    """By how much the scores of the last 30 days moved against the training; None: too few."""
 
 
 def standing_of(
@@ -55,7 +63,20 @@ def standing_of(
         by_exports=by_exports,
         caution=facts.get("caution", ""),
         due=due(store, agreement, champion, now),
+        score_psi=_scores_moved(store, champion, now),
     )
+
+
+def _scores_moved(store: Store, champion: LoadedModel, now: datetime) -> float | None:
+    bands = score_bands(champion)
+    if bands is None:
+        return None
+    with store.reading() as connection:
+        said = recent_scores(connection, champion.version, now - _RECENT, _MOST)
+    counts = [0.0] * len(bands.shares)
+    for probability in said:
+        counts[bands.place(probability)] += 1
+    return scores_moved(counts, bands)
 
 
 def standing_lines(standing: Standing, now: datetime) -> Iterator[str]:
@@ -75,6 +96,11 @@ def standing_lines(standing: Standing, now: datetime) -> Iterator[str]:
         yield "  trained on 0% feedback: on an export alone; leadq retrain learns from the store"
     if standing.caution:
         yield f"  caution: {standing.caution}"
+    if standing.score_psi is not None:
+        yield (
+            f"  scores of the last {_RECENT.days} days moved by a PSI of {standing.score_psi:.2f} "
+            "against the training"
+        )
     yield f"  retraining is {standing.due.sentence}"
 
 

@@ -151,3 +151,9 @@ def _there(connection: Connection, scores: Sequence[GivenScore]) -> set[tuple[st
         )
     )
     return {(id_, at, model) for id_, at, model in connection.execute(some)}
+
+
+def recent_scores(connection: Connection, model: str, since: datetime, most: int) -> list[float]:
+    """Return the probabilities that a version gave lately, the newest first, `most` at most."""
+    given = select(Score.probability).where(Score.model == model, Score.at >= since)
+    return list(connection.execute(given.order_by(Score.at.desc()).limit(most)).scalars())

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import orjson
 import pytest
 from fastapi.testclient import TestClient
@@ -20,7 +21,7 @@ from features.store.database import Store
 from features.store.deliveries import Standing
 from serving import api
 from serving.api import Backing, build
-from serving.artefact import LoadedModel
+from serving.artefact import LoadedModel, leads_of_records
 from serving.erasing import Aside
 from serving.metrics import Gauge, Metrics, begin
 from serving.spool import waiting
@@ -339,3 +340,33 @@ def test_a_file_of_another_name_in_the_spool_does_not_break_the_page(tmp_path: P
     (tmp_path / "x.scores").write_text("by somebody else\n")
 
     assert waiting(tmp_path, time.time()).scores == 0
+
+
+def with_scores(deciles: list[float]) -> LoadedModel:
+    """The small model, with what later leads of its training were given."""
+    model = small_model()
+    facts = model.artefact.facts | {"scores": {"missing": 0.0, "deciles": deciles}}
+    return replace(model, artefact=replace(model.artefact, facts=facts))
+
+
+def scores_of(model: LoadedModel, *records: dict[str, Any]) -> dict[tuple[str, ...], float]:
+    watch = Watch()
+    for record in records:
+        watch.saw(model, record)
+        assert watch.look()
+    told = Metrics(Tally(), watch, lambda: model, list)
+    return samples(told.page(told.state(), None).decode())
+
+
+def test_the_page_tells_how_far_scores_moved_since_the_training() -> None:
+    leads = [{"id": str(i), "industry": "Software", "visits": i % 20} for i in range(400)]
+    chances = small_model().artefact.scorer.probabilities(
+        leads_of_records(leads, small_model().artefact.scorer, {})
+    )
+    alike = with_scores([float(q) for q in np.quantile(chances, np.linspace(0.1, 0.9, 9))])
+    others = with_scores([0.0001 * i for i in range(1, 10)])
+
+    assert scores_of(alike, *leads)["leadq_score_psi",] < 0.05
+    assert scores_of(others, *leads)["leadq_score_psi",] > 0.25
+    assert ("leadq_score_psi",) not in scores_of(alike, *leads[:100])
+    assert ("leadq_score_psi",) not in scores_of(small_model(), *leads)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from features.home import Home
 from features.store.database import Store
 from features.store.health import decided_by
 from features.store.said import Said
-from tests.features.store.making import MONDAY, NOW, hand, lost, say
+from features.store.scores import Given, keep_scores
+from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say, some_leads
 from training.due import Due
-from training.standing import Standing, standing_json, standing_lines
+from training.registry import load_champion
+from training.standing import Standing, standing_json, standing_lines, standing_of
 
 
 def _standing(**more: object) -> Standing:
@@ -54,3 +57,28 @@ def test_decisions_are_counted_by_who_told_them(store: Store) -> None:
     with store.reading() as connection:
         assert decided_by(connection, NOW) == (2, 0)
         assert decided_by(connection, datetime(2026, 3, 2, 12)) == (1, 0)
+
+
+def test_that_scores_moved_is_told_of_those_that_the_store_holds(
+    store: Store, three_runs: Home
+) -> None:
+    champion = load_champion(three_runs)
+    deciles = champion.artefact.facts["scores"]["deciles"]
+    leads = some_leads(*(str(i) for i in range(300)))
+
+    def moved(probability: list[float], at: datetime) -> float | None:
+        given = Given(champion.version, probability, ["B"] * len(probability))
+        keep_scores(store, leads, given, agreed(), at)
+        return standing_of(store, champion, agreed(), at + timedelta(days=1)).score_psi
+
+    assert len(deciles) == 9
+    alike = [*deciles, 1.0] * 30
+    assert moved(alike, MONDAY) < 0.1  # type: ignore[operator]
+    later = MONDAY + timedelta(days=40)
+    assert moved([0.99] * 300, later) > 0.25  # type: ignore[operator]
+    assert standing_of(store, champion, agreed(), later + timedelta(days=40)).score_psi is None
+
+
+def test_how_far_scores_moved_is_said() -> None:
+    lines = list(standing_lines(_standing(score_psi=0.31), NOW))
+    assert "  scores of the last 30 days moved by a PSI of 0.31 against the training" in lines
