@@ -29,7 +29,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     for i in range(40):
         kind = "Software" if i % 3 else "Trade"
         at = recently(1 + i)
-        hand(opened, f"lead-{i:02}", at=at, visits=str(i % 20), industry=kind, owner="Kim")
+        known = {"visits": str(i % 20), "industry": kind, "created": at.isoformat()}
+        hand(opened, f"lead-{i:02}", at=at, owner="Kim", **known)
     hand(opened, "lead-03", at=recently(0.5), visits="19", industry="Trade")
     hand(opened, BAD, at=recently(2), visits="12", industry=BAD, campaign=BAD, owner="Lee")
     yield opened
