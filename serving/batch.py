@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -149,6 +150,8 @@ def _check(source: Path, target: Path) -> None:
     for path in (target, rejects_path(target), manifest_path(target)):
         if path.exists() and source.exists() and path.samefile(source):
             raise UsageError(f"{path}: is the input itself; write the scores to another file")
+        if not source.exists() and fnmatch(str(path.absolute()), str(source.absolute())):
+            raise UsageError(f"{path}: matches the pattern, and the next run would read it too")
 
 
 class _Scored(NamedTuple):

@@ -22,6 +22,7 @@ from features.fingerprint import fingerprint
 DONE, FAILED, REFUSED, WARNED = 0, 1, 2, 3
 """Exit codes: all went well, something failed, a file is bad, somebody must look."""
 _ENDING = re.compile(r"(?i)\.(csv|tsv|json|jsonl|ndjson|parquet)(\.(gz|zst|zstd))?$")
+_ELSEWHERE = "why stands in nightly.txt in the outbox"
 Outcome = Literal["scored", "unchanged", "waits", "refused", "failed"]
 
 
@@ -83,8 +84,12 @@ class Night:
         return next((code for code in (FAILED, REFUSED, WARNED) if code in codes), DONE)
 
     def told(self) -> dict[str, Any]:
-        """Return the record as JSON values."""
-        return {**asdict(self), "exit_code": self.exit_code}
+        """Return the record as JSON values; it is kept, so nothing that a bad file holds."""
+        files = [
+            asdict(taken) | ({"why": _ELSEWHERE} if taken.outcome in ("refused", "failed") else {})
+            for taken in self.files
+        ]
+        return {**asdict(self), "files": files, "exit_code": self.exit_code}
 
     def news(self) -> dict[str, Any]:
         """Return what hooks are told: counts alone."""
@@ -131,7 +136,7 @@ class Night:
 
 def _file_lines(taken: Taken, of_leads: bool) -> Iterator[str]:
     if taken.outcome in ("waits", "refused", "failed"):
-        says = taken.why if of_leads else "why stands in nightly.txt in the outbox"
+        says = taken.why if of_leads else _ELSEWHERE
         yield f"{taken.name}: {taken.outcome.upper()}: {says}"
         return
     again = " (there already)" if taken.outcome == "unchanged" else ""

@@ -65,5 +65,8 @@ def rows_in(files: Sequence[Path], found: Fingerprint) -> int | None:
     """Return about how many rows files have; None where that is not told without reading them."""
     kinds = {path.suffix.lower() for path in files}
     if kinds == {".parquet"}:
-        return sum(int(pyarrow.parquet.read_metadata(path).num_rows) for path in files)
+        try:
+            return sum(int(pyarrow.parquet.read_metadata(path).num_rows) for path in files)
+        except (pyarrow.ArrowException, OSError):  # something else under this name
+            return None
     return found.newlines - len(files) if kinds <= {".csv"} else None

@@ -222,6 +222,8 @@ def test_the_summary_goes_out_by_mail_without_what_a_bad_file_holds(
     assert "a file was REFUSED" in text
     assert "a.csv: REFUSED: why stands in nightly.txt" in text
     assert "kim" not in text.lower()
+    assert "kim" not in json.dumps(told).lower()
+    assert "REFUSED: why" not in (place.outbox / "nightly.txt").read_text()
     assert {"name": "e-mail", "sentence": "sent by 127.0.0.1", "code": 0} in told["steps"]
 
 

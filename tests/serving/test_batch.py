@@ -168,7 +168,16 @@ def test_the_input_is_never_overwritten(model, crm: Path, tmp_path: Path) -> Non
     with pytest.raises(UsageError, match="lies in the input folder"):
         score_file(model, tmp_path, tmp_path / "scored.csv", 0)
 
+    with pytest.raises(UsageError, match="matches the pattern"):
+        score_file(model, tmp_path / "*.csv", tmp_path / "scored.csv", 0)
+
     assert tonight.read_bytes() == (crm / "nightly.csv").read_bytes()
+
+
+def test_csv_under_the_name_of_parquet_is_scored_all_the_same(model, crm, tmp_path) -> None:
+    (tmp_path / "tonight.parquet").write_bytes((crm / "nightly.csv").read_bytes())
+
+    assert score_file(model, tmp_path / "tonight.parquet", tmp_path / "o.csv", 0).scored
 
 
 def test_the_output_follows_the_umask(model, crm: Path, tmp_path: Path) -> None:
