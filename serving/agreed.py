@@ -40,13 +40,13 @@ def signed(store: Store) -> Signed:
 def in_words(agreement: Agreement, found: Signed) -> list[Section]:
     """Return what both sides agreed on, who signed it, and how it came about."""
     return [
-        _leads(agreement),
-        _outcomes(agreement),
+        _signatures(agreement, found),
         _bar(agreement),
         _promises(agreement),
+        _outcomes(agreement),
         _who_gets(agreement),
-        _signatures(agreement, found),
         *_versions(agreement, found),
+        _leads(agreement),
     ]
 
 

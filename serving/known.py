@@ -98,7 +98,8 @@ def told(
 
 def _scorecard(facts: Mapping[str, Any], found: Matured) -> Section:
     backtest: Mapping[str, float] = facts.get("evaluation") or {}
-    says = [str(text) for text in (facts.get("verdict"), facts.get("caution")) if text]
+    words = (facts.get("verdict"), facts.get("caution"))
+    says = [f"{text[:1].upper()}{text[1:]}." for text in words if text]
     auc, rows = found.roc_auc(), list[tuple[str, str, str]]()
     promised = _figure(backtest, "roc_auc", "{:.3f}")
     came = "–" if auc is None else "{:.3f} ({:.3f} to {:.3f})".format(*auc)

@@ -44,7 +44,7 @@ def test_the_page_shows_the_figures_of_the_report(client: TestClient, store: Sto
     sign_in(client, key_for(store, "Kim", "read"))
     page = client.get(PAGE).text
     whole = reported(store).funnel[0]
-    assert f"<dt>leads</dt><dd><b>{whole.leads:,}</b>" in page
+    assert f"</dt><dd><b>{whole.leads:,}</b>" in page
     assert f"<b>{whole.won:,}</b>" in page
     assert "At the meeting" not in page
 
