@@ -69,12 +69,17 @@ cron:  ## install cron for the tests where it is missing (Debian)
 	@command -v cron >/dev/null \
 	  || { apt-get update -q && apt-get install -y -q --no-install-recommends cron; }
 
+# Spark's executors are started for real.
+java:  ## install Java for the tests where it is missing (Debian)
+	@command -v java >/dev/null \
+	  || { apt-get update -q && apt-get install -y -q --no-install-recommends openjdk-17-jre-headless; }
+
 # The pages are tried in a real browser; playwright's own cannot be had from a package registry.
 chromium:  ## install Chromium for the tests where it is missing (Debian)
 	@command -v chromium >/dev/null \
 	  || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; }
 
-test: check postgres cron chromium  ## everything that must hold before a commit lands
+test: check postgres cron java chromium  ## everything that must hold before a commit lands
 	$(BIN)/pytest
 
 format: setup  ## rewrite the code in the house's format
@@ -89,4 +94,4 @@ clean:  ## remove the environment, the caches and the demo
 	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f $(KERNEL)
 
-.PHONY: help kernel setup demo demo-serve check postgres chromium cron test format lock clean
+.PHONY: help kernel setup demo demo-serve check java postgres chromium cron test format lock clean

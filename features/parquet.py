@@ -57,7 +57,7 @@ class Parquet:
             file = self._open()
             for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata)):
                 columns = {
-                    name: _cells(column)
+                    name: cells_of(column)
                     for name, column in zip(self.columns, batch.columns, strict=True)
                 }
                 yield Chunk(self._path.name, list(range(line, line + batch.num_rows)), columns)
@@ -80,7 +80,8 @@ def _rows_at_once(metadata: Any) -> int:
     return max(1, int(min(table.CHUNK_ROWS, by_bytes, by_cells)))
 
 
-def _cells(column: Any) -> CodedCells:
+def cells_of(column: Any) -> CodedCells:
+    """Return the cells of an Arrow array."""
     import pyarrow
 
     if isinstance(column, pyarrow.DictionaryArray):

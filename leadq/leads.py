@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +45,13 @@ if TYPE_CHECKING:
 commands = typer.Typer()
 
 
+class Engine(StrEnum):
+    """What scores a file."""
+
+    LOCAL = "local"
+    SPARK = "spark"
+
+
 @commands.command(epilog="Example: leadq score tonight.csv -o scored.parquet --reasons 3")
 def score(
     source: Export,
@@ -60,6 +68,9 @@ def score(
     force: Annotated[
         bool, typer.Option("--force", help="Score again what this champion has scored already.")
     ] = False,
+    engine: Annotated[
+        Engine, typer.Option(help="What scores: this machine, or a cluster of Spark.")
+    ] = Engine.LOCAL,
     agreement: AgreementFile = DEFAULT_AGREEMENT,
     as_json: AsJson = False,
 ) -> None:
@@ -73,6 +84,11 @@ def score(
 
     choices = Choices(columns_of(keep), share_of(max_reject, "--max-reject"), force)
     home = open_home()
+    if engine is Engine.SPARK:
+        from leadq.spark import score_by_spark
+
+        score_by_spark(home, source, output, reasons, choices, as_json)
+        return
     with open_the_store(home) as store, steps() as progress:
         progress("loading the champion")
         model = champion_of(home, store)

@@ -14,7 +14,12 @@ from serving.artefact import LoadedModel
 
 
 def load_champion(store: Store) -> LoadedModel:
-    """Return the champion, verified.
+    """Return the champion, verified; see `champion_archive`."""
+    return champion_archive(store)[0]
+
+
+def champion_archive(store: Store) -> tuple[LoadedModel, bytes]:
+    """Return the champion, verified, and the archive that it was read from.
 
     Raises:
         ModelError: when there is none, or when it is not what was registered.
@@ -30,7 +35,7 @@ def load_champion(store: Store) -> LoadedModel:
         )
     if content is None:
         raise ModelError(without_files(last.champion.model))
-    return open_model(last.champion.model, last.champion.digest, content)
+    return open_model(last.champion.model, last.champion.digest, content), content
 
 
 def without_files(version: str) -> str:

@@ -1,0 +1,231 @@
+"""Leads as Spark reads and writes them: files of a cluster's storage, and tables of its catalogue.
+
+exports/2026-11/          a folder or file of Parquet, JSON lines or CSV, on any storage
+delta:s3a://lake/leads    a format that the cluster knows: delta, iceberg, orc, parquet, ...
+table:crm.leads           a table of the catalogue
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from features.agreement import Export
+from features.delimited import find_delimiter
+from features.errors import FileError, UsageError
+from features.table import checked_header
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+BROKEN = "_broken_record"
+"""The column that holds the text of a line that cannot be split into fields."""
+_NAMED = re.compile(r"(table|delta|iceberg|orc|parquet|json|csv):(?!//)(.+)")
+_SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+):/(?=[^/])")
+_ENDING = re.compile(r"(?i)\.(csv|tsv|jsonl|ndjson|json|parquet|orc)(\.gz|\.bz2|\.zst|\.snappy)?$")
+_FORMATS = {"tsv": "csv", "jsonl": "json", "ndjson": "json"}
+_COMMITS = ("delta", "iceberg")
+"""Formats whose writing is all or nothing by itself."""
+_SAMPLE = 200
+_PLACE = ("_leadq_file", "_leadq_block", "_leadq_row")
+_KEY = "_leadq_id"
+
+
+class Place(NamedTuple):
+    """Where leads lie or scores go."""
+
+    format: str
+    address: str
+
+
+def place_of(text: str) -> Place:
+    """Read where leads lie.
+
+    Args:
+        text: as on the command line, where `s3a://` may have lost one of its slashes.
+
+    """
+    named = _NAMED.fullmatch(text)
+    kind, address = (named[1], named[2]) if named else ("", text)
+    return Place(kind, address if kind == "table" else _SCHEME.sub(r"\1://", address))
+
+
+def read_frame(session: SparkSession, source: Place, export: Export) -> DataFrame:
+    """Read leads, every value as it is typed there, text from CSV.
+
+    Raises:
+        FileError: when the format cannot be told.
+
+    """
+    if source.format == "table":
+        return session.table(source.address)
+    kind = source.format or _format_of(session, source.address)
+    if kind == "csv":
+        return _csv(session, source.address, export)
+    return session.read.format(kind).load(source.address)
+
+
+@contextmanager
+def named_errors(place: Place) -> Iterator[None]:
+    """Turn what Spark raises into a `FileError` that names the place and says the cause."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        # The first line of a failed job names its number; what it died of is the last cause.
+        causes = [line for line in lines if line.startswith("Caused by: ")] or lines
+        raise FileError(
+            f"{place.address}: {causes[-1].removeprefix('Caused by: ')[:300]}"
+        ) from error
+
+
+def _first_file(session: SparkSession, address: str) -> str:
+    from pyspark.sql import functions
+
+    files = session.read.format("binaryFile").option("recursiveFileLookup", "true").load(address)
+    first = files.agg(functions.min("path")).first()
+    if first is None or first[0] is None:
+        raise FileError(f"{address}: holds no file")
+    return str(first[0])
+
+
+def _format_of(session: SparkSession, address: str) -> str:
+    if _exists(session, f"{address}/_delta_log"):
+        raise FileError(f"{address}: is a Delta table; say delta:{address}")
+    first = _first_file(session, address)
+    ending = _ENDING.search(first)
+    if ending is None:
+        raise FileError(
+            f"{first}: its ending tells no format; say one before the address, such as "
+            f"parquet:{address}"
+        )
+    kind = ending[1].lower()
+    return _FORMATS.get(kind, kind)
+
+
+def _csv(session: SparkSession, address: str, export: Export) -> DataFrame:
+    """Read CSV, its header first; a line that cannot be split is kept whole in `BROKEN`."""
+    first = _first_file(session, address)
+    lines = [row[0] for row in session.read.text(first).take(_SAMPLE)]
+    reader = (
+        session.read.option("sep", export.delimiter or find_delimiter(lines))
+        .option("encoding", export.encoding or "UTF-8")
+        .option("multiLine", "true")
+        .option("escape", '"')
+        .option("mode", "PERMISSIVE")
+        .option("columnNameOfCorruptRecord", BROKEN)
+    )
+    header = reader.csv(first).first()
+    if header is None:
+        raise FileError(f"{first}: the file is empty")
+    names = checked_header(first, [str(n or "").removeprefix("\ufeff") for n in header])
+    types = ", ".join(f"`{name.replace('`', '``')}` string" for name in (*names, BROKEN))
+    # Of each file the header is read as a row: where it is another one, its values are odd rows.
+    session.conf.set("spark.sql.csv.parser.columnPruning.enabled", "false")
+    frame = reader.option("header", "true").option("enforceSchema", "true").schema(types)
+    return frame.csv(address)
+
+
+def without_repeats(frame: DataFrame, id_column: str) -> tuple[DataFrame, DataFrame | None]:
+    """Part the rows whose id stands in a row before: the first keeps the lead, as on one machine.
+
+    Returns:
+        The rows to be scored and the others, None where there are none. "Before" is by name of
+        the file and place in it, or for a table by its partitions.
+
+    """
+    from pyspark.sql import Window, functions
+
+    key = functions.trim(functions.col(_quoted(id_column)).cast("string"))
+    rows = frame.withColumn(_KEY, key)
+    whole = rows.where(functions.col(BROKEN).isNull()) if BROKEN in frame.columns else rows
+    named = whole.where(functions.col(_KEY) != "")
+    several = named.groupBy(_KEY).count().where("count > 1").select(_KEY).persist()
+    if several.isEmpty():
+        return frame, None
+    placed = _placed(whole).join(functions.broadcast(several), _KEY, "left_semi")
+    order = Window.partitionBy(_KEY).orderBy(*_PLACE)
+    ranked = placed.withColumn("_leadq_rank", functions.row_number().over(order))
+    first = ranked.where("_leadq_rank = 1").select(*map(_quoted, frame.columns))
+    again = ranked.where("_leadq_rank > 1").select(*map(_quoted, frame.columns))
+    once = rows.join(functions.broadcast(several), _KEY, "left_anti").select(
+        *map(_quoted, frame.columns)
+    )
+    return once.unionByName(first), again
+
+
+def _placed(frame: DataFrame) -> DataFrame:
+    from pyspark.errors import AnalysisException
+    from pyspark.sql import functions
+
+    row = functions.monotonically_increasing_id()
+    try:
+        found = frame.select("*", "_metadata.file_path", "_metadata.file_block_start")
+        found = found.withColumnsRenamed({"file_path": _PLACE[0], "file_block_start": _PLACE[1]})
+    except AnalysisException:  # a table that does not lie in files
+        found = frame.withColumns({_PLACE[0]: functions.lit(""), _PLACE[1]: functions.lit(0)})
+    return found.withColumn(_PLACE[2], row)
+
+
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
+
+
+def format_of_target(target: Place) -> str:
+    """Return the format in which scores are written.
+
+    Raises:
+        UsageError: when neither the target nor its ending names one that holds reasons.
+
+    """
+    ending = _ENDING.search(target.address)
+    kind = target.format or (ending[1].lower() if ending else "")
+    kind = _FORMATS.get(kind, kind)
+    if kind in ("", "csv"):
+        raise UsageError(
+            f"{target.address}: on Spark scores go to .parquet, .jsonl, table:NAME or delta:ADDRESS"
+        )
+    return kind
+
+
+def write_frame(frame: DataFrame, target: Place) -> None:
+    """Write scores; a folder appears under its name when it is whole, a table in one commit."""
+    kind = format_of_target(target)
+    if kind == "table":
+        frame.write.mode("overwrite").saveAsTable(target.address)
+    elif kind in _COMMITS:
+        frame.write.format(kind).mode("overwrite").save(target.address)
+    else:
+        work = f"{target.address.rstrip('/')}.new"
+        frame.write.format(kind).mode("overwrite").save(work)
+        _move(frame.sparkSession, work, target.address)
+
+
+def _hadoop(session: SparkSession, address: str) -> tuple[Any, Any]:
+    java: Any = session._jvm
+    path = java.org.apache.hadoop.fs.Path(address)
+    return path.getFileSystem(session._jsparkSession.sessionState().newHadoopConf()), path
+
+
+def _exists(session: SparkSession, address: str) -> bool:
+    files, path = _hadoop(session, address)
+    return bool(files.exists(path))
+
+
+def remove(session: SparkSession, address: str) -> None:
+    """Remove a folder, if it is there."""
+    files, path = _hadoop(session, address)
+    files.delete(path, True)
+
+
+def _move(session: SparkSession, source: str, target: str) -> None:
+    files, new = _hadoop(session, source)
+    _, old = _hadoop(session, target)
+    files.delete(old, True)
+    if not files.rename(new, old):
+        raise FileError(f"{target}: cannot be put in place; the scores lie in {source}")

@@ -1,0 +1,255 @@
+"""Scores on Spark: real executors, the same numbers as on one machine."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from pyspark.sql import SparkSession, functions
+
+from benchmarks.servers import family
+from features.errors import FileError, UsageError
+from serving.archive import open_model, pack
+from serving.artefact import leads_of_records, write
+from serving.batch import score_file
+from serving.spark import Archive, score_on_spark
+from serving.spark_frames import Place, place_of
+from tests.serving.versions import champion, files
+from training.track import _example, _signature
+
+# What leadq uses of Spark has nothing to do with pandas.
+pytestmark = pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas")
+ROOT = Path(__file__).parents[2]
+MANY = 600
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """A cluster of two executors, each a process of its own."""
+    home = tmp_path_factory.mktemp("spark")
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    made = (
+        SparkSession.builder.master("local-cluster[2,1,1024]")
+        .appName("leadq")
+        .config("spark.ui.enabled", "false")
+        .config("spark.executorEnv.PYTHONPATH", str(ROOT))
+        .config("spark.local.dir", str(home / "local"))
+        .config("spark.sql.warehouse.dir", str(home / "tables"))
+        .config("spark.driver.bindAddress", "127.0.0.1")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.sql.shuffle.partitions", "2")
+        .getOrCreate()
+    )
+    made.sparkContext.setLogLevel("ERROR")
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def archive() -> Archive:
+    content = pack(files(1))
+    return Archive(open_model("1", champion(1).digest, content), content)
+
+
+def _write(folder: Path, rows: list[dict[str, Any]], files: int = 4) -> Path:
+    folder.mkdir()
+    for i in range(files):
+        part = pa.Table.from_pylist(rows[i::files], pa.schema([(n, pa.string()) for n in rows[0]]))
+        pa.parquet.write_table(part, folder / f"part-{i}.parquet")
+    return folder
+
+
+def _rows(count: int = MANY) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"L{i}",
+            "source": ("web", "fair", None, "Never seen")[i // 4 % 4],
+            "visits": None if i % 7 == 0 else str(i % 20),
+        }
+        for i in range(count)
+    ]
+
+
+def _read(target: Path) -> list[dict[str, Any]]:
+    return sorted(pa.parquet.read_table(target).to_pylist(), key=lambda row: row["id"])
+
+
+def test_a_lead_scores_on_executors_as_on_one_machine_to_the_last_bit(
+    session: SparkSession, archive: Archive, tmp_path: Path
+) -> None:
+    source = _write(tmp_path / "leads", _rows())
+    alone, spread = tmp_path / "alone.parquet", tmp_path / "spread.parquet"
+    summary = score_file(archive.model, source, alone, 5)
+    found = score_on_spark(session, archive, Place("", str(source)), Place("", str(spread)), 5)
+    assert _read(spread) == _read(alone)
+    assert (found.read, found.scored, found.rejected) == (MANY, MANY, 0)
+    assert found.grades == summary.grades
+    assert found.expected_wins == pytest.approx(summary.expected_wins)
+
+
+def test_csv_with_quotes_and_broken_lines_scores_what_is_whole(
+    session: SparkSession, archive: Archive, tmp_path: Path
+) -> None:
+    source = tmp_path / "leads.csv"
+    source.write_text(
+        '\ufeffid;source;visits;note\n1;web;3;"two\nlines; one cell"\n2;fair;x\n'
+        ';fair;1;-\n4;web;5;said ""so""\n1;fair;1;again\n',
+        encoding="utf-8",
+    )
+    target = tmp_path / "scored.parquet"
+    choice = {"columns": ("note",), "max_reject": 0.7}
+    found = score_on_spark(
+        session, archive, Place("", str(source)), Place("", str(target)), **choice
+    )
+    assert [(row["id"], row["note"]) for row in _read(target)] == [
+        ("1", "two\nlines; one cell"),
+        ("4", 'said ""so""'),
+    ]
+    assert (found.read, found.scored, found.rejected) == (5, 2, 3)
+    (rejects,) = (tmp_path / "scored.parquet.rejects").glob("*.csv")
+    with rejects.open(newline="", encoding="utf-8") as file:
+        reasons = sorted((row["id"], row["reason"]) for row in csv.DictReader(file))
+    assert reasons == [
+        ("", "the id is missing"),
+        ("1", "the same id stands in a row before"),
+        ("2", "cannot be split into its fields; look for a stray delimiter or quote"),
+    ]
+
+
+def test_of_leads_that_come_again_the_first_by_file_and_row_is_scored(
+    session: SparkSession, archive: Archive, tmp_path: Path
+) -> None:
+    folder = tmp_path / "leads"
+    folder.mkdir()
+    for name, first in (("b", 100), ("a", 0)):
+        rows = [{"id": "same", "source": "fair", "visits": str(first + i)} for i in range(3)]
+        pa.parquet.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
+    target = tmp_path / "scored.parquet"
+    choice = {"columns": ("visits",), "max_reject": 1.0}
+    found = score_on_spark(
+        session, archive, Place("", str(folder)), Place("", str(target)), **choice
+    )
+    assert [row["visits"] for row in _read(target)] == ["0"]
+    assert (found.scored, found.rejected) == (1, 5)
+
+
+def test_a_table_of_the_catalogue_is_scored_into_another(
+    session: SparkSession, archive: Archive, tmp_path: Path
+) -> None:
+    session.createDataFrame(_rows(8), "id string, source string, visits string").write.mode(
+        "overwrite"
+    ).saveAsTable("leads")
+    found = score_on_spark(session, archive, place_of("table:leads"), place_of("table:scored"))
+    assert found.scored == session.table("scored").count() == 8
+
+
+def test_a_file_that_is_mostly_no_leads_leaves_the_old_scores(
+    session: SparkSession, archive: Archive, tmp_path: Path
+) -> None:
+    source = _write(tmp_path / "leads", [{**row, "id": ""} for row in _rows(20)])
+    target = tmp_path / "scored.parquet"
+    target.mkdir()
+    (target / "old").write_text("old")
+    with pytest.raises(FileError, match=r"20 of 20 rows are no leads.*most often: id \(20\)"):
+        score_on_spark(session, archive, Place("", str(source)), Place("", str(target)))
+    assert (target / "old").read_text() == "old"
+
+
+def test_columns_that_are_not_there_and_other_targets_are_refused(
+    session: SparkSession, archive: Archive, tmp_path: Path
+) -> None:
+    source = Place("", str(_write(tmp_path / "leads", _rows(4))))
+    with pytest.raises(UsageError, match=r"has no column budget"):
+        score_on_spark(session, archive, source, Place("", "x.parquet"), columns=("budget",))
+    with pytest.raises(UsageError, match=r"scores go to \.parquet"):
+        score_on_spark(session, archive, source, Place("", str(tmp_path / "x.csv")))
+    nowhere = Place("", str(tmp_path / "nowhere"))
+    with pytest.raises(FileError, match=r"nowhere"):
+        score_on_spark(session, archive, nowhere, Place("", "x.parquet"))
+
+
+def test_an_executor_that_is_killed_changes_nothing_in_the_result(
+    session: SparkSession, archive: Archive, tmp_path: Path
+) -> None:
+    source = _write(tmp_path / "leads", _rows(40_000), files=16)
+    calm, disturbed = tmp_path / "calm.parquet", tmp_path / "disturbed.parquet"
+    score_on_spark(session, archive, Place("", str(source)), Place("", str(calm)))
+    killed: list[int] = []
+    timer = threading.Thread(
+        target=_kill_at_work, args=(tmp_path / "disturbed.parquet.new", killed)
+    )
+    timer.start()
+    found = score_on_spark(session, archive, Place("", str(source)), Place("", str(disturbed)))
+    timer.join()
+    assert killed, "no executor was found"
+    assert found.scored == 40_000
+    assert _read(disturbed) == _read(calm)
+
+
+def _kill_at_work(output: Path, killed: list[int]) -> None:
+    """Kill an executor once the output is being written."""
+    while not output.exists():
+        threading.Event().wait(0.01)
+    (pid, *_) = _executors()
+    os.kill(pid, signal.SIGKILL)
+    killed.append(pid)
+
+
+def _executors() -> list[int]:
+    def is_one(pid: int) -> bool:
+        with suppress(OSError):  # it has ended meanwhile
+            return b"CoarseGrainedExecutorBackend" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return False
+
+    return [pid for pid in family(os.getpid()) if is_one(pid)]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("exports/2026-11", Place("", "exports/2026-11")),
+        ("s3a:/bucket/leads", Place("", "s3a://bucket/leads")),
+        ("s3a://bucket/leads", Place("", "s3a://bucket/leads")),
+        ("delta:s3a:/lake/leads", Place("delta", "s3a://lake/leads")),
+        ("table:crm.leads", Place("table", "crm.leads")),
+        ("C:/leads.parquet", Place("", "C:/leads.parquet")),
+    ],
+)
+def test_a_place_is_read_as_it_was_meant(text: str, place: Place) -> None:
+    assert place_of(text) == place
+
+
+def test_mlflow_gives_the_same_model_to_a_frame_of_spark(
+    session: SparkSession, archive: Archive, tmp_path: Path
+) -> None:
+    import mlflow
+
+    write(archive.model.artefact, tmp_path / "leadq")
+    mlflow.pyfunc.save_model(
+        tmp_path / "model",
+        python_model=str(ROOT / "serving" / "pyfunc.py"),
+        artifacts={"leadq": str(tmp_path / "leadq")},
+        signature=_signature(archive.model.artefact),
+        pip_requirements=[],
+        input_example=_example(archive.model.artefact),
+    )
+    frame = session.createDataFrame(_rows(8), "id string, source string, visits string")
+    udf = mlflow.pyfunc.spark_udf(
+        session, str(tmp_path / "model"), "probability double, grade string", env_manager="local"
+    )
+    found = frame.withColumn("score", udf(functions.struct(*frame.columns))).collect()
+    leads = leads_of_records(_rows(8), archive.model.artefact.scorer, {})
+    alone = archive.model.artefact.scorer.score(leads, 0)
+    assert [(row["score"]["probability"], row["score"]["grade"]) for row in found] == [
+        (score.probability, score.grade) for score in alone
+    ]
