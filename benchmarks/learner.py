@@ -29,7 +29,7 @@ from training.splits import LATER_SHARE
 
 At = Callable[[int], Known]
 """What the CRM shows at the beginning of a day."""
-LEAN = Effort(adaptive=(True,), shapes=(), strengths=(0.05,), folds=2)
+LEAN = Effort(shapes=(), folds=2)
 """A third of the time of preset `fast`, and as many wins here."""
 _FEWEST = 2
 """Won and not-won leads without which nothing can be held out."""

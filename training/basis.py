@@ -9,6 +9,10 @@ import numpy as np
 from features.encoder import MIN_COUNT, Column, Matrix
 from serving.members import ColumnTable, Vector
 
+_REACH = 0.2
+"""Ranks, as a share of a number's leads, over which its table is about alike."""
+_OWN = 0.2
+"""The part of each knot's weight that its neighbours do not share."""
 _FIGURES = 3
 """They place a knot well enough, and are no one's own."""
 
@@ -52,12 +56,36 @@ class Basis:
             codes = len(column.levels)
             weighed = codes if fineness.codes is None else min(codes, fineness.codes)
             return cls(np.arange(weighed, dtype=np.float64), codes)
-        return cls(_knots(cells[~np.isnan(cells)], fineness), ranked=fineness.ranked)
+        knots = _knots(cells[~np.isnan(cells)], fineness)
+        # Between two knots a rank says the same as they do.
+        return cls(knots, ranked=fineness.ranked and len(knots) > 2)
 
     @property
     def width(self) -> int:
         """The number of weights."""
         return len(self.knots) + 1 + self.ranked
+
+    @property
+    def parts(self) -> list[str]:
+        """What each weight is for: codes, or hats, rank and missing; shape (width,)."""
+        if self.codes is not None:
+            return ["codes"] * self.width
+        return ["hats"] * len(self.knots) + ["rank"] * self.ranked + ["missing"]
+
+    @property
+    def root(self) -> Matrix:
+        """Return R, shape (width, width): weights R·z are smooth where all z are alike.
+
+        Weights of neighbouring knots are correlated as in a Gaussian process over the knots'
+        ranks, with a part of each knot's own (Rasmussen & Williams 2006, section 5.1).
+        """
+        root = np.eye(self.width)
+        if self.codes is None:
+            at = np.linspace(0, 1, len(self.knots))
+            near = np.exp(-0.5 * ((at[:, None] - at) / _REACH) ** 2)
+            correlation = (1 - _OWN) * near + _OWN * np.eye(len(at))
+            root[: len(at), : len(at)] = np.linalg.cholesky(correlation)
+        return root
 
     def design(self, cells: Vector) -> Matrix:
         """Return the column's part of the design, shape (rows, width); the last says missing."""

@@ -7,21 +7,21 @@ Both take the encoder's matrix (numbers, codes, NaN for missing) and give a serv
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 import lightgbm
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array, diags_array, hstack
+from scipy.sparse import csr_array, hstack
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.linear_model import LogisticRegression
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from features.encoder import Column, Matrix
 from serving.members import Additive, Member, Trees, Vector
 from training.basis import Basis, Fineness
+from training.evidence import Groups, fit_weights
 
 # A second thread gains little at this size, grows the same trees, and waits five times as long as
 # it works where another process shares the cores.
@@ -86,13 +86,6 @@ _BY_SHAPE: dict[Shape, dict[str, Any]] = {
 }
 _DATA = {"verbosity": -1, "num_threads": THREADS}
 _MOST_TREES = 1500
-_ROUNDS = 2
-_MANY_ROWS = 5_000
-"""From here on the last Newton steps cost more than they change."""
-_ROUGH_C = 0.1
-_ROUGH_ROWS = 25_000
-"""Rows, about, that tell which fields tell much."""
-_RELEVANCE = (0.05, 5.0)
 _PATIENCE = 60
 
 
@@ -107,7 +100,7 @@ class TreesEstimator(_MemberEstimator):
         shape: how the trees are grown; see `SHAPES`.
         trees: how many, where they are not found by stopping early.
         seed: decides columns, rows and thresholds that are drawn.
-        rate: the learning rate; None: .05, and twice that for pairs, whose trees are small.
+        rate: the learning rate; None: .1, and twice that for pairs, whose trees are small.
         tuned: parameters of LightGBM that replace those of the shape.
 
     """
@@ -165,7 +158,7 @@ class TreesEstimator(_MemberEstimator):
         )
 
     def _parameters(self, columns: int) -> dict[str, Any]:
-        rate = self.rate or (0.1 if self.shape == "pairs" else 0.05)
+        rate = self.rate or (0.2 if self.shape == "pairs" else 0.1)
         return {
             "objective": "binary",
             "learning_rate": rate,
@@ -199,93 +192,46 @@ def _trees(booster: lightgbm.Booster) -> Trees:
 
 
 class LogisticEstimator(_MemberEstimator):
-    """A regularised logistic regression on categories and piecewise-linear numbers.
+    """A logistic regression on categories and piecewise-linear numbers, each shrunk by its worth.
 
     A number becomes hat functions at its quantiles and its rank, a category a column per code;
-    the fit collapses to one table per column, which is all that serving needs.
+    how far the weights of each field may go is found from the same outcomes (`evidence.py`). The
+    fit collapses to one table per column, which is all that serving needs.
 
     Args:
         columns: what the columns of the matrix are; empty: all are numbers.
-        C: how far weights may go, as in scikit-learn.
-        adaptive: whether fields that tell much may go further than idle ones.
 
     """
 
-    FINENESS = Fineness(knots=7, outermost=0.01, ranked=True)
+    FINENESS = Fineness(knots=9, outermost=0.01, ranked=True)
 
-    def __init__(
-        self, columns: tuple[Column, ...] = (), C: float = 0.25, adaptive: bool = False
-    ) -> None:
+    def __init__(self, columns: tuple[Column, ...] = ()) -> None:
         self.columns = columns
-        self.C = C
-        self.adaptive = adaptive
 
     def fit(self, X: Matrix, y: Any, sample_weight: Vector | None = None) -> Self:
         """Fit, and collapse to tables."""
-        return next(self.fit_path(X, y, sample_weight, (self.C,)))
-
-    def fit_path(
-        self, X: Matrix, y: Any, sample_weight: Vector | None, strengths: Sequence[float]
-    ) -> Iterator[Self]:
-        """Yield this estimator fitted with each C in turn, each fit started from the last."""
         X, y, weight = self._checked(X, y, sample_weight)
         columns = self.columns or tuple(Column(str(i), str(i), None) for i in range(X.shape[1]))
         bases = [Basis.of(X[:, i], column, self.FINENESS) for i, column in enumerate(columns)]
         # Most of the design is zero, and a Newton step on it is some times cheaper for it.
-        design = hstack([csr_array(b.design(X[:, i])) for i, b in enumerate(bases)], format="csr")
-        scale = np.ones(design.shape[1])
-        if self.adaptive:
-            some = slice(None, None, max(1, len(y) // _ROUGH_ROWS))
-            rough = (design[some], y[some], weight[some])
-            scale = _by_field(*rough, _fields(bases, columns))
-            design = design @ diags_array(scale)
-        model = _regression(tolerance=1e-4 if len(y) < _MANY_ROWS else 1e-3)
-        for C in strengths:
-            model.set_params(C=C).fit(design, y, sample_weight=weight)
-            self.C = C
-            self.member_ = self._collapsed(model, scale, bases, X, weight)
-            yield self
-
-    def _collapsed(
-        self,
-        model: LogisticRegression,
-        scale: Vector,
-        bases: list[Basis],
-        X: Matrix,
-        weight: Vector,
-    ) -> Additive:
-        weights = scale * model.coef_[0]
+        parts = [csr_array(b.design(X[:, i]) @ b.root) for i, b in enumerate(bases)]
+        design = hstack(parts, format="csr")
+        found = fit_weights(design, y.astype(np.float64), weight, _groups(bases, columns))
         tables, at = [], 0
         for i, basis in enumerate(bases):
-            tables.append(basis.table(weights[at : at + basis.width], X[:, i], weight))
+            weights = basis.root @ found.weights[at : at + basis.width]
+            tables.append(basis.table(weights, X[:, i], weight))
             at += basis.width
-        return Additive(float(model.intercept_[0]), tuple(tables))
+        self.member_ = Additive(found.intercept, tuple(tables))
+        return self
 
 
-def _regression(C: float = 1.0, tolerance: float = 1e-4) -> LogisticRegression:
-    return LogisticRegression(C=C, solver="newton-cg", tol=tolerance, max_iter=500, warm_start=True)
-
-
-def _fields(bases: list[Basis], columns: tuple[Column, ...]) -> npt.NDArray[np.intp]:
-    """Return the number of the field that each weight belongs to."""
-    numbers = {name: i for i, name in enumerate(dict.fromkeys(c.field for c in columns))}
-    widths = [basis.width for basis in bases]
-    return np.repeat([numbers[column.field] for column in columns], widths)
-
-
-def _by_field(
-    design: csr_array, y: npt.NDArray[np.int8], weight: Vector, fields: npt.NDArray[np.intp]
-) -> Vector:
-    """Return how far each weight may go: far in fields that tell much, hardly in idle ones.
-
-    Empirical Bayes in two rounds: the mean square of a field's weights in one fit is their
-    variance in the next (MacKay 1992, automatic relevance determination).
-    """
-    scale = np.ones(design.shape[1])
-    for _ in range(_ROUNDS):
-        model = _regression(_ROUGH_C, tolerance=1e-2)
-        model.fit(design @ diags_array(scale), y, sample_weight=weight)
-        squares = np.bincount(fields, model.coef_[0] ** 2) / np.bincount(fields)
-        relevance = np.sqrt(squares / max(float(squares.mean()), 1e-12))[fields]
-        scale *= np.clip(relevance, *_RELEVANCE)
-    return scale
+def _groups(bases: list[Basis], columns: tuple[Column, ...]) -> Groups:
+    """Return the group of each weight: those of one field that do the same share a variance."""
+    pairs = [
+        (column.field, part)
+        for basis, column in zip(bases, columns, strict=True)
+        for part in basis.parts
+    ]
+    numbers = {pair: i for i, pair in enumerate(dict.fromkeys(pairs))}
+    return np.array([numbers[pair] for pair in pairs], dtype=np.intp)

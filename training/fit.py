@@ -1,10 +1,11 @@
 """From labelled leads to a scorer: members, their blend, and the calibration, all out of fold.
 
-The recipe, measured on many sets of real leads (docs/science.md): two regularised logistic
-regressions and three shapes of small regularised trees err differently, so their log-odds are
-averaged; weights and calibration come from predictions for rows that the members had not seen;
-newer leads count more, because markets move. Where leads have an order, the rows left out are
-blocks in time: a member that only remembers a season does badly on the season it did not see.
+The recipe, measured on many sets of real leads (docs/science.md): a logistic regression whose
+fields are shrunk by their worth and three shapes of small regularised trees err differently, so
+their log-odds are averaged; weights and calibration come from predictions for rows that the
+members had not seen; newer leads count more, because markets move. Where leads have an order, the
+rows left out are blocks in time: a member that only remembers a season does badly on the season it
+did not see.
 """
 
 from __future__ import annotations
@@ -35,11 +36,14 @@ Recipe = Literal["blend", "trees", "logistic"]
 RECIPES: tuple[Recipe, ...] = ("blend", "trees", "logistic")
 FOLDS = 5
 MOST_CHOSEN = 25_000
-"""Rows on which strengths, numbers of trees, weights and calibration are found."""
+"""Rows on which numbers of trees, weights and calibration are found."""
 MOST_LEARNED = 150_000
 """Rows that the members learn from, drawn evenly; above it fewer members are tried, too."""
-_C_GRID = (0.01, 0.05, 0.25, 1.0)
-_TOWARD_EQUAL = 0.003
+_PULL = 0.003
+"""How strongly the shares of a blend are pulled toward the usual ones."""
+_USUALLY = {"logistic": 0.7}
+USUAL_OF_TREES = 0.1
+"""What a shape of trees usually counts for beside a logistic regression that counts .7."""
 _LEAST_WEIGHT = 0.02
 _FEWEST_IN_A_BLOCK = 5
 Progress = Callable[[str], None]
@@ -50,10 +54,7 @@ Parameters = dict[str, float | int | str]
 class Effort:
     """How much a fit tries."""
 
-    adaptive: tuple[bool, ...] = (False, True)
-    """Which logistic regressions: plain, and with weights free by field."""
     shapes: tuple[Shape, ...] = SHAPES
-    strengths: tuple[float, ...] = _C_GRID
     folds: int = FOLDS
     seeds: int = 1
     """How many times each shape is grown for the final model."""
@@ -61,9 +62,9 @@ class Effort:
     """LightGBM parameters that a search found for one more shape of trees."""
 
 
-LEAN = Effort(adaptive=(True,), shapes=("trees", "pairs"), strengths=(0.05, 0.25), folds=3)
+LEAN = Effort(shapes=("trees", "pairs"), folds=3)
 """For more rows than are learned from: there the members differ little."""
-FAST = Effort(adaptive=(True,), shapes=("pairs",), strengths=(0.05, 0.25), folds=3)
+FAST = Effort(shapes=("pairs",), folds=3)
 DEFAULT = Effort()
 
 
@@ -202,8 +203,7 @@ def fit(
     parameters: Parameters = {"recipe": recipe, "seed": seed, "folds": effort.folds}
     part = data.sampled(MOST_CHOSEN)
     candidates = list(candidates_on(part, recipe, effort, parameters, progress))
-    found = [candidate.unseen for candidate in candidates]
-    shares = blend_weights(found, part)
+    shares = blend_weights(*offered(candidates), part)
     kept = [(s, c) for s, c in zip(shares, candidates, strict=True) if s > 0]
     parameters |= {f"weight_{c.name}": s for s, c in zip(shares, candidates, strict=True)}
     blended = np.asarray(sum(share * candidate.unseen for share, candidate in kept))
@@ -240,6 +240,16 @@ class _Candidate(NamedTuple):
     unseen: Vector
     grow: Callable[[Data, Progress], Member]
 
+    @property
+    def usual(self) -> float:
+        """What it usually counts for, relative to the others."""
+        return _USUALLY.get(self.name, USUAL_OF_TREES)
+
+
+def offered(candidates: Sequence[_Candidate]) -> tuple[list[Vector], list[float]]:
+    """Return what each candidate predicted out of fold, and what each usually counts for."""
+    return [c.unseen for c in candidates], [c.usual for c in candidates]
+
 
 def candidates_on(
     data: Data, recipe: Recipe, effort: Effort, parameters: Parameters, progress: Progress
@@ -247,9 +257,8 @@ def candidates_on(
     """Yield each kind of member that the effort asks for, with its predictions out of fold."""
     folds = data.folds(effort.folds)
     if recipe != "trees":
-        for adaptive in effort.adaptive:
-            progress(f"choosing: logistic regression{' by field' if adaptive else ''}")
-            yield _logistic(adaptive, data, folds, effort, parameters)
+        progress("choosing: logistic regression")
+        yield _logistic(data, folds)
     if recipe != "logistic":
         for shape in effort.shapes:
             progress(f"choosing: {shape}")
@@ -259,32 +268,18 @@ def candidates_on(
             yield _trees("tuned", "trees", dict(effort.tuned), data, folds, effort, parameters)
 
 
-def _logistic(
-    adaptive: bool,
-    data: Data,
-    folds: list[tuple[Rows, Rows]],
-    effort: Effort,
-    parameters: Parameters,
-) -> _Candidate:
-    """Choose C by log loss out of fold."""
-    unseen = {C: np.empty(len(data.labels)) for C in effort.strengths}
+def _logistic(data: Data, folds: list[tuple[Rows, Rows]]) -> _Candidate:
+    unseen = np.empty(len(data.labels))
     for rows, rest in folds:
-        model = LogisticEstimator(data.columns, adaptive=adaptive)
-        path = model.fit_path(
-            data.matrix[rows], data.labels[rows], data.weight[rows], effort.strengths
-        )
-        for fitted in path:
-            unseen[fitted.C][rest] = fitted.decision_function(data.matrix[rest])
-    best = min(unseen, key=lambda C: log_loss_of(unseen[C], data))
-    name = "adaptive" if adaptive else "logistic"
-    parameters[f"{name}_C"] = best
+        model = LogisticEstimator(data.columns)
+        model.fit(data.matrix[rows], data.labels[rows], data.weight[rows])
+        unseen[rest] = model.decision_function(data.matrix[rest])
 
     def grow(on: Data, progress: Progress) -> Member:
-        progress(f"logistic regression{' by field' if adaptive else ''}")
-        model = LogisticEstimator(on.columns, best, adaptive)
-        return model.fit(on.matrix, on.labels, on.weight).member_
+        progress("logistic regression")
+        return LogisticEstimator(on.columns).fit(on.matrix, on.labels, on.weight).member_
 
-    return _Candidate(name, unseen[best], grow)
+    return _Candidate("logistic", unseen, grow)
 
 
 def _trees(
@@ -333,22 +328,28 @@ def log_loss_of(log_odds: Vector, data: Data) -> float:
     return float(log_loss(data.labels, expit(log_odds), sample_weight=data.weight))
 
 
-def blend_weights(unseen: Sequence[Vector], data: Data) -> Vector:
-    """Return weights that sum to one, by log loss; a small pull toward equal keeps them steady."""
-    count = len(unseen)
-    scores = np.column_stack(unseen)
+def blend_weights(unseen: Sequence[Vector], usual: Sequence[float], data: Data) -> Vector:
+    """Return weights that sum to one, by log loss; a small pull keeps them steady.
+
+    Args:
+        unseen: log-odds of each member for rows that it had not seen, each of shape (rows,).
+        usual: what each usually counts for, in any unit; the pull is toward this mix.
+        data: the rows.
+
+    """
+    scores, mix = np.column_stack(unseen), np.array(usual) / sum(usual)
     y, weight = data.labels, data.weight / data.weight.sum()
 
     def cost(free: Vector) -> tuple[float, Vector]:
         share = np.exp(free - free.max())
         share /= share.sum()
         z = scores @ share
-        off = share - 1 / count
-        loss = float(weight @ (np.logaddexp(0, z) - y * z)) + _TOWARD_EQUAL * float(off @ off)
-        slope = scores.T @ (weight * (expit(z) - y)) + 2 * _TOWARD_EQUAL * off
+        off = share - mix
+        loss = float(weight @ (np.logaddexp(0, z) - y * z)) + _PULL * float(off @ off)
+        slope = scores.T @ (weight * (expit(z) - y)) + 2 * _PULL * off
         return loss, share * (slope - share @ slope)
 
-    free = minimize(cost, np.zeros(count), jac=True, method="L-BFGS-B").x
+    free = minimize(cost, np.log(mix), jac=True, method="L-BFGS-B").x
     share = np.exp(free - free.max())
     share = np.where(share / share.sum() < _LEAST_WEIGHT, 0.0, share)
     return np.asarray(share / share.sum())

@@ -21,12 +21,14 @@ from training.fit import (
     DEFAULT,
     FAST,
     MOST_CHOSEN,
+    USUAL_OF_TREES,
     Data,
     Effort,
     Progress,
     blend_weights,
     candidates_on,
     log_loss_of,
+    offered,
     trees_out_of_fold,
 )
 from training.labels import Labels
@@ -110,9 +112,10 @@ class _Search:
         self._data = data
         self._ends = ends
         self._progress = progress
-        self._members = [c.unseen for c in candidates_on(data, "blend", effort, {}, progress)]
+        candidates = list(candidates_on(data, "blend", effort, {}, progress))
+        self._members, self._usual = offered(candidates)
         self._folds = data.folds(effort.folds)
-        self._plain = _blended(self._members, data)
+        self._plain = _blended(self._members, self._usual, data)
         self.without = log_loss_of(self._plain, data)
         """Log loss out of fold of the blend as it is by default."""
         self.stale = False
@@ -145,7 +148,8 @@ class _Search:
             unseen[rest] = log_odds
             seen = np.append(seen, rest)
             part = self._data.take(seen)
-            blend = _blended([m[seen] for m in (*self._members, unseen)], part)
+            members = [member[seen] for member in (*self._members, unseen)]
+            blend = _blended(members, [*self._usual, USUAL_OF_TREES], part)
             attempt.report(log_loss_of(blend, part), fold)
             late = time.monotonic() > self._ends
             if fold < len(self._folds) and (late or attempt.should_prune()):
@@ -162,9 +166,9 @@ class _Search:
             study.stop()
 
 
-def _blended(members: list[Vector], data: Data) -> Vector:
+def _blended(members: list[Vector], usual: list[float], data: Data) -> Vector:
     """Return the log-odds of the best blend of members on the same rows."""
-    return np.asarray(np.column_stack(members) @ blend_weights(members, data))
+    return np.asarray(np.column_stack(members) @ blend_weights(members, usual, data))
 
 
 def _gain(plain: Vector, blend: Vector, data: Data) -> tuple[float, float]:

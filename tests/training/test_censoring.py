@@ -249,6 +249,6 @@ def _mean_prediction(crm: Crm, labels: np.ndarray, weight: Vector) -> float:  # 
         agreement,
         dict(agreement.fields),
         "logistic",
-        effort=Effort(adaptive=(False,), strengths=(0.25,), folds=2),
+        effort=Effort(shapes=(), folds=2),
     )
     return float(fitted.scorer.probabilities(leads).mean())

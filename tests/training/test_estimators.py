@@ -12,7 +12,6 @@ from training.estimators import SHAPES, LogisticEstimator, Shape, TreesEstimator
 
 ESTIMATORS = [
     LogisticEstimator(),
-    LogisticEstimator(adaptive=True),
     *(TreesEstimator(shape=shape, trees=10) for shape in SHAPES),
 ]
 NO_ARRAY_API = {
@@ -34,8 +33,7 @@ CODES = Column("source", "source", ("other", "Google", "Partner"))
 def named(estimator: Any) -> str:
     """What a test of it is called."""
     given = estimator.get_params()
-    kind = given.get("shape") or ("adaptive" if given["adaptive"] else "plain")
-    return f"{type(estimator).__name__}-{kind}"
+    return f"{type(estimator).__name__}-{given.get('shape', 'tables')}"
 
 
 def conformance() -> list[Any]:
@@ -106,42 +104,36 @@ def test_the_logistic_member_reads_back_the_same() -> None:
     assert again.log_odds(X).tolist() == member.log_odds(X).tolist()
 
 
-def test_each_strength_of_a_path_is_fitted_as_if_alone() -> None:
-    X, y = mixed()
-    strengths = (0.01, 0.1, 1.0)
-
-    path = LogisticEstimator((NUMBERS, CODES)).fit_path(X, y, None, strengths)
-
-    for C, fitted in zip(strengths, path, strict=True):
-        alone = LogisticEstimator((NUMBERS, CODES), C).fit(X, y)
-        assert fitted.C == C
-        assert fitted.decision_function(X) == pytest.approx(alone.decision_function(X), abs=0.03)
-
-
-def test_the_weaker_the_strength_the_nearer_to_the_base_rate() -> None:
-    X, y = mixed()
-    path = LogisticEstimator((NUMBERS, CODES)).fit_path(X, y, None, (0.001, 0.01, 0.1, 1.0))
-
-    spread = [fitted.decision_function(X).std() for fitted in path]
-
-    assert spread == sorted(spread)
-
-
-def test_with_weights_free_by_field_idle_fields_say_less() -> None:
-    X, y = mixed()
+def test_fields_that_tell_nothing_have_next_to_no_say() -> None:
+    X, y = mixed(3000)
     idle = np.random.default_rng(2).normal(size=(len(y), 4))
     columns = (NUMBERS, CODES, *(Column(f"idle {i}", f"idle {i}", None) for i in range(4)))
 
-    plain, by_field = (
-        LogisticEstimator(columns, adaptive=adaptive).fit(np.column_stack([X, idle]), y).member_
-        for adaptive in (False, True)
-    )
+    member = LogisticEstimator(columns).fit(np.column_stack([X, idle]), y).member_
 
-    loud, quiet = (
-        member.contributions(np.column_stack([X, idle]))[:, 2:6].std()
-        for member in (plain, by_field)
-    )
-    assert quiet < 0.7 * loud
+    said = member.contributions(np.column_stack([X, idle])).std(axis=0)
+    assert said[2:6].max() < 0.2 * said[:2].min()
+
+
+def test_many_codes_that_tell_nothing_do_not_dim_one_that_does() -> None:
+    random = np.random.default_rng(3)
+    source, company = random.integers(0, 3, 3000), random.integers(0, 100, 3000)
+    y = (random.random(3000) < np.where(source == 2, 0.8, 0.2)).astype(int)
+    many = Column("company", "company", tuple(str(i) for i in range(100)))
+
+    member = LogisticEstimator((CODES, many)).fit(np.column_stack([source, company]) + 0.0, y)
+
+    strong, idle = (table.values for table in member.member_.tables)
+    assert strong[2] - strong[1] == pytest.approx(2 * np.log(4), rel=0.1)
+    assert np.std(idle) < 0.05
+
+
+def test_the_same_leads_give_the_same_tables() -> None:
+    X, y = mixed()
+
+    first, second = (LogisticEstimator((NUMBERS, CODES)).fit(X, y).member_ for _ in range(2))
+
+    assert first.as_dict() == second.as_dict()
 
 
 def test_a_code_that_was_never_seen_has_no_weight_in_the_logistic_member() -> None:

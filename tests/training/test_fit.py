@@ -37,7 +37,7 @@ CHANCE = 1 / (1 + np.exp(-(SIZE + (SOURCE == "Partner") - 1)))
 LABELS: Labels = (RANDOM.random(ROWS) < CHANCE).astype(np.int8)
 FIELDS = {"size": use("number"), "source": use()}
 IN_ORDER = np.arange(float(ROWS))
-LITTLE = Effort(shapes=("pairs",), strengths=(0.05, 0.5), folds=3)
+LITTLE = Effort(shapes=("pairs",), folds=3)
 BLIND = Effort(shapes=(), tuned=(("max_cat_to_onehot", 1), ("min_data_per_group", ROWS)))
 """Trees that cannot split by a category."""
 
@@ -95,13 +95,16 @@ def test_the_weights_of_the_members_sum_to_one(recipe: Recipe) -> None:
 def test_a_member_that_says_noise_has_hardly_a_say_beside_one_that_knows() -> None:
     noise = 3 * np.random.default_rng(1).normal(size=ROWS)
 
-    knowing, noisy = blend_weights([np.log(CHANCE / (1 - CHANCE)), noise], data())
+    knowing, noisy = blend_weights([np.log(CHANCE / (1 - CHANCE)), noise], [1, 1], data())
 
     assert noisy < 0.1 < knowing
 
 
-def test_members_that_say_the_same_have_equal_weights() -> None:
-    assert blend_weights([SIZE, SIZE], data()) == pytest.approx([0.5, 0.5])
+@pytest.mark.parametrize("usual", [[1, 1], [0.7, 0.3]])
+def test_members_that_say_the_same_count_as_they_usually_do(usual: list[float]) -> None:
+    share = np.array(usual) / sum(usual)
+
+    assert blend_weights([SIZE, SIZE], usual, data()) == pytest.approx(share)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -112,7 +115,7 @@ def test_random_labels_end_near_the_base_rate(recipe: Recipe, seed: int) -> None
     result = fitted(recipe, labels, seed)
 
     assert result.calibration.slope >= 0
-    assert np.abs(said(result) - labels.mean()).mean() < 0.05
+    assert np.abs(said(result) - labels.mean()).mean() < 0.06
 
 
 def test_where_nothing_was_learned_everyone_has_the_base_rate() -> None:

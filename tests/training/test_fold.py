@@ -47,9 +47,9 @@ def grown(shape: Any = "trees", seed: int = 0, trees: int = 25) -> Trees:
     return member
 
 
-def additive(C: float = 0.25) -> Additive:
-    """A logistic regression."""
-    member = LogisticEstimator(COLUMNS, C).fit(X, Y).member_
+def additive(last: float = 1.0) -> Additive:
+    """A logistic regression, to which the last row counts that many times the first."""
+    member = LogisticEstimator(COLUMNS).fit(X, Y, np.linspace(1.0, last, len(Y))).member_
     assert isinstance(member, Additive)
     return member
 
@@ -112,14 +112,14 @@ def test_the_text_of_one_ensemble_holds_no_smallest_or_largest_value() -> None:
 
 
 def test_added_tables_predict_the_sum() -> None:
-    members = [additive(0.05), additive(1.0)]
+    members = [additive(0.2), additive(5.0)]
 
     wanted = members[0].log_odds(X) + members[1].log_odds(X)
     assert farthest(added(members).log_odds(X), wanted) < 1e-12
 
 
 def test_added_tables_contribute_the_sum() -> None:
-    members = [additive(0.05), additive(1.0)]
+    members = [additive(0.2), additive(5.0)]
 
     wanted = members[0].contributions(X) + members[1].contributions(X)
     assert farthest(added(members).contributions(X), wanted) < 1e-12
@@ -176,7 +176,7 @@ def test_a_correction_counts_for_its_own_field_alone(mixture: str) -> None:
 
 
 def test_a_model_is_one_table_per_column_and_one_ensemble_whatever_it_was_blended_from() -> None:
-    members: list[tuple[float, Member]] = [(0.2, additive()), (0.2, additive(1.0)), *THREE]
+    members: list[tuple[float, Member]] = [(0.2, additive()), (0.2, additive(5.0)), *THREE]
 
     folded = fold(members, CORRECTED, len(COLUMNS))
 

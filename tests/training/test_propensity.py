@@ -129,7 +129,7 @@ def test_weights_teach_what_all_leads_do_though_sales_chose_the_likely_ones() ->
             agreed(),
             {"size": use()},
             "logistic",
-            effort=Effort(adaptive=(False,), strengths=(0.25,), folds=2),
+            effort=Effort(shapes=(), folds=2),
         )
         return float(fitted.scorer.probabilities(everyone).mean())
 

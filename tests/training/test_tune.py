@@ -52,7 +52,7 @@ def whole(found: Tuned) -> list[Trial]:
     return [trial for trial in found.tried[1:] if trial.metrics["folds"] == SMALL.folds]
 
 
-SMALL = Effort(shapes=("pairs",), strengths=(0.25,), folds=3)
+SMALL = Effort(shapes=("pairs",), folds=3)
 
 
 @pytest.fixture(autouse=True, scope="module")
