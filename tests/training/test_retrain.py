@@ -53,7 +53,7 @@ def clear(e: Enquiry) -> Row:
 def reversed_until(number: int) -> Callable[[Enquiry], Row]:
     def row(e: Enquiry) -> Row:
         share = e.visits / 20
-        return decided(e, 0.05 + 0.8 * (1 - share if e.number < number else share) ** 2)
+        return decided(e, 0.15 + 0.5 * (1 - share if e.number < number else share) ** 2)
 
     return row
 
