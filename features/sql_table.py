@@ -114,7 +114,7 @@ def url_of(address: str) -> tuple[Any, dict[str, str]]:
         url = make_url(f"postgresql+psycopg://{rest}" if kind != "sqlite" else "sqlite:///" + rest)
     except (ArgumentError, ValueError) as error:
         raise FileError(f"the address of a table is written as {ADDRESS_FORM}") from error
-    if url.password:
+    if url.password or any("password" in name.lower() for name in url.query):
         raise FileError(
             "the address of a table must not hold a password, which others could read; leave it "
             "out and put it in PGPASSWORD"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from features.errors import LeadqError
+from features.errors import LeadqError, UsageError
 from leadq.common import (
     DEFAULT_AGREEMENT,
     AgreementFile,
@@ -67,6 +67,8 @@ def nightly(
     from serving.journal import alone
     from serving.night import Night
 
+    if inbox.resolve() == outbox.resolve():
+        raise UsageError(f"{outbox}: is the inbox itself; the next night would score its scores")
     choices = Choices(columns_of(keep), share_of(max_reject, "--max-reject"))
     home, agreed = open_home(), read_agreement(agreement)
     nights, begun = home.folder("nights"), now()
@@ -138,10 +140,10 @@ class _Work:
 
         known, model = known_digests(self.record.parent), None
         for file in files:
-            if why := still_written(file, now(), settle):
-                self._note(file, "waits", why)
-                continue
             try:
+                if why := still_written(file, now(), settle):
+                    self._note(file, "waits", why)
+                    continue
                 digest = digest_of(file.path)
                 if digest in known:
                     self.night.known += 1
@@ -149,6 +151,8 @@ class _Work:
                 model = model or self._champion()
                 self.night.files.append(self._scored(file, digest, model))
                 known.add(digest)
+            except FileNotFoundError:
+                self._note(file, "waits", "is gone from the inbox")
             except LeadqError as error:
                 self._note(file, "refused" if error.exit_code == 2 else "failed", str(error))
             except Exception as error:  # one file must not stop the others

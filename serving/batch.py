@@ -308,7 +308,7 @@ class _Job:
         content = journal.read(read.number) if read.number < known else None
         if content is not None:
             block = unpacked(content)
-            if block.num_rows == len(read.leads):
+            if block.column(0).to_pylist() == read.leads.ids:
                 return _Scored(read, block, None)
         scores = self.scorer.score_columns(read.leads, self.reasons)
         block = block_of(read.leads, scores, layout)

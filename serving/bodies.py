@@ -55,7 +55,7 @@ def check_kind(headers: Mapping[bytes, bytes], limits: ServeSettings, wanted: by
         raise HTTPException(415, "the body is encoded; send it plain, without Content-Encoding")
     length = headers.get(b"content-length", b"0")
     if not length.isdigit() or int(length[:20]) > limits.body_bytes:
-        raise _too_large(limits)
+        raise _too_large(limits.body_bytes)
 
 
 def _is(wanted: bytes, kind: bytes) -> bool:
@@ -78,8 +78,12 @@ class BodyReader:
         self._given_up: set[asyncio.Task[Any]] = set()
         self._is_watched = False
 
-    async def read(self, receive: Receive) -> bytes:
+    async def read(self, receive: Receive, most: int | None = None) -> bytes:
         """Return a whole body.
+
+        Args:
+            receive: gives it in parts.
+            most: bytes, where fewer are taken than the limits allow.
 
         Raises:
             HTTPException: 408 where it comes too slowly, 413 where it is too large.
@@ -90,10 +94,11 @@ class BodyReader:
         assert task is not None  # noqa: S101  # a coroutine runs in one
         loop = asyncio.get_running_loop()
         self._reading[task] = loop.time()
+        bytes_ = self._limits.body_bytes
         if not self._is_watched:
             self._watch(loop)
         try:
-            return await self._whole(receive)
+            return await self._whole(receive, min(most or bytes_, bytes_))
         except asyncio.CancelledError:
             if task not in self._given_up:
                 raise
@@ -108,16 +113,17 @@ class BodyReader:
             {"Connection": "close"},
         )
 
-    async def _whole(self, receive: Receive) -> bytes:
+    @staticmethod
+    async def _whole(receive: Receive, most: int) -> bytes:
         content, more = await _part(receive)
         if more:
             parts = bytearray(content)
-            while more and len(parts) <= self._limits.body_bytes:
+            while more and len(parts) <= most:
                 part, more = await _part(receive)
                 parts += part
             content = bytes(parts)
-        if len(content) > self._limits.body_bytes:
-            raise _too_large(self._limits)
+        if len(content) > most:
+            raise _too_large(most)
         return content
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -139,10 +145,8 @@ async def _part(receive: Receive) -> tuple[bytes, bool]:
     return message.get("body", b""), message.get("more_body", False)
 
 
-def _too_large(limits: ServeSettings) -> HTTPException:
-    return HTTPException(
-        413, f"the body is over {limits.body_bytes:,} bytes; send fewer items in one request"
-    )
+def _too_large(most: int) -> HTTPException:
+    return HTTPException(413, f"the body is over {most:,} bytes; send fewer items in one request")
 
 
 class Items(NamedTuple):

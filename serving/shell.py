@@ -41,6 +41,7 @@ _UNKNOWN = "unknown"
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _NO_STORE, _NO_SNIFF = (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")
 _BUSY = {"Retry-After": "1"}
+_FORM_BYTES, _SIGNED_BYTES = 1 << 16, 1 << 20
 
 
 class Call:
@@ -234,7 +235,7 @@ class Shell:
         if not door.takes_body:
             return b""
         check_kind(headers, self._limits, JSON if door.page is None else FORM)
-        content = await self._bodies.read(receive)
+        content = await self._bodies.read(receive, _most(call, door))
         call.received = len(content)
         return content
 
@@ -296,6 +297,13 @@ class Shell:
         method = call.method if call.door else _UNKNOWN
         self._tally.answered(method, route, status, seconds)
         self._requests.note(call, method, route, status, seconds)
+
+
+def _most(call: Call, door: Door) -> int | None:
+    """Return how large a body may be whose sender is not known before it is read."""
+    if door.page is not None:
+        return _FORM_BYTES
+    return _SIGNED_BYTES if call.is_signed else None
 
 
 def _headers(call: Call, given: Iterable[tuple[bytes, bytes]] = ()) -> list[tuple[bytes, bytes]]:

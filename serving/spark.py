@@ -31,6 +31,7 @@ from serving.spark_frames import (
     Place,
     format_of_target,
     named_errors,
+    need_apart,
     read_frame,
     remove,
     without_repeats,
@@ -80,6 +81,7 @@ def score_on_spark(
 
     """
     format_of_target(target)
+    need_apart(session, source, target)
     with named_errors(source):
         return _score(session, archive, source, target, reasons, columns, max_reject)
 

@@ -125,9 +125,9 @@ def _csv(session: SparkSession, address: str, export: Export) -> DataFrame:
         raise FileError(f"{first}: the file is empty")
     names = checked_header(first, [str(n or "").removeprefix("\ufeff") for n in header])
     types = ", ".join(f"`{name.replace('`', '``')}` string" for name in (*names, BROKEN))
-    # Of each file the header is read as a row: where it is another one, its values are odd rows.
+    # Where a file has other columns, or in another order, Spark says so.
     session.conf.set("spark.sql.csv.parser.columnPruning.enabled", "false")
-    frame = reader.option("header", "true").option("enforceSchema", "true").schema(types)
+    frame = reader.option("header", "true").option("enforceSchema", "false").schema(types)
     return frame.csv(address)
 
 
@@ -215,6 +215,32 @@ def _hadoop(session: SparkSession, address: str) -> tuple[Any, Any]:
 def _exists(session: SparkSession, address: str) -> bool:
     files, path = _hadoop(session, address)
     return bool(files.exists(path))
+
+
+def need_apart(session: SparkSession, source: Place, target: Place) -> None:
+    """Refuse a target that would destroy what is read.
+
+    Raises:
+        UsageError: when one lies in the other, or both are the same.
+
+    """
+    if (source.format == "table") != (target.format == "table"):
+        return
+    first, second = source.address.lower(), target.address.lower()
+    if source.format != "table":
+        first, second = (_whole_path(session, place.address) for place in (source, target))
+    ends = ("", ".new", ".rejects")
+    if any(f"{first}/".startswith(f"{second}{end}/") for end in ends) or (
+        f"{second}/".startswith(f"{first}/")
+    ):
+        raise UsageError(
+            f"{target.address}: lies where the leads are read from; write the scores elsewhere"
+        )
+
+
+def _whole_path(session: SparkSession, address: str) -> str:
+    files, path = _hadoop(session, address)
+    return str(files.makeQualified(path).toString()).rstrip("/")
 
 
 def remove(session: SparkSession, address: str) -> None:

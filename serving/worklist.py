@@ -23,7 +23,7 @@ from features.store.listed import (
     lines,
     unscored,
 )
-from features.store.scores import GivenScore, add_given_scores
+from features.store.scores import GivenScore, add_scores_of_known
 from serving.artefact import LoadedModel, leads_of_records
 from serving.scorer import Score
 
@@ -144,7 +144,7 @@ def score_listed(store: Store, model: LoadedModel, now: datetime) -> int:
         for lead, score in zip(waiting, scores, strict=True)
         if score is not None
     ]
-    return store.write(lambda connection: add_given_scores(connection, given, now))
+    return store.write(lambda connection: add_scores_of_known(connection, given, now))
 
 
 def scores_of(

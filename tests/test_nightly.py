@@ -264,6 +264,13 @@ def test_an_inbox_that_is_not_there_is_told(place) -> None:
     assert place.told(code=2)["steps"][0]["sentence"].endswith("No such file or directory")
 
 
+def test_an_outbox_that_is_the_inbox_is_refused(place) -> None:
+    done = CliRunner().invoke(leadq.app, ["nightly", str(place.inbox), str(place.inbox)])
+
+    assert isinstance(done.exception, UsageError)
+    assert "is the inbox itself" in str(done.exception)
+
+
 def test_an_agreement_that_is_not_there_is_told_before_anything_is_done(place) -> None:
     done = CliRunner().invoke(
         leadq.app, ["nightly", str(place.inbox), str(place.outbox), "-a", "none.toml"]

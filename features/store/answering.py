@@ -12,6 +12,7 @@ from features.agreement import Agreement
 from features.leads import Fault
 from features.store.audit import audit
 from features.store.feedback import keep
+from features.store.keys import stay_named
 from features.store.said import Said
 from features.store.tables import Disposition, Handoff, Lead, Note, Worklist
 
@@ -98,6 +99,7 @@ def add_note(
     connection: Connection, lead_id: str, text: str, by: str, who: str, now: datetime
 ) -> bool:
     """Leave a note on a lead for the campaign that brought it; return whether the lead is known."""
+    stay_named(connection)
     row = connection.execute(
         select(Lead.key, Lead.campaign).where(Lead.id == lead_id, Lead.erased.is_(None))
     ).one_or_none()

@@ -15,6 +15,7 @@ from features.store.bulk import Columns, among, insert_columns
 from features.store.database import Store
 from features.store.entries import Known, enter, enter_known
 from features.store.hooks import tell_scores
+from features.store.keys import keys_of, stay_named
 from features.store.tables import Lead, Score
 from features.store.worklist import rescored
 
@@ -137,6 +138,17 @@ def add_given_scores(connection: Connection, scores: Sequence[GivenScore], now: 
     rescored(connection, entered.leads)
     tell_scores(connection, entered.leads, at[0], at[-1], now)
     return len(new)
+
+
+def add_scores_of_known(connection: Connection, scores: Sequence[GivenScore], now: datetime) -> int:
+    """Do the same for leads that the store still knows.
+
+    Whoever was erased since they were read is passed over: to write them down would bring them
+    back.
+    """
+    stay_named(connection)
+    there = keys_of(connection, [score.lead for score in scores])
+    return add_given_scores(connection, [s for s in scores if s.lead in there], now)
 
 
 def _there(connection: Connection, scores: Sequence[GivenScore]) -> set[tuple[str, datetime, str]]:

@@ -42,6 +42,9 @@ async def signed_fields_of(request: Request) -> Mapping[str, str]:
 
 def inside(path: str | None) -> str:
     """Return a path of this service to go on to; whatever leads elsewhere leads to the start."""
-    parts = urlsplit(path or "/")
+    try:
+        parts = urlsplit(path or "/")
+    except ValueError:
+        return "/"
     is_plain = not parts.scheme and not parts.netloc and (path or "/").startswith("/")
     return path if path and is_plain and "\\" not in path and not path.startswith("//") else "/"

@@ -14,7 +14,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 
@@ -28,6 +27,7 @@ LINK_SECONDS = 900
 _FAILURES, _WITHIN = 10, 60.0
 """Failed sign-ins of one address in so many seconds, beyond which it has to wait."""
 _ADDRESSES = 10_000
+_LINK, _SESSION = "link", "session"
 _DEMO = "demo"
 """Stands in the place of a key where the service asks for none."""
 ROLES = ("sales", "marketing", "admin", "read")
@@ -90,23 +90,32 @@ class Sessions:
         """
         if self._access is None:
             return self._cookie(_DEMO)
+        try:
+            holder = self._access.holder_of(key.strip())
+            self._access.again(holder.caller.name, ROLES)
+        except HTTPException as refused:
+            if refused.status_code == 401:
+                self._count_failure(address)
+            raise
+        return self._cookie(holder.caller.name)
+
+    def _count_failure(self, address: str) -> None:
+        """Count a key that is not good; a good one gets in whatever others try from its address.
+
+        Raises:
+            HTTPException: 429 after too many.
+
+        """
         failed = self._failures.get(address, [])
         failed = [at for at in failed if at > self._wall() - _WITHIN]
         if len(failed) >= _FAILURES:
             raise HTTPException(
                 429, "too many keys that were not good; wait a minute", {"Retry-After": "60"}
             )
-        try:
-            holder = self._access.holder_of(key.strip())
-            self._access.again(holder.caller.name, ROLES)
-        except HTTPException as refused:
-            if refused.status_code == 401:
-                self._failures[address] = [*failed, self._wall()]
-                self._failures.move_to_end(address)
-                while len(self._failures) > _ADDRESSES:
-                    self._failures.popitem(last=False)
-            raise
-        return self._cookie(holder.caller.name)
+        self._failures[address] = [*failed, self._wall()]
+        self._failures.move_to_end(address)
+        while len(self._failures) > _ADDRESSES:
+            self._failures.popitem(last=False)
 
     def enter(self, headers: Mapping[bytes, bytes], scopes: Sequence[str]) -> Session:
         """Return the session of a request that may see what one of the scopes opens.
@@ -124,7 +133,8 @@ class Sessions:
 
     def link(self, prefix: str) -> str:
         """Return a word that signs in whoever has the key of this prefix; once, and soon."""
-        return self._signed(f"{prefix}.{self._wall() + LINK_SECONDS:.0f}", secrets.token_hex(8))
+        end = self._wall() + LINK_SECONDS
+        return self._signed(_LINK, f"{prefix}.{end:.0f}", secrets.token_hex(8))
 
     def of_link(self, word: str) -> tuple[str, str]:
         """Read such a word: return the cookie that it is worth, and its name, to be used up.
@@ -133,18 +143,19 @@ class Sessions:
             HTTPException: 401 where it is not good or its time is over.
 
         """
-        prefix, nonce = self._verified(word)
+        prefix, nonce = self._verified(_LINK, word)
         if self._access is not None:
             self._access.again(prefix, ROLES)
         return self._cookie(prefix), nonce
 
     def _cookie(self, prefix: str) -> str:
         end = self._wall() + 3600 * HOURS
-        return self._signed(f"{prefix}.{end:.0f}", secrets.token_hex(16))
+        return self._signed(_SESSION, f"{prefix}.{end:.0f}", secrets.token_hex(16))
 
-    def _signed(self, what: str, nonce: str) -> str:
+    def _signed(self, use: str, what: str, nonce: str) -> str:
+        """Sign what is good for one use alone: a link is no session, and a session no link."""
         text = f"{what}.{nonce}"
-        return f"{text}.{self._hmac(text)}"
+        return f"{text}.{self._hmac(f'{use} {text}')}"
 
     def _token(self, nonce: str) -> str:
         return self._hmac(f"token {nonce}")[:32]
@@ -153,12 +164,12 @@ class Sessions:
         return hmac.digest(self._secret, text.encode(), "sha256").hex()
 
     def _read(self, headers: Mapping[bytes, bytes]) -> tuple[str, str]:
-        return self._verified(cookie_in(headers.get(b"cookie", b"")))
+        return self._verified(_SESSION, cookie_in(headers.get(b"cookie", b"")))
 
-    def _verified(self, text: str) -> tuple[str, str]:
-        """Return prefix and nonce of what was signed."""
+    def _verified(self, use: str, text: str) -> tuple[str, str]:
+        """Return prefix and nonce of what was signed for a use."""
         told, _, signature = text.rpartition(".")
-        is_right = hmac.compare_digest(self._hmac(told).encode(), signature.encode())
+        is_right = hmac.compare_digest(self._hmac(f"{use} {told}").encode(), signature.encode())
         parts = told.split(".")
         if not is_right or len(parts) != 3 or self._wall() >= float(parts[1]):
             raise HTTPException(401, "nobody is signed in, or the time is over; sign in")
@@ -190,8 +201,8 @@ def need_same_host(headers: Mapping[bytes, bytes]) -> None:
         HTTPException: 403.
 
     """
-    origin = headers.get(b"origin", b"").decode("latin-1")
-    if not origin or urlsplit(origin).netloc != headers.get(b"host", b"").decode("latin-1"):
+    origin, host = (headers.get(name, b"").decode("latin-1") for name in (b"origin", b"host"))
+    if not host or origin not in (f"http://{host}", f"https://{host}"):
         raise HTTPException(
             403,
             "this was not sent by a page of this service; open the page again. Behind a proxy: "

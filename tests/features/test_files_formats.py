@@ -220,9 +220,17 @@ class TestDatabases:
             "tags": ["a;b", None, None],
         }
 
-    def test_a_password_in_the_address_is_refused_and_not_repeated(self) -> None:
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "postgresql://me:hushhush@host/crm?table=leads",
+            "postgresql://me@host/crm?table=leads&password=hushhush",
+            "postgresql://me@host/crm?table=leads&sslpassword=hushhush",
+        ],
+    )
+    def test_a_password_in_the_address_is_refused_and_not_repeated(self, address: str) -> None:
         with pytest.raises(FileError, match="PGPASSWORD") as caught:
-            open_table("postgresql://me:hushhush@host/crm?table=leads", Export())
+            open_table(address, Export())
         assert "hushhush" not in str(caught.value)
 
     def test_a_database_that_does_not_answer_is_one_clear_line(self) -> None:

@@ -173,6 +173,9 @@ def test_columns_that_are_not_there_and_other_targets_are_refused(
         score_on_spark(session, archive, source, Place("", "x.parquet"), columns=("budget",))
     with pytest.raises(UsageError, match=r"scores go to \.parquet"):
         score_on_spark(session, archive, source, Place("", str(tmp_path / "x.csv")))
+    for inside in (source.address, f"{source.address}/scores.parquet"):
+        with pytest.raises(UsageError, match="lies where the leads are read from"):
+            score_on_spark(session, archive, source, Place("parquet", inside))
     nowhere = Place("", str(tmp_path / "nowhere"))
     with pytest.raises(FileError, match=r"nowhere"):
         score_on_spark(session, archive, nowhere, Place("", "x.parquet"))
@@ -253,3 +256,15 @@ def test_mlflow_gives_the_same_model_to_a_frame_of_spark(
     assert [(row["score"]["probability"], row["score"]["grade"]) for row in found] == [
         (score.probability, score.grade) for score in alone
     ]
+
+
+def test_files_of_one_folder_with_columns_in_another_order_are_refused(
+    session: SparkSession, archive: Archive, tmp_path: Path
+) -> None:
+    (tmp_path / "leads").mkdir()
+    (tmp_path / "leads" / "a.csv").write_text("id,source,visits\n1,web,3\n")
+    (tmp_path / "leads" / "b.csv").write_text("id,visits,source\n2,3,web\n")
+    source, target = Place("", str(tmp_path / "leads")), Place("", str(tmp_path / "x.parquet"))
+    with pytest.raises(FileError, match="header"):
+        score_on_spark(session, archive, source, target)
+    assert not (tmp_path / "x.parquet").exists()

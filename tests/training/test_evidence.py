@@ -91,3 +91,13 @@ def test_perfect_order_ends_in_finite_weights() -> None:
     fit = fit_weights(csr_array(apart[:, None]), apart, np.ones(40), np.array([0]))
 
     assert 1 < fit.weights[0] < 50
+
+
+def test_many_rows_in_an_order_that_repeats_itself_are_learned_from() -> None:
+    rows = 60_000
+    won = np.arange(rows) % 2.0
+    column = won + np.random.default_rng(1).normal(size=rows)
+
+    fit = fit_weights(csr_array(column[:, None]), won, np.ones(rows), np.zeros(1, dtype=int))
+
+    assert fit.weights[0] == pytest.approx(1, abs=0.05)

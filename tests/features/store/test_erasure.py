@@ -16,11 +16,22 @@ from features.errors import StoreError
 from features.files import Reject, open_table
 from features.store import feedback
 from features.store.database import Store, open_store
+from features.store.entries import NO_FIELDS
 from features.store.erasure import Erased, erase, expired, remove_expired, scrub
 from features.store.hooks import News, add_hook, tell
 from features.store.intake import take_feedback
 from features.store.said import Said
-from features.store.tables import Audit, Disposition, Handoff, Lead, Reply, Snapshot, Waiting
+from features.store.scores import GivenScore, add_scores_of_known
+from features.store.tables import (
+    Audit,
+    Disposition,
+    Handoff,
+    Lead,
+    Reply,
+    Score,
+    Snapshot,
+    Waiting,
+)
 from serving.written import write_rejects
 from tests.features.making import a_file
 from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say
@@ -210,3 +221,16 @@ def test_erasing_again_empties_the_journal_that_a_reader_held_open(
     assert erase(store, ["zaphod-42"], "dpo", NOW) == {}
     assert _found_in(tmp_path) == []
     store.close()
+
+
+def test_a_score_of_a_lead_that_was_erased_meanwhile_does_not_bring_it_back(store: Store) -> None:
+    hand(store, "a", "b")
+    given = [
+        GivenScore(id_, None, None, None, NO_FIELDS, NOW, "1", "1-x", 0.5, "B", None)
+        for id_ in ("a", "b")
+    ]
+    erase(store, ["a"], "test", NOW)
+    assert store.write(lambda c: add_scores_of_known(c, given, NOW)) == 1
+    with store.reading() as connection:
+        assert not connection.execute(select(Lead).where(Lead.id == "a")).all()
+        assert connection.execute(select(func.count()).select_from(Score)).scalar_one() == 1

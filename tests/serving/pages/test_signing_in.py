@@ -87,16 +87,28 @@ def test_a_revoked_key_ends_its_sessions(client: TestClient, store: Store) -> No
 def test_a_session_ends_by_itself_and_cannot_be_made_longer(url: str) -> None:
     at = [1000.0]
     sessions = Sessions(SECRET, None, lambda: at[0])
-    cookie = sessions.sign_in("", "here")
-    prefix, end, nonce, signature = cookie.split(".")
-    assert float(end) == at[0] + 3600 * HOURS
+    assert float(sessions.sign_in("", "here").split(".")[1]) == at[0] + 3600 * HOURS
+    word = sessions.link("leadq_k")
+    prefix, end, nonce, signature = word.split(".")
     longer = f"{prefix}.{float(end) + 9e9:.0f}.{nonce}.{signature}"
-    for wrong in (longer, "", "x", cookie[:-1] + "x", f"{prefix}.{end}.{nonce}."):
+    for wrong in (longer, "", "x", word[:-1] + "x", f"{prefix}.{end}.{nonce}."):
         with pytest.raises(HTTPException, match="nobody is signed in"):
             sessions.of_link(wrong)
-    at[0] += 3600 * HOURS
+    at[0] += LINK_SECONDS
     with pytest.raises(HTTPException, match="the time is over"):
-        sessions.of_link(cookie)
+        sessions.of_link(word)
+
+
+def test_a_session_is_no_address_that_signs_in_and_the_other_way_round(
+    client: TestClient, store: Store
+) -> None:
+    key = key_for(store, "Kim", "sales")
+    sign_in(client, key)
+    cookie = client.cookies[COOKIE]
+    client.cookies.clear()
+    assert client.get(f"/sign-in/once?word={cookie}").status_code == 401
+    client.cookies.set(COOKIE, Sessions(SECRET, None).link(key[:14]))
+    assert client.get("/queue").status_code == 303
 
 
 def test_a_key_that_opens_no_page_is_refused_in_words(client: TestClient, store: Store) -> None:
@@ -115,7 +127,18 @@ def test_after_ten_keys_that_were_not_good_one_has_to_wait(
     client.access.refresh()  # type: ignore[attr-defined]
     tried = [client.post("/sign-in", data={"key": "leadq_x"}).status_code for _ in range(11)]
     assert tried == [401] * 10 + [429]
-    assert client.post("/sign-in", data={"key": good}).status_code == 429
+    assert client.post("/sign-in", data={"key": good}).status_code == 303
+
+
+def test_a_form_larger_than_any_of_ours_is_not_read(client: TestClient) -> None:
+    reply = client.post("/sign-in", data={"key": "x" * 70_000})
+    assert reply.status_code == 413
+
+
+def test_addresses_that_are_none_are_no_fault_of_the_service(client: TestClient) -> None:
+    assert client.get("/sign-in?next=//[").status_code == 200
+    reply = client.post("/sign-in", data={"key": "x"}, headers={"Origin": "http://["})
+    assert reply.status_code == 403
 
 
 def test_a_page_of_another_site_can_send_nothing(client: TestClient, store: Store) -> None:

@@ -74,7 +74,8 @@ def upgrade() -> None:
 
 
 # Frozen as of this step; `features.store.worklist` keeps the list from now on. What was scored
-# before it has no value yet and stands by its probability.
+# before it has no value yet and stands by its probability. A word at midnight is one of which only
+# the day was told: it counts for the hand-offs of its day.
 _FILL = """
 WITH words AS (
   SELECT lead, at, code, ROW_NUMBER() OVER (
@@ -96,12 +97,18 @@ INSERT INTO worklist (lead, handed, owner, team, campaign, touched, step,
   scored, model, probability, grade, lane, worth)
 SELECT h.lead, h.at, h.owner, h.team, l.campaign, s.at, s.code,
   c.at, c.model, c.probability, c.grade,
-  (SELECT x.lane FROM scores x WHERE x.lead = h.lead AND x.at = h.at AND x.lane IS NOT NULL),
+  (SELECT x.lane FROM scores x WHERE x.lead = h.lead AND x.at = h.at AND x.lane IS NOT NULL
+    ORDER BY x.key LIMIT 1),
   COALESCE(c.probability, 0)
 FROM handed h
 JOIN leads l ON l.key = h.lead
 LEFT JOIN words w ON w.lead = h.lead AND w.place = 1
-LEFT JOIN steps s ON s.lead = h.lead AND s.place = 1 AND s.at >= h.at
+LEFT JOIN steps s ON s.lead = h.lead AND s.place = 1 AND (s.at >= h.at OR (
+  substr(CAST(s.at AS text), 12, 8) = '00:00:00'
+  AND substr(CAST(s.at AS text), 1, 10) = substr(CAST(h.at AS text), 1, 10)))
 LEFT JOIN scored c ON c.lead = h.lead AND c.place = 1
-WHERE h.place = 1 AND l.erased IS NULL AND (w.code IS NULL OR w.code = 'open' OR w.at < h.at)
+WHERE h.place = 1 AND l.erased IS NULL
+  AND (w.code IS NULL OR w.code = 'open' OR (w.at < h.at AND NOT (
+  substr(CAST(w.at AS text), 12, 8) = '00:00:00'
+  AND substr(CAST(w.at AS text), 1, 10) = substr(CAST(h.at AS text), 1, 10))))
 """
