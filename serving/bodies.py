@@ -94,11 +94,11 @@ class BodyReader:
         assert task is not None  # noqa: S101  # a coroutine runs in one
         loop = asyncio.get_running_loop()
         self._reading[task] = loop.time()
-        bytes_ = self._limits.body_bytes
+        allowed = self._limits.body_bytes
         if not self._is_watched:
             self._watch(loop)
         try:
-            return await self._whole(receive, min(most or bytes_, bytes_))
+            return await self._whole(receive, min(most or allowed, allowed))
         except asyncio.CancelledError:
             if task not in self._given_up:
                 raise
