@@ -16,8 +16,8 @@ from features.cells import Cell, day, moment, text_of
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What makes Excel and LibreOffice calculate (OWASP, CSV injection)."""
-FORMULA = r"^[=+\-@\t\r]"
-"""The same as a pattern."""
+FORMULA = r'(?:^|;)"*[=+\-@\t\r]'
+"""Where it does: first in a cell, or behind a semicolon, at which much of Europe splits cells."""
 
 _NUMBER_OF_DAYS = re.compile(r"[0-9]{5}(?:[.,][0-9]+)?")
 _DAY_ZERO = datetime(1899, 12, 30)
@@ -38,9 +38,13 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def safe_cell(text: str) -> str:
     """Return a text that a spreadsheet shows as it is; numbers stay numbers."""
-    if not text.startswith(_FORMULA) or _is_number(text):
-        return text.encode("utf-8", "backslashreplace").decode()
-    return f"'{text.encode('utf-8', 'backslashreplace').decode()}"
+    return ";".join(map(_safe_part, text.encode("utf-8", "backslashreplace").decode().split(";")))
+
+
+def _safe_part(text: str) -> str:
+    """Return what a spreadsheet may take for a cell of its own, as it shows it."""
+    acts = text.lstrip('"').startswith(_FORMULA) and not _is_number(text)
+    return f"'{text}" if acts else text
 
 
 def _is_number(text: str) -> bool:

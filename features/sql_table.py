@@ -2,8 +2,9 @@
 
 `postgresql://user@host/crm?table=sales.leads` or `sqlite:crm.db?table=leads`. Rows come in the
 order of the primary key, or of the columns that `order=` names (a view has no key), through a
-cursor of the server, so that they are the same chunks again. PostgreSQL's password stands in
-PGPASSWORD or its password file.
+cursor of the server, so that they are the same chunks again. Rows that are alike in what `order=`
+names come by the key, or by all that they hold. PostgreSQL's password stands in PGPASSWORD or its
+password file.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class SqlTable:
             FileError: when the address names no table, or the database does not give it.
 
         """
-        from sqlalchemy import MetaData, Table, create_engine, inspect
+        from sqlalchemy import MetaData, Table, Text, cast, create_engine, inspect
         from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
         from sqlalchemy.pool import NullPool
 
@@ -56,14 +57,19 @@ class SqlTable:
             raise FileError(f"{self._shown}: there is no such table; name another") from error
         except (SQLAlchemyError, ImportError) as error:
             raise self._failed(error) from error
-        self._order = order or key["constrained_columns"]
-        absent = [column for column in self._order if column not in self._table.columns]
-        if absent or not self._order:
+        columns, keys = self._table.columns, key["constrained_columns"]
+        absent = [column for column in order if column not in columns]
+        if absent or not (order or keys):
             raise FileError(
                 f"{self._shown}: "
                 + (f"has no column {absent[0]!r} to order by" if absent else "has no primary key")
                 + "; name the column that tells its rows apart: &order=COLUMN"
             )
+        # Not every type can be put in order; its text can.
+        ties = (
+            [] if keys else [cast(column, Text) for column in columns if column.name not in order]
+        )
+        self._order = [*(columns[name] for name in dict.fromkeys([*order, *keys])), *ties]
         self._names = [column.name for column in self._table.columns]
         self.columns = checked_header(self._shown, self._names)
         self.files: tuple[str, ...] = (name,)
@@ -75,7 +81,7 @@ class SqlTable:
         from sqlalchemy.exc import SQLAlchemyError
 
         rows_at_once = max(1, min(table.CHUNK_ROWS, CHUNK_CELLS // len(self.columns)))
-        query = select(self._table).order_by(*(self._table.columns[c] for c in self._order))
+        query = select(self._table).order_by(*self._order)
         line = 1
         try:
             with self._engine.connect() as connection:

@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatch
+from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -201,7 +202,8 @@ class _Job:
         output = self.folder / _OUTPUT
         summary.manifest = Manifest(
             job=job,
-            input=self.source.name,
+            # The rest of an address may hold what is nobody's business.
+            input=self.source.name if files else table.files[0],
             begun=journal.about["moment"],
             read=summary.read,
             scored=summary.scored,
@@ -222,7 +224,7 @@ class _Job:
     def _identity(self, found: Fingerprint, layout: Layout) -> dict[str, Any]:
         """Return all on which the output hangs."""
         return {
-            "format": [_FORMAT, pa.__version__],
+            "format": [_FORMAT, package_version("leadq"), pa.__version__],
             "input_digest": found.digest,
             "input_bytes": found.bytes,
             "model_version": self.model.version,

@@ -63,9 +63,18 @@ class Layout(NamedTuple):
     @property
     def schema(self) -> pa.Schema:
         """Names and types of all columns."""
-        taken = {self.id, *OWN_COLUMNS}
-        kept = ((f"{n}_input" if n in taken else n, _TEXT) for n in self.kept)
+        own, taken = {self.id, *OWN_COLUMNS}, {self.id, *OWN_COLUMNS, *self.kept}
+        names = [_other_name(name, taken) if name in own else name for name in self.kept]
+        kept = ((name, _TEXT) for name in names)
         return pa.schema([(self.id, pa.string()), *_OWN.items(), *kept])
+
+
+def _other_name(name: str, taken: set[str]) -> str:
+    """Return a name that is free for a column whose own name leadq needs, and take it."""
+    while name in taken:
+        name = f"{name}_input"
+    taken.add(name)
+    return name
 
 
 def block_of(leads: Leads, scored: ScoredColumns, layout: Layout) -> pa.RecordBatch:

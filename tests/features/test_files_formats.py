@@ -5,6 +5,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -180,6 +181,17 @@ class TestDatabases:
     def test_a_view_is_read_in_the_order_that_is_said(self, crm: Path) -> None:
         assert read(f"sqlite:{crm}?table=bare&order=id").cells["town"] == ["Köln", "Bonn", "Ulm"]
 
+    @pytest.mark.parametrize("view", ["leads", "bare"])
+    def test_rows_that_the_named_order_leaves_alike_have_an_order_all_the_same(
+        self, crm: Path, view: str
+    ) -> None:
+        with closing(sqlite3.connect(crm)) as connection, connection:
+            connection.execute("update leads set town = 'Ulm'")
+            connection.execute("update leads set id = 30 where id = 1")
+        found = read(f"sqlite:{crm}?table={view}&order=town")
+        # A view has no key: its rows follow what they hold, as text.
+        assert found.cells["id"] == ([2.0, 3.0, 30.0])
+
     @pytest.mark.parametrize(
         ("query", "reason"),
         [
@@ -213,6 +225,7 @@ class TestDatabases:
         monkeypatch.setenv("PGTZ", "UTC")
         monkeypatch.setattr("features.table.CHUNK_ROWS", 2)
         found = read(f"{url}&table=sales.leads")
+        assert read(f"{url}&table=sales.leads&order=at").cells["id"][0] == 7.0
         assert found.cells == {
             "id": [7.0, 8.0, "12345678901234567890"],
             "at": ["2026-01-05T10:30:00+00:00", None, None],

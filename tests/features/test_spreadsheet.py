@@ -17,6 +17,14 @@ def test_what_a_spreadsheet_would_calculate_is_made_text(cell: str) -> None:
     assert safe_cell(cell) == f"'{cell}"
 
 
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [("x;=1+1", "x;'=1+1"), ('=1;"@A1', "'=1;'\"@A1"), ("x; y", "x; y"), ("a;-5;", "a;-5;")],
+)
+def test_no_part_acts_where_a_spreadsheet_splits_at_semicolons(cell: str, shown: str) -> None:
+    assert safe_cell(cell) == shown
+
+
 @pytest.mark.parametrize("cell", ["-3.5", "+1e-4", "", "Ann = Bob", "lead-7", "Überweg & Söhne"])
 def test_numbers_and_plain_words_stay_as_they_are(cell: str) -> None:
     assert safe_cell(cell) == cell

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import resource
+import sqlite3
+from contextlib import closing
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
@@ -158,6 +161,33 @@ def test_other_reasons_are_another_output(model, source, tmp_path) -> None:
     score_file(model, source, tmp_path / "out.csv", 2)
 
     assert not score_file(model, source, tmp_path / "out.csv", 1).unchanged
+
+
+def test_another_release_of_leadq_scores_again_and_goes_on_with_nothing_of_the_old_one(
+    model, source, tmp_path, monkeypatch
+) -> None:
+    score_file(model, source, tmp_path / "out.csv", 2)
+    cut_off(model, source, tmp_path / "cut.csv")
+    monkeypatch.setattr(batch, "package_version", lambda _: "99.0")
+
+    again = score_file(model, source, tmp_path / "out.csv", 2)
+    resumed = score_file(model, source, tmp_path / "cut.csv", 2)
+
+    assert not again.unchanged
+    assert resumed.manifest is not None
+    assert resumed.manifest.resumed == 0
+
+
+def test_of_an_address_the_manifest_names_the_table_alone(model, crm, tmp_path) -> None:
+    leads = pd.read_csv(crm / "nightly.csv", dtype=str)
+    with closing(sqlite3.connect(tmp_path / "crm.db")) as connection:
+        leads.to_sql("tonight", connection, index=False)
+    address = f"sqlite:{tmp_path}/crm.db?table=tonight&order={leads.columns[0]}"
+
+    summary = score_file(model, Path(address), tmp_path / "out.csv", 0)
+
+    assert summary.manifest is not None
+    assert summary.manifest.input == "tonight"
 
 
 def test_the_manifest_says_what_the_output_was_made_of(model, source, tmp_path) -> None:

@@ -17,7 +17,7 @@ from serving.writers import WRITERS
 from tests.serving.small import small_model
 
 LAYOUT = Layout("id", ("note", "grade"), "7", "v1")
-NOTES: list[Cell] = ["=1+1", '+49 "x", y\nz', None, "-5", 12.0]
+NOTES: list[Cell] = ["a;=1+1", '+49 "x", y\nz', None, "-5", 12.0]
 
 
 def leads() -> Leads:
@@ -90,15 +90,23 @@ def test_warnings_say_what_is_odd_about_a_lead(tmp_path: Path) -> None:
 def test_columns_of_the_input_go_along_as_text(tmp_path: Path) -> None:
     lines = of_json(written(tmp_path / "o.jsonl"))
 
-    assert [row["note"] for row in lines] == ["=1+1", '+49 "x", y\nz', None, "-5", "12"]
+    assert [row["note"] for row in lines] == ["a;=1+1", '+49 "x", y\nz', None, "-5", "12"]
     assert [row["grade_input"] for row in lines] == ["gold", None, "gold", "tin", "gold"]
+
+
+def test_scores_that_are_scored_again_and_again_keep_each_column_under_a_name_of_its_own() -> None:
+    names = ["grade"]
+    for _ in range(3):
+        names = Layout("id", tuple(name for name in names if name != "id"), "7", "v1").schema.names
+
+    assert len(names) == len(set(names)) == 1 + 3 * len(OWN_COLUMNS) + 1
 
 
 def test_no_cell_of_csv_is_a_formula(tmp_path: Path) -> None:
     table = of_csv(written(tmp_path / "o.csv"))
 
     assert [row["id"] for row in table] == ["'@1", 'a"b', "c,d", "4", "ü"]
-    assert [row["note"] for row in table] == ["'=1+1", '\'+49 "x", y\nz', "", "-5", "12"]
+    assert [row["note"] for row in table] == ["a;'=1+1", '\'+49 "x", y\nz', "", "-5", "12"]
 
 
 def test_what_a_model_lacks_is_empty(tmp_path: Path) -> None:
