@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import FastAPI, Header, HTTPException, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from features.agreement import Agreement
 from features.cells import cell, text_of
-from features.errors import ReusedKeyError
 from features.home import ServeSettings
 from features.leads import Fault
-from features.store.database import Store
 from features.store.feedback import Result
 from features.store.intake import take_feedback_items, take_handoff_items
-from features.store.replies import answer_once, digest_of_request
 from features.store.said import Early
 from features.store.texts import MAX_NAME, storable
-from serving.access import caller_of
 from serving.bodies import whole_items
 from serving.described import body_of
-from serving.problems import WITH_A_BODY, Problem, documented, problem
+from serving.problems import WITH_A_BODY, Problem, documented
 from serving.stored import OpenedStore
+from serving.taking import ANOTHER_BODY, Key, error_of, take
 
 Word = Literal["stored", "repeated", "waiting", "refused"]
 
@@ -56,18 +52,6 @@ class IntakeReply(BaseModel):
     results: list[ItemReply] = Field(description="In the order of the input.")
 
 
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=MAX_NAME,
-        description="Of your choice, one for each request: sent again, it is answered as before.",
-    ),
-]
-ANOTHER_BODY = "The idempotency key came before with another body."
-
-
 def add_intake(
     app: FastAPI, store: OpenedStore, agreement: Callable[[], Agreement], limits: ServeSettings
 ) -> None:
@@ -80,28 +64,6 @@ def add_intake(
         limits: how much is taken in one request.
 
     """
-
-    async def take(request: Request, route: str, items: list[Any], key: str | None) -> JSONResponse:
-        agreed, now = agreement(), datetime.now(UTC).replace(tzinfo=None)
-        who, digest = caller_of(request).name, digest_of_request(route, items)
-        taking = _TAKING[route]
-
-        def answer(store: Store) -> dict[str, Any]:
-            return store.write(
-                lambda c: answer_once(
-                    c,
-                    who,
-                    key,
-                    digest,
-                    now,
-                    lambda: _reply(items, taking(c, items, agreed, now), agreed),
-                )
-            )
-
-        try:
-            return JSONResponse(await store.use(answer))
-        except ReusedKeyError as error:
-            raise HTTPException(409, str(error)) from error
 
     @app.post(
         "/v1/handoffs",
@@ -119,7 +81,15 @@ def add_intake(
         """
         items = whole_items(await request.body(), "handoffs", limits)
         _check_fields(items, limits.fields)
-        return await take(request, "handoffs", items, key)
+        agreed = agreement()
+        return await take(
+            request,
+            store,
+            "handoffs",
+            items,
+            key,
+            lambda c, _, now: _reply(items, take_handoff_items(c, items, agreed, now), agreed),
+        )
 
     @app.post(
         "/v1/feedback",
@@ -135,10 +105,17 @@ def add_intake(
         The same words again add nothing. What is said of a lead that is not known yet waits for it.
         """
         items = whole_items(await request.body(), "feedback", limits)
-        return await take(request, "feedback", items, key)
+        agreed = agreement()
+        return await take(
+            request,
+            store,
+            "feedback",
+            items,
+            key,
+            lambda c, _, now: _reply(items, take_feedback_items(c, items, agreed, now), agreed),
+        )
 
 
-_TAKING = {"handoffs": take_handoff_items, "feedback": take_feedback_items}
 _HANDOFF_FIELDS = {
     "id": "Of the lead.",
     "at": "When it is handed over, as ISO 8601; missing: now.",
@@ -207,10 +184,7 @@ def _word(result: Result) -> Word:
 def _reason(result: Result) -> dict[str, Any]:
     if isinstance(result, Early):
         return {"why": result.reason}
-    if not isinstance(result, Fault):
-        return {}
-    found = problem(422, result.plain_reason, result.field or None)
-    return {"error": found.model_dump(exclude_none=True)}
+    return error_of(result) if isinstance(result, Fault) else {}
 
 
 def _id(item: Any) -> str | None:

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, Literal
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from features.agreement import Agreement
 from features.cells import text_of
-from features.errors import ReusedKeyError
 from features.home import ServeSettings
 from features.leads import Fault
-from features.store.database import Store
 from features.store.intake import take_spend_items
-from features.store.replies import answer_once, digest_of_request
 from features.store.spend import Booked
 from features.store.texts import MAX_NAME, storable
-from serving.access import caller_of
 from serving.bodies import whole_items
 from serving.described import body_of
-from serving.intake import ANOTHER_BODY, Key
-from serving.problems import WITH_A_BODY, Problem, documented, problem
+from serving.problems import WITH_A_BODY, Problem, documented
 from serving.stored import OpenedStore
+from serving.taking import ANOTHER_BODY, Key, error_of, take
 
 _RESULTS = ("stored", "repeated", "replaced", "refused")
 
@@ -73,25 +68,15 @@ def add_spend(
         the audit log keeps both.
         """
         items = whole_items(await request.body(), "spend", limits)
-        agreed, now = agreement(), datetime.now(UTC).replace(tzinfo=None)
-        who, digest = caller_of(request).name, digest_of_request("spend", items)
-
-        def answer(opened: Store) -> dict[str, Any]:
-            return opened.write(
-                lambda c: answer_once(
-                    c,
-                    who,
-                    key,
-                    digest,
-                    now,
-                    lambda: _reply(items, take_spend_items(c, items, agreed, who, now)),
-                )
-            )
-
-        try:
-            return JSONResponse(await store.use(answer))
-        except ReusedKeyError as error:
-            raise HTTPException(409, str(error)) from error
+        agreed = agreement()
+        return await take(
+            request,
+            store,
+            "spend",
+            items,
+            key,
+            lambda c, who, now: _reply(items, take_spend_items(c, items, agreed, who, now)),
+        )
 
 
 _FIELDS = {
@@ -110,17 +95,12 @@ def _reply(items: Sequence[Any], results: Sequence[Booked | Fault]) -> dict[str,
         "read": len(items),
         **{word: counts[word] for word in _RESULTS},
         "results": [
-            _named(item) | {"result": word} | _error(result)
+            _named(item)
+            | {"result": word}
+            | (error_of(result) if isinstance(result, Fault) else {})
             for item, word, result in zip(items, words, results, strict=True)
         ],
     }
-
-
-def _error(result: Booked | Fault) -> dict[str, Any]:
-    if not isinstance(result, Fault):
-        return {}
-    found = problem(422, result.plain_reason, result.field or None)
-    return {"error": found.model_dump(exclude_none=True)}
 
 
 def _named(item: Any) -> dict[str, str | None]:

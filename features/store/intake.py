@@ -30,9 +30,8 @@ from features.store.handoffs import (
     told_by_items,
 )
 from features.store.keys import CHUNK
-from features.store.said import Early, Reader, Said, columns_of
-from features.store.spend import Booked, SpendReader, Spent, book
-from features.store.spend import columns_of as columns_of_spend
+from features.store.said import FEEDBACK, Early, Reader, Said
+from features.store.spend import SPEND, Booked, SpendReader, Spent, book
 from features.store.texts import MAX_NAME
 
 Rejecting = Callable[[Reject], None]
@@ -139,7 +138,7 @@ def take_feedback(
 
     Args:
         store: where it is kept; each chunk in a transaction of its own.
-        table: with the columns of `features.store.said.WORDS`, or what others call them.
+        table: with the columns of `features.store.said.FEEDBACK`, or what others call them.
         agreement: what words and dates mean.
         now: feedback from later on is refused.
         reject: given each row that is refused, with the reason.
@@ -149,7 +148,7 @@ def take_feedback(
         UsageError: when a column that is needed is missing.
 
     """
-    columns = columns_of(table.columns, agreement)
+    columns = FEEDBACK.columns_of(table.columns, agreement)
     reader = Reader(agreement, _both_orders(table, columns, agreement))
     account = Account()
     aside = _Aside(account, reject, columns)
@@ -245,11 +244,11 @@ def take_spend(
     progress: Callable[[int], None] = lambda _: None,
     who: str = "cli",
 ) -> Account:
-    """Keep what campaigns cost by a file with the columns of `features.store.spend.WORDS`.
+    """Keep what campaigns cost by a file with the columns of `features.store.spend.SPEND`.
 
     See `take_feedback`; `who` brings it, for the audit log.
     """
-    columns = columns_of_spend(table.columns, agreement)
+    columns = SPEND.columns_of(table.columns, agreement)
     reader = SpendReader(agreement, now, _both_orders(table, columns, agreement))
     account = Account()
     aside = _Aside(account, reject, columns)

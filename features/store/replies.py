@@ -17,6 +17,8 @@ from features.store.tables import Reply
 KEPT_FOR = timedelta(days=7)
 """How long an answer is kept: longer than anybody tries again."""
 Answer = dict[str, Any]
+Keeping = Callable[[Connection, str, datetime], Answer]
+"""Keeps what was sent within a write, by who brings it and when, and returns the answer."""
 
 
 def digest_of_request(route: str, body: object) -> str:

@@ -8,17 +8,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 from features.agreement import Agreement
-from features.cells import Cell, Memo, cell, key_of, missing_as_none, number, text_of
-from features.errors import UsageError
+from features.cells import Cell, Memo, key_of, missing_as_none, number, text_of
 from features.leads import Fault
 from features.sections import DISPOSITIONS, STEPS
 from features.spreadsheet import saved_day, saved_moment
+from features.store.layout import Layout, UnreadableError, plain, read_part
 from features.store.texts import MAX_NAME, digest_of, fault_of_id, storable
 
 T = TypeVar("T")
@@ -27,17 +27,27 @@ MAX_REASON = 2000
 """Characters of a reason; more is a pasted mail, not a reason."""
 GRACE = timedelta(days=1)
 """A date without its hour may lie up to a day before the hand-off, or ahead of the clock."""
-WORDS = ("id", "at", "code", "by", "value", "reason", "return_on")
-"""What feedback consists of; id, at and code are needed."""
-_OTHER_HEADINGS = {
-    "id": ("lead", "lead_id"),
-    "at": ("date", "time", "timestamp", "when"),
-    "code": ("disposition", "status", "outcome", "result"),
-    "by": ("owner", "rep", "user"),
-    "value": ("amount", "deal_value"),
-    "reason": ("comment", "note", "notes"),
-    "return_on": ("until", "return", "return_date", "follow_up"),
-}
+FEEDBACK = Layout(
+    "feedback",
+    ("id", "at", "code", "by", "value", "reason", "return_on"),
+    needed=("id", "at", "code"),
+    others={
+        "id": ("lead", "lead_id"),
+        "at": ("date", "time", "timestamp", "when"),
+        "code": ("disposition", "status", "outcome", "result"),
+        "by": ("owner", "rep", "user"),
+        "value": ("amount", "deal_value"),
+        "reason": ("comment", "note", "notes"),
+        "return_on": ("until", "return", "return_date", "follow_up"),
+    },
+    agreed=lambda agreement: {
+        "id": agreement.columns.id,
+        "code": agreement.columns.outcome,
+        "value": agreement.columns.value,
+    },
+    free=("by", "reason"),
+)
+"""What feedback consists of."""
 _WITH_VALUE = ("won", "opportunity")
 _WITH_RETURN = ("not_ready", "in_contract", "unreachable")
 
@@ -82,12 +92,6 @@ class Said:
         return digest_of(json.dumps(list(self.as_dict().values())))
 
 
-class _UnreadableError(Exception):
-    def __init__(self, field: str, value: Cell, reason: str) -> None:
-        super().__init__(reason)
-        self.fault = Fault(field, value, reason)
-
-
 class Reader:
     """Reads feedback by an agreement: its words, its dates, its decimal mark."""
 
@@ -100,7 +104,7 @@ class Reader:
                 `features.spreadsheet.saved_moment`.
 
         """
-        self._headings = headings(agreement)
+        self._headings = FEEDBACK.headings(agreement)
         self._codes = Memo(_code_reader(agreement))
         self._clean = missing_as_none(agreement.export.missing)
         self._decimal = agreement.export.decimal
@@ -109,26 +113,11 @@ class Reader:
 
     def item(self, item: object) -> Said | Fault:
         """Read one item of a request: an object of raw values."""
-        if not isinstance(item, dict):
-            return Fault("", None, f"must be an object of {', '.join(WORDS)}")
-        cells: dict[str, Cell] = {}
-        for name, raw in item.items():
-            word = self._headings.get(_plain(name))
-            if word is None or word in cells:
-                known = ", ".join(WORDS)
-                why = "is given twice" if word else f"is no part of feedback, which has {known}"
-                return Fault(storable(name)[:MAX_NAME], None, why)
-            try:
-                free = isinstance(raw, str) and word in ("by", "reason")
-                cells[word] = cell(storable(raw) if free else raw)
-            except UnicodeError:
-                return Fault(word, None, "holds half a character")
-            except (ValueError, OverflowError) as error:
-                return Fault(word, None, str(error))
-        return self.said(cells)
+        cells = FEEDBACK.cells_of(item, self._headings)
+        return cells if isinstance(cells, Fault) else self.said(cells)
 
     def said(self, cells: Mapping[str, Cell]) -> Said | Fault:
-        """Read one row of cells by the names of `WORDS`; those not there are missing."""
+        """Read one row of cells by the parts of `FEEDBACK`; those not there are missing."""
         clean = {name: self._clean(value) for name, value in cells.items()}
         try:
             return Said(
@@ -140,39 +129,31 @@ class Reader:
                 storable(text_of(clean.get("reason"))) or None,
                 self._return_on(clean.get("return_on")),
             )
-        except _UnreadableError as error:
+        except UnreadableError as error:
             return error.fault
 
     def _at(self, value: Cell) -> datetime:
         if value is None:
-            raise _UnreadableError("at", None, "the time is missing")
+            raise UnreadableError("at", None, "the time is missing")
         first = self._day_first
-        return _read("at", value, lambda v: saved_moment(v, first, self._both_orders))
+        return read_part("at", value, lambda v: saved_moment(v, first, self._both_orders))
 
     def _return_on(self, value: Cell) -> date | None:
         if value is None:
             return None
         first = self._day_first
-        return _read("return_on", value, lambda v: saved_day(v, first, self._both_orders))
+        return read_part("return_on", value, lambda v: saved_day(v, first, self._both_orders))
 
     def _value(self, value: Cell) -> float | None:
         if value is None:
             return None
-        return _read("value", value, lambda v: number(v, self._decimal))
-
-
-def _read(field: str, value: Cell, read: Callable[[Cell], T]) -> T:
-    try:
-        return read(value)
-    except ValueError as error:
-        plain = Fault(field, value, str(error)).plain_reason
-        raise _UnreadableError(field, value, plain) from None
+        return read_part("value", value, lambda v: number(v, self._decimal))
 
 
 def _id(value: Cell) -> str:
     text = text_of(value)
     if reason := fault_of_id(text):
-        raise _UnreadableError("id", value, reason)
+        raise UnreadableError("id", value, reason)
     return text
 
 
@@ -183,59 +164,21 @@ def _code_reader(agreement: Agreement) -> Callable[[Cell], str]:
 
     def code(value: Cell) -> str:
         if value is None:
-            raise _UnreadableError("code", None, "the disposition is missing")
+            raise UnreadableError("code", None, "the disposition is missing")
         key = key_of(value)
         found = meanings.get(key) or meanings.get(re.sub(r"[\s-]+", "_", key))
         if found is None:
             names = ", ".join((*DISPOSITIONS, *STEPS))
             reason = f"is no disposition and no step; say {names}, or a word of [outcomes]"
-            raise _UnreadableError("code", value, reason)
+            raise UnreadableError("code", value, reason)
         return found
 
     return code
 
 
-def headings(agreement: Agreement) -> dict[str, str]:
-    """Return which part of feedback a heading names, by the heading without case and marks."""
-    columns = agreement.columns
-    agreed = {"id": columns.id, "code": columns.outcome, "value": columns.value}
-    found = {_plain(other): word for word, others in _OTHER_HEADINGS.items() for other in others}
-    found |= {_plain(name): word for word, name in agreed.items() if name}
-    return found | {_plain(word): word for word in WORDS}
-
-
-def columns_of(names: Iterable[str], agreement: Agreement) -> dict[str, str]:
-    """Return the column of a file for each part of feedback that it has.
-
-    Raises:
-        UsageError: when a part that is needed is not there, or two columns stand for one part.
-
-    """
-    known, found = headings(agreement), dict[str, str]()
-    for name in names:
-        word = known.get(_plain(name))
-        if word is None or _plain(found.get(word, "")) == _plain(word):
-            continue
-        if word in found and _plain(name) != _plain(word):
-            raise UsageError(
-                f"the columns {found[word]!r} and {name!r} both stand for {word}; rename one"
-            )
-        found[word] = name
-    if absent := [word for word in ("id", "at", "code") if word not in found]:
-        raise UsageError(
-            f"no column for {', '.join(absent)} among {', '.join(names)}; "
-            f"feedback has the columns {', '.join(WORDS)}"
-        )
-    return found
-
-
 def is_of_feedback(name: str) -> bool:
     """Whether a column of this name tells what became of a lead, whatever the agreement says."""
-    return _plain(name) in ("code", "disposition")
-
-
-def _plain(heading: str) -> str:
-    return re.sub(r"[\W_]+", "", heading).casefold()
+    return plain(name) in ("code", "disposition")
 
 
 def fault_of(said: Said, now: datetime) -> Fault | None:

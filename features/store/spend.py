@@ -7,8 +7,7 @@ and the audit log keeps both. Two spellings of a campaign that differ in case or
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal, TypeVar
@@ -16,26 +15,31 @@ from typing import Literal, TypeVar
 from sqlalchemy import Connection, select, update
 
 from features.agreement import Agreement
-from features.cells import Cell, cell, key_of, missing_as_none, number, text_of
-from features.errors import UsageError
+from features.cells import Cell, key_of, missing_as_none, number, text_of
 from features.leads import Fault
 from features.spreadsheet import saved_day
 from features.store.audit import audit
 from features.store.bulk import insert_columns
 from features.store.keys import CHUNK, spend_alone
+from features.store.layout import Layout, UnreadableError, read_part
 from features.store.tables import Spend
 from features.store.texts import MAX_NAME, storable
 
 T = TypeVar("T")
 
-WORDS = ("campaign", "date", "amount", "visits")
-"""What spend consists of; visits may be left out."""
-_OTHER_HEADINGS = {
-    "campaign": ("campaign_name", "utm_campaign"),
-    "date": ("day",),
-    "amount": ("spend", "cost", "costs", "amount_spent"),
-    "visits": ("clicks", "sessions"),
-}
+SPEND = Layout(
+    "spend",
+    ("campaign", "date", "amount", "visits"),
+    needed=("campaign", "date", "amount"),
+    others={
+        "campaign": ("campaign_name", "utm_campaign"),
+        "date": ("day",),
+        "amount": ("spend", "cost", "costs", "amount_spent"),
+        "visits": ("clicks", "sessions"),
+    },
+    agreed=lambda agreement: {"campaign": agreement.columns.campaign},
+)
+"""What spend consists of."""
 _MOST = 1e12
 """Of an amount and of visits: more is a slip."""
 
@@ -57,12 +61,6 @@ class Spent:
         return key_of(self.campaign), self.day
 
 
-class _UnreadableError(Exception):
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.reason)
-        self.fault = fault
-
-
 class SpendReader:
     """Reads spend by an agreement: its dates, its decimal mark, its words for missing."""
 
@@ -76,7 +74,7 @@ class SpendReader:
                 `features.spreadsheet.saved_moment`.
 
         """
-        self._headings = headings(agreement)
+        self._headings = SPEND.headings(agreement)
         self._clean = missing_as_none(agreement.export.missing)
         self._decimal = agreement.export.decimal
         self._day_first = agreement.export.day_first
@@ -87,23 +85,11 @@ class SpendReader:
 
     def item(self, item: object) -> Spent | Fault:
         """Read one item of a request: an object of raw values."""
-        if not isinstance(item, dict):
-            return Fault("", None, f"must be an object of {', '.join(WORDS)}")
-        cells: dict[str, Cell] = {}
-        for name, raw in item.items():
-            word = self._headings.get(_plain(name))
-            if word is None or word in cells:
-                known = ", ".join(WORDS)
-                why = "is given twice" if word else f"is no part of spend, which has {known}"
-                return Fault(storable(name)[:MAX_NAME], None, why)
-            try:
-                cells[word] = cell(raw)
-            except (ValueError, OverflowError) as error:
-                return Fault(word, None, str(error))
-        return self.spent(cells)
+        cells = SPEND.cells_of(item, self._headings)
+        return cells if isinstance(cells, Fault) else self.spent(cells)
 
     def spent(self, cells: Mapping[str, Cell]) -> Spent | Fault:
-        """Read one row of cells by the names of `WORDS`; those not there are missing.
+        """Read one row of cells by the parts of `SPEND`; those not there are missing.
 
         A campaign and day that came before with another amount is a fault: whether the two are to
         be added up, nobody can tell.
@@ -116,7 +102,7 @@ class SpendReader:
                 self._amount(clean.get("amount")),
                 self._visits(clean.get("visits")),
             )
-        except _UnreadableError as error:
+        except UnreadableError as error:
             return error.fault
         before = self._seen.setdefault(found.place, found)
         if (before.amount, before.visits) != (found.amount, found.visits):
@@ -129,85 +115,40 @@ class SpendReader:
 
     def _date(self, value: Cell) -> date:
         if value is None:
-            raise _UnreadableError(Fault("date", None, "the date is missing"))
+            raise UnreadableError("date", None, "the date is missing")
         first, both = self._day_first, self._both_orders
-        found = _read("date", value, lambda v: saved_day(v, first, both))
+        found = read_part("date", value, lambda v: saved_day(v, first, both))
         if found > self._last:
             reason = f"lies after today ({self._last - timedelta(days=1)}); send it once it is over"
-            raise _UnreadableError(Fault("date", found.isoformat(), reason))
+            raise UnreadableError("date", found.isoformat(), reason)
         return found
 
     def _amount(self, value: Cell) -> float:
         if value is None:
-            raise _UnreadableError(Fault("amount", None, "the amount is missing; say 0 for none"))
-        found = _read("amount", value, lambda v: number(v, self._decimal))
+            raise UnreadableError("amount", None, "the amount is missing; say 0 for none")
+        found = read_part("amount", value, lambda v: number(v, self._decimal))
         if not (math.isfinite(found) and 0 <= found <= _MOST):
             reason = "an amount is a sum of money, 0 or more; take a refund off the day it is for"
-            raise _UnreadableError(Fault("amount", found, reason))
+            raise UnreadableError("amount", found, reason)
         return found
 
     def _visits(self, value: Cell) -> int | None:
         if value is None:
             return None
-        found = _read("visits", value, lambda v: number(v, self._decimal))
+        found = read_part("visits", value, lambda v: number(v, self._decimal))
         if not (math.isfinite(found) and 0 <= found <= _MOST and found == int(found)):
-            raise _UnreadableError(Fault("visits", found, "visits are a whole number, 0 or more"))
+            raise UnreadableError("visits", found, "visits are a whole number, 0 or more")
         return int(found)
 
 
 def _campaign(value: Cell) -> str:
     text = storable(text_of(value)).strip()
     if not text:
-        raise _UnreadableError(Fault("campaign", None, "the campaign is missing"))
+        raise UnreadableError("campaign", None, "the campaign is missing")
     if len(text) > MAX_NAME:
         reason = f"a campaign's name has at most {MAX_NAME} characters"
-        raise _UnreadableError(Fault("campaign", None, reason))
+        raise UnreadableError("campaign", None, reason)
     return text
-
-
-def _read(field: str, value: Cell, read: Callable[[Cell], T]) -> T:
-    try:
-        return read(value)
-    except ValueError as error:
-        plain = Fault(field, value, str(error)).plain_reason
-        raise _UnreadableError(Fault(field, value, plain)) from None
-
-
-def headings(agreement: Agreement) -> dict[str, str]:
-    """Return which part of spend a heading names, by the heading without case and marks."""
-    found = {_plain(other): word for word, others in _OTHER_HEADINGS.items() for other in others}
-    if agreement.columns.campaign:
-        found[_plain(agreement.columns.campaign)] = "campaign"
-    return found | {_plain(word): word for word in WORDS}
-
-
-def columns_of(names: Iterable[str], agreement: Agreement) -> dict[str, str]:
-    """Return the column of a file for each part of spend that it has.
-
-    Raises:
-        UsageError: when a part that is needed is not there, or two columns stand for one part.
-
-    """
-    known, found = headings(agreement), dict[str, str]()
-    for name in names:
-        word = known.get(_plain(name))
-        if word is None or _plain(found.get(word, "")) == word:
-            continue
-        if word in found and _plain(name) != word:
-            raise UsageError(
-                f"the columns {found[word]!r} and {name!r} both stand for {word}; rename one"
-            )
-        found[word] = name
-    if absent := [word for word in WORDS[:3] if word not in found]:
-        raise UsageError(
-            f"no column for {', '.join(absent)} among {', '.join(names)}; "
-            f"spend has the columns {', '.join(WORDS)}"
-        )
-    return found
-
-
-def _plain(heading: str) -> str:
-    return re.sub(r"[\W_]+", "", heading).casefold()
 
 
 def book(connection: Connection, spent: Sequence[Spent], who: str, now: datetime) -> list[Booked]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from features.errors import UsageError
 from features.leads import Fault
-from features.store.said import Reader, Said, columns_of
+from features.store.said import FEEDBACK, Reader, Said
 from tests.features.making import an_agreement
 from tests.features.store.making import MONDAY
 
@@ -132,12 +132,12 @@ def test_a_value_is_read_by_the_agreed_decimal_mark() -> None:
 
 def test_the_headings_of_a_crm_are_understood() -> None:
     names = ["id", "at", "disposition", "by", "value", "reason", "until"]
-    found = columns_of(names, MONTH_FIRST)
+    found = FEEDBACK.columns_of(names, MONTH_FIRST)
     assert (found["code"], found["return_on"]) == ("disposition", "until")
 
 
 def test_an_own_heading_counts_before_one_that_only_resembles_it() -> None:
-    assert columns_of(["Status", "Code", "lead_id", "Date"], MONTH_FIRST) == {
+    assert FEEDBACK.columns_of(["Status", "Code", "lead_id", "Date"], MONTH_FIRST) == {
         "code": "Code", "id": "lead_id", "at": "Date",
     }  # fmt: skip
 
@@ -151,7 +151,7 @@ def test_an_own_heading_counts_before_one_that_only_resembles_it() -> None:
 )
 def test_columns_that_lack_or_quarrel_are_told(names: list[str], why: str) -> None:
     with pytest.raises(UsageError, match=why):
-        columns_of(names, MONTH_FIRST)
+        FEEDBACK.columns_of(names, MONTH_FIRST)
 
 
 @pytest.mark.parametrize(
