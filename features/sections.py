@@ -267,7 +267,7 @@ class Gate(Section):
     most_grade_shift: Share = 0.3
     most_a_leads_lost: Share = 0.25
     too_good: Annotated[float, Field(gt=0, le=1)] = 0.33
-    outcomes_agree_at_least: Share = 0.8
+    outcomes_agree_at_least: Share = 0.9
     order_kept_at_least: Share = 0.85
     renew_after_days: Days = 90
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from features.store.database import Store
@@ -37,6 +38,33 @@ def test_a_word_with_an_old_time_turns_what_was_known_when_it_came(store: Store)
     store.write(lambda c: keep(c, late, agreed(), "file", NOW + WEEK))
 
     assert _turned(store) == Turned(0, 0, 1, 0)
+
+
+def test_a_lost_lead_that_is_won_later_is_news(store: Store) -> None:
+    hand(store, "a", "b")
+    say(store, lost("a", 3), lost("b", 3))
+    later = [Said("a", "won", NOW + DAY)]
+    store.write(lambda c: keep(c, later, agreed(), "rest", NOW + WEEK))
+
+    assert _turned(store) == Turned(0, 0, 0, 1)
+
+
+def test_a_win_of_an_export_is_news_by_its_closing_date_alone(store: Store) -> None:
+    keep_export(store, an_export(["lost"] * 4), agreed(), NOW)
+    closed = [NOW, NOW + DAY, None, MONDAY]
+    told = replace(an_export(["won"] * 4), closed=closed)
+    keep_export(store, told, agreed(), NOW + WEEK)
+
+    assert _turned(store) == Turned(0, 0, 3, 0)
+
+
+def test_a_win_that_is_lost_turns_whatever_its_day(store: Store) -> None:
+    hand(store, "a")
+    say(store, Said("a", "won", MONDAY + 3 * DAY))
+    later = [lost("a", (NOW - MONDAY).days + 2)]
+    store.write(lambda c: keep(c, later, agreed(), "rest", NOW + WEEK))
+
+    assert _turned(store) == Turned(0, 1, 0, 0)
 
 
 def test_a_lead_handed_over_again_has_a_new_chance_and_turns_nothing(store: Store) -> None:
