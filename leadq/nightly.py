@@ -136,21 +136,20 @@ class _Work:
         self.save()
 
     def _score_all(self, files: list[Waiting], settle: float) -> str:
-        from serving.night import digest_of, known_digests, still_written
+        from serving.night import digest_of, scored_before, still_written
 
-        known, model = known_digests(self.record.parent), None
+        known, model = scored_before(self.record.parent, self.outbox), None
         for file in files:
             try:
                 if why := still_written(file, now(), settle):
                     self._note(file, "waits", why)
                     continue
                 digest = digest_of(file.path)
-                if digest in known:
+                if (file.path.name, digest) in known:
                     self.night.known += 1
                     continue
                 model = model or self._champion()
                 self.night.files.append(self._scored(file, digest, model))
-                known.add(digest)
             except FileNotFoundError:
                 self._note(file, "waits", "is gone from the inbox")
             except LeadqError as error:

@@ -1,6 +1,6 @@
 """What a night does and did: which files of the inbox are new, and the record of the whole.
 
-A file is known by what it holds, not by its name or time. The record names files, counts and
+A file is known by its name and what it holds, not by its time. The record names files, counts and
 outcomes; nothing of a lead stands in it, so it can be sent and kept.
 """
 
@@ -68,7 +68,7 @@ class Night:
     model_version: str = ""
     files: list[Taken] = field(default_factory=list)
     known: int = 0
-    """Files of the inbox that an earlier night has scored."""
+    """Files of the inbox that an earlier night has scored, and whose output is there."""
     steps: list[Step] = field(default_factory=list)
     seconds: float = 0.0
     ended: bool = False
@@ -150,16 +150,26 @@ def _file_lines(taken: Taken, of_leads: bool) -> Iterator[str]:
     yield from (f"  WARNING: {warning}" for warning in taken.warnings)
 
 
-def known_digests(records: Path) -> set[str]:
-    """Return what earlier nights have scored."""
-    found = set()
+def scored_before(records: Path, outbox: Path) -> set[tuple[str, str]]:
+    """Return what earlier nights have scored and whose output is there: names and digests.
+
+    A name that was scored with other contents since has another output; so it counts no more.
+
+    Args:
+        records: the folder of the nights' records.
+        outbox: where the outputs lie, named as the nights named it.
+
+    """
+    made: dict[str, tuple[str, str]] = {}
     for path in sorted(records.glob("*.json")):
         try:
-            files = json.loads(path.read_bytes())["files"]
-            found |= {f["digest"] for f in files if f["outcome"] in ("scored", "unchanged")}
+            told = json.loads(path.read_bytes())
+            found = [f for f in told["files"] if f["outcome"] in ("scored", "unchanged")]
+            if told["outbox"] == str(outbox):
+                made |= {f["output"]: (f["name"], f["digest"]) for f in found}
         except (OSError, ValueError, KeyError, TypeError):  # of a night that a full disk cut off
             continue
-    return found
+    return {known for output, known in made.items() if (outbox / output).is_file()}
 
 
 @dataclass(frozen=True)

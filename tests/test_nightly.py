@@ -102,12 +102,11 @@ def test_what_is_new_is_scored_once_and_kept_in_the_store(place, export) -> None
     before = (first.read_bytes(), first.stat().st_mtime_ns)
     assert outcomes(place.told()) == {"monday.csv": "scored"}
     place.put("tuesday.csv", half(export, 1))
-    place.put("again.csv", half(export, 0))
 
     told = place.told()
 
     assert outcomes(told) == {"tuesday.csv": "scored"}
-    assert told["known"] == 2
+    assert told["known"] == 1
     assert place.made() == {
         "monday.csv", "monday.csv.manifest.json", "tuesday.csv", "tuesday.csv.manifest.json",
     }  # fmt: skip
@@ -117,6 +116,36 @@ def test_what_is_new_is_scored_once_and_kept_in_the_store(place, export) -> None
         kept = connection.execute(select(func.count()).select_from(Score)).scalar_one()
     store.close()
     assert kept == len(export.splitlines()) - 1
+
+
+def test_the_same_leads_under_another_name_have_an_output_of_their_own(place, export) -> None:
+    place.put("monday.csv", export)
+    place.told()
+    place.put("tuesday.csv", export)
+
+    assert outcomes(place.told()) == {"tuesday.csv": "scored"}
+    assert (place.outbox / "tuesday.csv").read_bytes() == (place.outbox / "monday.csv").read_bytes()
+
+
+def test_contents_that_come_back_under_one_name_are_scored_again(place, export) -> None:
+    for which in (0, 1, 0):
+        place.put("tonight.csv", half(export, which))
+        assert outcomes(place.told()) == {"tonight.csv": "scored"}
+
+    assert (place.outbox / "tonight.csv").read_text().count("\n") == len(
+        half(export, 0).splitlines()
+    )
+
+
+def test_an_output_that_is_gone_is_made_again(place, export) -> None:
+    place.put("monday.csv", export)
+    place.told()
+    before = (place.outbox / "monday.csv").read_bytes()
+    (place.outbox / "monday.csv").unlink()
+
+    assert outcomes(place.told()) == {"monday.csv": "scored"}
+    assert (place.outbox / "monday.csv").read_bytes() == before
+    assert place.told()["known"] == 1
 
 
 def test_a_file_that_has_not_rested_waits_and_is_said_so(place, export) -> None:
