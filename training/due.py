@@ -17,7 +17,7 @@ from features.leads import History, Leads
 from features.store.database import Store
 from features.store.dataset import new_outcomes, training_set
 from features.store.jobs import last_done
-from features.store.promotions import first_promoted
+from features.store.promotions import Champion, first_promoted
 from serving.artefact import LoadedModel
 from serving.scorer import Scorer
 from training.intervals import rate_of
@@ -62,7 +62,8 @@ def due(store: Store, agreement: Agreement, champion: LoadedModel | None, now: d
         retrained = last_done(connection, "retrain")
         from_store = bool(champion.artefact.facts.get("from_store"))
         # `train` leaves no other mark of its time. A step back or a late promotion is no training.
-        begun = None if from_store and retrained else first_promoted(connection, champion.version)
+        registered = Champion(champion.version, champion.digest)
+        begun = None if from_store and retrained else first_promoted(connection, registered)
         since = max((moment for moment in (retrained, begun) if moment), default=None)
         from_export = since != retrained and not from_store
         learned_until = (trained_as_of(champion) or since) if from_export else None

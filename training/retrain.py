@@ -148,7 +148,7 @@ class Retraining:
         """Hold the outcomes that came since the champion was made against what was known then."""
         error, known = 1 - self.agreement.gate.sure, None
         with self.store.reading() as connection:
-            made = first_promoted(connection, champion.version)
+            made = first_promoted(connection, Champion(champion.version, champion.digest))
             if made:
                 known = known_outcomes(turned_since(connection, made, self.clock()), error)
         scorer, trained = champion.artefact.scorer, trained_as_of(champion)

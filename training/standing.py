@@ -10,7 +10,7 @@ from typing import Any
 from features.agreement import Agreement
 from features.store.database import Store
 from features.store.health import decided_by
-from features.store.promotions import champion_since
+from features.store.promotions import Champion, champion_since
 from features.store.scores import recent_scores
 from serving.artefact import LoadedModel
 from serving.watch import score_bands, scores_moved
@@ -48,7 +48,7 @@ def standing_of(
     """Look at the champion from the store."""
     trained = trained_as_of(champion)
     with store.reading() as connection:
-        since = champion_since(connection, champion.version)
+        since = champion_since(connection, Champion(champion.version, champion.digest))
         # The last outcome that it knew counts too.
         until = trained + timedelta.resolution if trained else now
         by_sales, by_exports = decided_by(connection, until)

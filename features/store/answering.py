@@ -59,8 +59,9 @@ def answer(
         None where the store does not know the lead.
 
     """
-    lead = select(Lead.key).where(Lead.id == said.id, Lead.erased.is_(None)).with_for_update()
-    key = connection.execute(lead).scalar_one_or_none()
+    lead = select(Lead.key).where(Lead.id == said.id, Lead.erased.is_(None))
+    # As `worklist` holds it: whoever has written a word on it may go on to draw its line.
+    key = connection.execute(lead.with_for_update(key_share=True)).scalar_one_or_none()
     if key is None:
         return None
     newest = _newest(connection, key)

@@ -20,7 +20,9 @@ from features.store.audit import audit
 from features.store.database import Store
 from features.store.entries import NO_FIELDS
 from features.store.keys import forget
+from features.store.meetings import forget_names
 from features.store.tables import (
+    Decision,
     Delivery,
     Disposition,
     Handoff,
@@ -28,12 +30,16 @@ from features.store.tables import (
     Note,
     Reply,
     Score,
+    SideAnswer,
     Snapshot,
     Waiting,
     Worklist,
 )
 
-_TOUCHED = (Lead, Snapshot, Disposition, Waiting, Reply, Delivery, Note, Worklist)
+_TOUCHED = (
+    *(Lead, Snapshot, Disposition, Waiting, Reply, Delivery, Note, Worklist),
+    *(Decision, SideAnswer),
+)
 """The tables that erasure writes to."""
 
 
@@ -57,7 +63,8 @@ def erase(
     """Erase leads' data; return how much that was of each of which anything was known.
 
     A lead keeps its campaign, its moments, scores and dispositions under a name that leads
-    nowhere; its fields, its id, reasons and authors are gone. It teaches no model any more.
+    nowhere; its fields, its id, reasons and authors are gone, and id and e-mail address also from
+    what meetings wrote down. It teaches no model any more.
 
     Raises:
         StoreError: when the store cannot be reached, or the disk still holds what was deleted;
@@ -81,6 +88,7 @@ def _erase(connection: Connection, id_: str, who: str, now: datetime) -> Erased 
     # Replies kept for a replay repeat ids; JSON escapes them as it did when they were written.
     connection.execute(delete(Reply).where(Reply.reply.contains(json.dumps(id_), autoescape=True)))
     key = connection.execute(select(Lead.key).where(Lead.id == id_)).scalar_one_or_none()
+    forget_names(connection, {id_, *_addresses(connection, key)})
     if key is None:
         if not waiting:
             return None
@@ -105,6 +113,13 @@ def _erase(connection: Connection, id_: str, who: str, now: datetime) -> Erased 
     connection.execute(delete(Worklist).where(Worklist.lead == key))
     audit(connection, "erase", "one lead", who, now)
     return Erased(snapshots, words, waiting)
+
+
+def _addresses(connection: Connection, key: int | None) -> set[str]:
+    """Return the e-mail addresses of a lead, by which meetings may have named it."""
+    rows = connection.execute(select(Snapshot.fields).where(Snapshot.lead == key)).scalars()
+    told = [value for fields in rows for value in json.loads(fields or "{}").values()]
+    return {text for text in map(str, told) if re.fullmatch(r"\S+@\S+", text)}
 
 
 def expired(connection: Connection, days: int, now: datetime) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -16,6 +17,13 @@ from features.store.texts import MAX_NAME, storable
 
 MAX_TEXT = 2000
 """Characters of a decision, a consequence or a comment."""
+ERASED = "[erased]"
+"""In place of a person's name."""
+_WRITTEN: dict[type[Decision] | type[SideAnswer], tuple[str, ...]] = {
+    Decision: ("text", "owner", "consequence"),
+    SideAnswer: ("comment",),
+}
+"""What people write in words of their own."""
 MARKS = (1, 2, 3, 4, 5)
 """From badly to well."""
 
@@ -156,6 +164,29 @@ def answers(connection: Connection, weeks: Sequence[str]) -> list[Answer]:
         .order_by(SideAnswer.week, SideAnswer.side, SideAnswer.at, SideAnswer.key)
     )
     return [Answer(*row) for row in connection.execute(rows)]
+
+
+def forget_names(connection: Connection, names: Collection[str]) -> None:
+    """Take names of a person out of what meetings have written down.
+
+    A number of up to four digits may be any number and stays.
+
+    Args:
+        connection: of a write.
+        names: ids and addresses, each found as a word of its own.
+
+    """
+    long = [name for name in names if name and not re.fullmatch(r"\d{1,4}", name)]
+    if not long:
+        return
+    pattern = re.compile("|".join(rf"(?<!\w){re.escape(n)}(?!\w)" for n in long), re.IGNORECASE)
+    for table, fields in _WRITTEN.items():
+        texts = [getattr(table, field) for field in fields]
+        named = or_(*(text.icontains(n, autoescape=True) for text in texts for n in long))
+        for key, *told in connection.execute(select(table.key, *texts).where(named)).all():
+            left = [text and pattern.sub(ERASED, text) for text in told]
+            changed = dict(zip(fields, left, strict=True))
+            connection.execute(update(table).where(table.key == key).values(**changed))
 
 
 def _said(what: str, text: str, most: int) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, func, insert, select
 
 from features.store.audit import audit
 from features.store.hooks import tell_promotion
@@ -93,17 +93,24 @@ def way_here(connection: Connection) -> list[Champion]:
     return past
 
 
-def first_promoted(connection: Connection, version: str) -> datetime | None:
-    """Return when a version became champion for the first time."""
-    times = select(func.min(Promotion.at)).where(Promotion.model == version)
+def first_promoted(connection: Connection, champion: Champion) -> datetime | None:
+    """Return when a model became champion for the first time.
+
+    A registry that was made anew counts its versions from 1 again, so a version alone says little.
+    """
+    times = select(func.min(Promotion.at)).where(*_is(champion))
     found: datetime | None = connection.execute(times).scalar_one()
     return found
 
 
-def champion_since(connection: Connection, version: str) -> datetime | None:
-    """Return when a version became champion for the last time."""
-    times = select(Promotion.at).where(Promotion.model == version)
+def champion_since(connection: Connection, champion: Champion) -> datetime | None:
+    """Return when a model became champion for the last time."""
+    times = select(Promotion.at).where(*_is(champion))
     found: datetime | None = connection.execute(
         times.order_by(Promotion.key.desc()).limit(1)
     ).scalar_one_or_none()
     return found
+
+
+def _is(champion: Champion) -> tuple[ColumnElement[bool], ...]:
+    return Promotion.model == champion.model, Promotion.digest == champion.digest

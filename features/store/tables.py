@@ -382,7 +382,7 @@ class SideAnswer(Row):
     """How one side says that it goes, once a week."""
 
     __tablename__ = "answers"
-    __table_args__ = (Index(None, "week"),)
+    __table_args__ = (Index(None, "week", "side", "by", unique=True),)
 
     key: Mapped[int] = mapped_column(_Key, primary_key=True)
     week: Mapped[str] = mapped_column(String(8))

@@ -48,6 +48,10 @@ def _parts(keys: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def _refresh(connection: Connection, keys: Sequence[int]) -> None:
+    # Of two words on one lead at once the second must see the first. Keys come in order, so that
+    # no two writers wait for each other.
+    held = select(Lead.key).where(among(connection, Lead.key, keys)).order_by(Lead.key)
+    connection.execute(held.with_for_update(key_share=True)).all()
     handed = _handed(connection, keys)
     answered = _answered(connection, handed)
     steps, scores = _steps(connection, keys), _scores(connection, keys)

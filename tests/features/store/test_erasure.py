@@ -20,6 +20,7 @@ from features.store.entries import NO_FIELDS
 from features.store.erasure import Erased, erase, expired, remove_expired, scrub
 from features.store.hooks import News, add_hook, tell
 from features.store.intake import take_feedback
+from features.store.meetings import answer, answers, decide, decisions
 from features.store.said import Said
 from features.store.scores import GivenScore, add_scores_of_known
 from features.store.tables import (
@@ -94,6 +95,35 @@ def test_the_counts_stay_and_the_others_too(store: Store) -> None:
     assert (left.campaign, left.created is None) == ("Spring fair", False)
     assert others == 300
     assert noted == [("dpo", "one lead")]
+
+
+def test_what_meetings_wrote_down_names_the_person_no_more(store: Store) -> None:
+    _fill(store)
+    due = NOW.date() + timedelta(days=7)
+    text = "Call Zaphod-42 again, not zaphod-421"
+    store.write(
+        lambda c: decide(c, text, "ann", due, f"write to {SECRETS[2]}", "kim", "key 1", NOW)
+    )
+    store.write(lambda c: answer(c, "2026-W27", "sales", 2, "zaphod-42!", "kim", "key 1", NOW))
+    erase(store, ["zaphod-42", "7"], "dpo", NOW)
+
+    with store.reading() as connection:
+        (decided,) = decisions(connection, NOW, NOW + timedelta(days=1))
+        (answered,) = answers(connection, ["2026-W27"])
+    assert decided.text == "Call [erased] again, not zaphod-421"
+    assert decided.consequence == "write to [erased]"
+    assert answered.comment == "[erased]!"
+
+
+def test_a_short_number_stays_in_what_meetings_wrote_down(store: Store) -> None:
+    hand(store, "7")
+    due = NOW.date() + timedelta(days=7)
+    store.write(lambda c: decide(c, "7 calls a day", "ann", due, "none", "kim", "key 1", NOW))
+    erase(store, ["7"], "dpo", NOW)
+
+    with store.reading() as connection:
+        (decided,) = decisions(connection, NOW, NOW + timedelta(days=1))
+    assert decided.text == "7 calls a day"
 
 
 def test_words_that_wait_for_an_unknown_lead_are_erased_too(store: Store) -> None:

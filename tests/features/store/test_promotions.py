@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import insert
 
 from features.store.database import Store
-from features.store.promotions import Act, Champion, one_back, write_down, written
+from features.store.promotions import (
+    Act,
+    Champion,
+    champion_since,
+    first_promoted,
+    one_back,
+    write_down,
+    written,
+)
 from features.store.tables import Promotion
 from tests.features.store.making import NOW
 
@@ -59,3 +69,12 @@ def test_a_step_that_two_processes_wrote_down_is_one_step(store: Store) -> None:
     row = {"model": "2", "digest": "digest", "previous": "1", "at": NOW, "act": "found", "why": ""}
     store.write(lambda c: c.execute(insert(Promotion).values(**row)))
     assert back(store) == "1"
+
+
+def test_a_version_of_a_registry_that_was_made_anew_is_another_model(store: Store) -> None:
+    old, new, later = Champion("1", "old"), Champion("1", "new"), NOW + timedelta(days=9)
+    store.write(lambda c: write_down(c, old, "train", "why", "kim", NOW))
+    store.write(lambda c: write_down(c, new, "train", "why", "kim", later))
+    with store.reading() as connection:
+        assert (first_promoted(connection, old), first_promoted(connection, new)) == (NOW, later)
+        assert champion_since(connection, old) == NOW

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +12,7 @@ import sqlalchemy as sa
 from features.store.answering import Answer, add_note, answer
 from features.store.database import Store, engine_of, open_store
 from features.store.erasure import erase
+from features.store.feedback import keep
 from features.store.listed import (
     Wanted,
     answered_on,
@@ -20,6 +23,8 @@ from features.store.listed import (
     lines,
     unscored,
 )
+from features.store.meetings import answer as side_says
+from features.store.meetings import answers
 from features.store.said import Said
 from features.store.schema import upgrade
 from features.store.scores import Given, keep_scores
@@ -209,3 +214,42 @@ def _rows(store: Store) -> list[dict[str, Any]]:
     with store.reading() as connection:
         rows = connection.execute(sa.select(Worklist.__table__).order_by(Worklist.lead))
         return [dict(row) for row in rows.mappings()]
+
+
+def test_of_two_words_on_one_lead_at_once_the_second_sees_the_first(store: Store) -> None:
+    hand(store, "a")
+    score(store, {"a": 0.5})
+    written, second = threading.Event(), threading.Event()
+
+    def lose(connection: sa.Connection) -> None:
+        keep(connection, [lost("a", 3)], agreed(), "rest", NOW)
+        written.set()
+        second.wait(0.5)  # the other one is at work meanwhile, or waits for this one's end
+
+    def call(connection: sa.Connection) -> None:
+        keep(connection, [Said("a", "contacted", TUESDAY)], agreed(), "rest", NOW)
+        second.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(store.write, lose)
+        written.wait(10)
+        other = pool.submit(store.write, call)
+        first.result(10)
+        other.result(10)
+
+    assert listed(store) == []
+
+
+def test_a_side_answers_once_a_week_whoever_asks_at_once(store: Store) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        said = [
+            pool.submit(
+                store.write,
+                lambda c, mark=mark: side_says(c, "2026-W27", "sales", mark, "", "kim", "k", NOW),
+            )
+            for mark in (1, 2, 3, 4)
+        ]
+        for one in said:
+            one.result(20)
+    with store.reading() as connection:
+        assert len(answers(connection, ["2026-W27"])) == 1
