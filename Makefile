@@ -80,7 +80,7 @@ chromium:  ## install Chromium for the tests where it is missing (Debian)
 	  || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; }
 
 test: check postgres cron java chromium  ## everything that must hold before a commit lands
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 format: setup  ## rewrite the code in the house's format
 	$(BIN)/ruff format .
