@@ -6,6 +6,7 @@ import contextlib
 import csv
 import re
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,13 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = ("--recipe", "logistic", "--preset", "fast", "--name", "plain")
     run("train", "crm/export.csv", *words, cwd=folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def second(work: Path) -> subprocess.CompletedProcess[str]:
+    """What a second training there said."""
+    words = ("--name", "second", "--preset", "fast", "-o", "second.html", "--json")
+    return run("train", "crm/export.csv", *words, cwd=work)
 
 
 def test_init_keeps_an_agreement_unless_forced(work: Path) -> None:
@@ -99,16 +107,15 @@ def test_at_a_terminal_a_human_says_what_an_outcome_means(work: Path) -> None:
     assert '"lead_rating" = { use = "decide"' in text
 
 
-def test_train_tells_the_same_in_words_and_in_json(work: Path) -> None:
-    words = ("--name", "second", "--preset", "fast", "-o", "second.html", "--json")
-    done = run("train", "crm/export.csv", *words, cwd=work)
-
-    told = last_json(done)
+def test_train_tells_the_same_in_words_and_in_json(
+    work: Path, second: subprocess.CompletedProcess[str]
+) -> None:
+    told = last_json(second)
     assert told["scored_by"] == "model"
     assert told["report"] == "second.html"
-    assert "The report for both sides: second.html" in done.stdout
+    assert "The report for both sides: second.html" in second.stdout
     assert "Lead quality: second" in (work / "second.html").read_text(encoding="utf-8")
-    assert f"Version {told['version']} is challenger" in done.stdout
+    assert f"Version {told['version']} is challenger" in second.stdout
     assert {found["field"] for found in told["left_out"]} >= {"tag", "call_minutes"}
     assert told["rows"]["read"] == told["rows"]["labelled"] + sum(
         told["rows"]["unlabelled"].values()
@@ -136,6 +143,7 @@ def test_preset_best_tries_as_often_as_it_is_told_and_says_so(work: Path) -> Non
     assert re.search(r"  tried +1 set of parameters tried; log loss .* with it: ", done.stdout)
 
 
+@pytest.mark.usefixtures("second")
 def test_compare_shows_runs_and_promote_changes_the_champion(work: Path) -> None:
     before = last_json(run("compare", "--json", cwd=work))
     champion = [r["version"] for g in before["groups"] for r in g if r["is_champion"]]
@@ -147,8 +155,11 @@ def test_compare_shows_runs_and_promote_changes_the_champion(work: Path) -> None
     assert [r["version"] for g in after["groups"] for r in g if r["is_champion"]] == [other]
 
 
-def test_compare_tells_how_far_two_trainings_differ_with_intervals(work: Path) -> None:
-    done = run("compare", "1", "2", "--top", "50", "--json", cwd=work)
+def test_compare_tells_how_far_two_trainings_differ_with_intervals(
+    work: Path, second: subprocess.CompletedProcess[str]
+) -> None:
+    other = str(last_json(second)["version"])
+    done = run("compare", "1", other, "--top", "50", "--json", cwd=work)
 
     pairs = last_json(done)["pairs"]
     assert {pair["measure"] for pair in pairs} == {"wins_in_top", "log_loss", "roc_auc"}
