@@ -90,11 +90,16 @@ def judge(world: Settings) -> list[Judged]:
     return _judged(scorer, seen, fates(seen, agreement, as_of), wins)
 
 
-def _told(world: Settings) -> tuple[Agreement, History]:
+def agreed_for(world: Settings) -> Agreement:
+    """Return what both sides agree on of a simulated CRM's export."""
     columns = AGREED.columns.model_copy(update={"closed": "closed_at"})
     outcomes = AGREED.outcomes.model_copy(update=_OUTCOMES)
     changed = {"columns": columns, "outcomes": outcomes, "horizon_days": world.horizon_days}
-    agreement = AGREED.model_copy(update=changed)
+    return AGREED.model_copy(update=changed)
+
+
+def _told(world: Settings) -> tuple[Agreement, History]:
+    agreement = agreed_for(world)
     with tempfile.TemporaryDirectory() as folder:
         write(simulate(world), Path(folder))
         table = open_table(Path(folder) / "export.csv", agreement.export)

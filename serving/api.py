@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import structlog
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
@@ -21,7 +21,7 @@ from features.store.database import Store
 from serving.access import Access
 from serving.alignment.service import add_report
 from serving.campaign_desk import CampaignDesk, add_campaigns
-from serving.champion import Live
+from serving.champion import RETRY_AFTER, Live
 from serving.described import describe, page_of
 from serving.desk import add_desk
 from serving.doors import Doors
@@ -46,6 +46,12 @@ from serving.watch import Watch
 
 log = structlog.get_logger()
 
+NO_AGREEMENT = (
+    "there is no agreement yet, neither agreement.toml where leadq serve was started nor that of a "
+    "model. Write one with: leadq init EXPORT; make the first model with: leadq train EXPORT. The "
+    "service takes the model by itself, and agreement.toml when it is started again"
+)
+_AGAIN = {"Retry-After": RETRY_AFTER}
 _PAUSE = 0.2
 """Seconds between two looks at what was scored."""
 _LOOKED_AT = 10
@@ -134,7 +140,11 @@ def build(
     if store is not None and backing is not None:
 
         def agreement() -> Agreement:
-            return backing.agreement or live.ready().artefact.scorer.agreement
+            if backing.agreement is not None:
+                return backing.agreement
+            if live.model is None:
+                raise HTTPException(503, f"{NO_AGREEMENT} ({live.trouble})", _AGAIN)
+            return live.model.artefact.scorer.agreement
 
         add_intake(app, store, agreement, limits)
         add_spend(app, store, agreement, limits)

@@ -14,17 +14,21 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from features.errors import StoreError
 from features.home import Home, Settings
-from features.store.database import Store, open_store
+from features.store.database import Store, open_store, open_to_look
+from serving.cache import Cache
+from serving.champion import Live
 from serving.courier import Courier
 from serving.drain import drain
 from serving.logs import configure
 from serving.problems import where
+from serving.scorekeeper import Scorekeeper
 from serving.segments import segments
 from serving.spool import WRITER
 
@@ -131,6 +135,9 @@ def main() -> None:
     home = Home(Settings())
     keeper = Keeper(home.folder("spool"), lambda: open_store(home.store_url), _now)
     Courier(home, lambda: open_store(home.store_url), _now).start()
+    look = partial(open_to_look, home.store_url)
+    live = Live(Cache(home.folder("models")), look, home.serve.poll)
+    Scorekeeper(live, lambda: open_store(home.store_url), _now).start()
     while not select.select([sys.stdin], [], [], keeper.step())[0]:
         pass
     keeper.step()

@@ -21,16 +21,13 @@ from features.store.listed import (
     cut_after,
     known_of,
     lines,
-    unscored,
 )
-from features.store.scores import GivenScore, add_scores_of_known
 from serving.artefact import LoadedModel, leads_of_records
 from serving.scorer import Score
 
 REASONS = 3
 PAGE = 25
 """Leads on one page."""
-_SCORED_AT_ONCE = 500
 _SOON = 0.25
 """Of the agreed time: what is left when a promise is soon to be broken."""
 _STEPS = {
@@ -112,39 +109,6 @@ class Part:
     """That the agreement leaves for today."""
     answered: int
     """Leads of which sales has said something today."""
-
-
-def score_listed(store: Store, model: LoadedModel, now: datetime) -> int:
-    """Score leads of the worklist that the model has not scored, and keep the scores.
-
-    A lead may be handed over by a file that nobody scored, and another champion orders anew. At
-    most a few hundred are scored at once, so that whoever asked does not wait long.
-
-    Returns:
-        How many.
-
-    """
-    scorer = model.artefact.scorer
-    with store.reading() as connection:
-        has_value = scorer.value is not None
-        waiting = unscored(connection, model.version, has_value, _SCORED_AT_ONCE)
-    if not waiting:
-        return 0
-    scores = scores_of(model, [(lead.lead, lead.known) for lead in waiting], reasons=0)
-    given = [
-        GivenScore(
-            *lead,
-            now,
-            model.version,
-            scorer.agreed,
-            score.probability,
-            score.grade,
-            score.expected_value,
-        )
-        for lead, score in zip(waiting, scores, strict=True)
-        if score is not None
-    ]
-    return store.write(lambda connection: add_scores_of_known(connection, given, now))
 
 
 def scores_of(

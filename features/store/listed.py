@@ -10,11 +10,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 
 from features.cells import Cell
 from features.store.bulk import among
-from features.store.entries import NO_FIELDS, fields_of, newest_snapshots
+from features.store.entries import NO_FIELDS, fields_of
 from features.store.tables import Disposition, Handoff, Lead, Snapshot, Worklist
 
 NOBODY = "-"
@@ -66,34 +78,38 @@ class Choice(NamedTuple):
 
 
 def choices(connection: Connection, wanted: Wanted, as_of: datetime) -> Choice:
-    """Return how many leads wait, by all that one can choose by."""
-    owners, campaigns, grades = (
-        _counts(connection, name, replace(wanted, **{name: ""}), as_of) for name in _CHOICES
+    """Return how many leads wait, by all that one can choose by, in one walk over the list."""
+    alike = (
+        select(*(getattr(Worklist, name) for name in _CHOICES), func.count().label("leads"))
+        .where(Worklist.handed <= as_of)
+        .group_by(*(getattr(Worklist, name) for name in _CHOICES))
+        .cte("alike")
+        .prefix_with("MATERIALIZED")
     )
-    everything = select(func.count()).where(Worklist.handed <= as_of)
-    return Choice(
-        owners,
-        campaigns,
-        grades,
-        sum(n for grade, n in grades.items() if wanted.grade in ("", grade or NOBODY)),
-        connection.execute(everything).scalar_one(),
-    )
+    counts = union_all(*(_counts(alike, name, wanted) for name in (*_CHOICES, "")))
+    found: dict[str, dict[str | None, int]] = {name: {} for name in (*_CHOICES, "")}
+    for name, value, leads in connection.execute(counts):
+        found[name][value] = leads
+    owners, campaigns, grades = (_in_order(found[name]) for name in _CHOICES)
+    chosen = sum(n for grade, n in grades.items() if wanted.grade in ("", grade or NOBODY))
+    return Choice(owners, campaigns, grades, chosen, found[""].get(None, 0))
 
 
 _CHOICES = ("owner", "campaign", "grade")
 
 
-def _counts(
-    connection: Connection, name: str, others: Wanted, as_of: datetime
-) -> dict[str | None, int]:
-    column = getattr(Worklist, name)
-    rows = (
-        select(column, func.count())
-        .where(Worklist.handed <= as_of, *_chosen(others))
-        .group_by(column)
-        .order_by(column.is_(None), column)
-    )
-    return dict(connection.execute(rows).all())
+def _counts(alike: CTE, name: str, wanted: Wanted) -> Select[str, str | None, int]:
+    """Count leads by what one can choose by, beside the other two; by no name: all of them."""
+    leads = cast(func.sum(alike.c.leads), Integer)
+    if not name:
+        return select(literal(""), null(), func.coalesce(leads, 0))
+    others = _chosen(replace(wanted, **{name: ""}), alike.c)
+    column = alike.c[name]
+    return select(literal(name), column, leads).where(*others).group_by(column)
+
+
+def _in_order(counts: Mapping[str | None, int]) -> dict[str | None, int]:
+    return dict(sorted(counts.items(), key=lambda one: (one[0] is None, one[0] or "")))
 
 
 def lines(
@@ -140,8 +156,8 @@ def _newest() -> tuple[ColumnElement[int | None], ColumnElement[int | None]]:
     return handoff.scalar_subquery(), word.scalar_subquery()
 
 
-def _chosen(wanted: Wanted) -> list[ColumnElement[bool]]:
-    asked = [(getattr(Worklist, name), getattr(wanted, name)) for name in _CHOICES]
+def _chosen(wanted: Wanted, columns: Any = Worklist.__table__.c) -> list[ColumnElement[bool]]:
+    asked = [(columns[name], getattr(wanted, name)) for name in _CHOICES]
     return [
         column.is_(None) if value == NOBODY else column == value for column, value in asked if value
     ]
@@ -204,49 +220,3 @@ def known_of(connection: Connection, keys: Sequence[int], before: datetime) -> d
         lead: Known(fields_of(text), fields_of(earlier[lead]) if lead in earlier else None)
         for lead, text in newest.items()
     }
-
-
-class Unscored(NamedTuple):
-    """A lead of the list that the model has not scored."""
-
-    lead: str
-    """Its id."""
-    created: datetime | None
-    campaign: str | None
-    source: str | None
-    fields: str
-    """What is known of it, as the store keeps it."""
-
-    @property
-    def known(self) -> dict[str, Cell]:
-        """What is known of it."""
-        return fields_of(self.fields)
-
-
-def unscored(connection: Connection, model: str, with_value: bool, limit: int) -> list[Unscored]:
-    """Return leads of the list that the model has not scored yet, those handed over last first.
-
-    Args:
-        connection: of a reading.
-        model: the version that scores.
-        with_value: whether it knows values: then lines without one count as not scored.
-        limit: how many at most.
-
-    """
-    is_old = or_(Worklist.model.is_(None), Worklist.model != model)
-    if with_value:
-        is_old = or_(is_old, Worklist.expected_value.is_(None))
-    by_time = (Worklist.handed.desc(), Worklist.lead)
-    old = select(Worklist.lead).where(is_old).order_by(*by_time).limit(limit)
-    keys = list(connection.execute(old).scalars())
-    if not keys:
-        return []
-    some = among(connection, Lead.key, keys)
-    facts = select(Lead.key, Lead.id, Lead.created, Lead.campaign, Lead.source).where(some)
-    newest = newest_snapshots(among(connection, Snapshot.lead, keys), Snapshot.fields != NO_FIELDS)
-    told = select(Snapshot.lead, Snapshot.fields).where(Snapshot.key.in_(newest))
-    fields = dict(connection.execute(told).all())
-    return [
-        Unscored(id_, created, campaign, source, fields.get(key, NO_FIELDS))
-        for key, id_, created, campaign, source in connection.execute(facts)
-    ]

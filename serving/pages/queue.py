@@ -21,7 +21,7 @@ from features.store.texts import storable
 from serving.pages.behind import Behind
 from serving.pages.forms import inside, signed_fields_of
 from serving.pages.render import session_of, show
-from serving.worklist import Item, Part, items_of, part_of, score_listed
+from serving.worklist import Item, Part, items_of, part_of
 
 _CHOICES = ("owner", "campaign", "grade")
 _CODES = (*STEPS, *DISPOSITIONS)
@@ -37,11 +37,10 @@ def add_queue(app: FastAPI, behind: Behind) -> None:
         """Show a part of the worklist; what is chosen stands in the address."""
         asked = {name: storable(request.query_params.get(name, ""))[:500] for name in _CHOICES}
         page, at, scorer = _page(request.query_params.get("page")), now(), model()
+        agreed = agreement()
 
         def read(opened: Store) -> Part:
-            if scorer is not None:
-                score_listed(opened, scorer, at)
-            return part_of(opened, agreement(), scorer, Wanted(**asked), page, at)
+            return part_of(opened, agreed, scorer, Wanted(**asked), page, at)
 
         part = await store.use(read)
         values: dict[str, Any] = {
@@ -49,7 +48,7 @@ def add_queue(app: FastAPI, behind: Behind) -> None:
             "asked": asked,
             "at": at,
             "may_answer": session_of(request).may(MAY_ANSWER),
-            "capacity": agreement().capacity.leads_per_day,
+            "capacity": agreed.capacity.leads_per_day,
             "address": partial(_address, asked),
         }
         return show(request, "queue.html", **values)

@@ -94,7 +94,7 @@ def render(template: str, **values: Any) -> str:
 
 def refusal(status: int, detail: str, is_part: bool) -> str:
     """Return a refusal as a page, or as the part of one that htmx puts into its notice."""
-    title = HTTPStatus(status).phrase
+    title = "Not ready yet" if status == 503 else HTTPStatus(status).phrase
     name = "notice.html" if is_part else "refused.html"
     return render(name, session=None, places=[], here="", title=title, detail=detail, status=status)
 

@@ -21,7 +21,6 @@ from features.store.listed import (
     known_of,
     line_of,
     lines,
-    unscored,
 )
 from features.store.meetings import answer as side_says
 from features.store.meetings import answers
@@ -29,6 +28,7 @@ from features.store.said import Said
 from features.store.schema import upgrade
 from features.store.scores import Given, keep_scores
 from features.store.tables import Audit, Note, Worklist
+from features.store.unscored import Wants, unscored
 from features.store.worklist import refresh
 from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say, some_leads
 
@@ -130,10 +130,10 @@ def test_leads_that_the_model_has_not_scored_are_found(store: Store) -> None:
     hand(store, "a", "b")
     score(store, {"a": 0.5})
     with store.reading() as connection:
-        assert [lead.lead for lead in unscored(connection, "1", False, 10)] == ["b"]
-        assert len(unscored(connection, "2", False, 10)) == 2
-        assert len(unscored(connection, "1", True, 10)) == 2
-        (lead, *_) = unscored(connection, "1", False, 10)
+        assert [lead.lead for lead in unscored(connection, Wants("1", False), 10)] == ["b"]
+        assert len(unscored(connection, Wants("2", False), 10)) == 2
+        assert len(unscored(connection, Wants("1", True), 10)) == 2
+        (lead, *_) = unscored(connection, Wants("1", False), 10)
     assert lead.known["visits"] == "3"
 
 

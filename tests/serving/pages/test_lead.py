@@ -13,7 +13,7 @@ from features.store.feedback import keep
 from features.store.said import Said
 from features.store.spend import Spent, book
 from serving.learnable import learnable
-from serving.worklist import score_listed
+from serving.scorekeeper import score_listed
 from tests.features.store.making import agreed
 from tests.serving.pages.signing import key_for, pages, sign_in
 from tests.serving.pages.test_queue import hand, recently

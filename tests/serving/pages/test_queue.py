@@ -16,9 +16,21 @@ from features.agreement import Agreement
 from features.store.database import Store, open_store
 from features.store.handoffs import Handover, hand_over
 from features.store.tables import Disposition, Note, Score
-from serving.worklist import clock_of, part_of, score_listed
+from serving.api import Backing, build
+from serving.erasing import Aside
+from serving.pages.sessions import Sessions
+from serving.worklist import clock_of, part_of
 from tests.features.store.making import NOW, agreed, some_leads
-from tests.serving.pages.signing import key_for, pages, sign_in, token_in
+from tests.lives import Fixed
+from tests.serving.pages.signing import (
+    BROWSER,
+    HOST,
+    SECRET,
+    key_for,
+    pages,
+    sign_in,
+    token_in,
+)
 from tests.serving.small import small_model
 
 HTMX = {"HX-Request": "true"}
@@ -98,14 +110,13 @@ def test_leads_stand_by_the_model_with_reasons_that_add_up(
     assert 100 * odds / (1 + odds) == pytest.approx(float(whole), abs=0.5)
 
 
-def test_leads_that_nobody_scored_are_scored_once_when_the_queue_is_seen(
-    client: TestClient, store: Store
-) -> None:
-    hand(store, "a", "b")
-    for _ in range(2):
-        client.get("/queue")
+def test_who_looks_at_the_queue_writes_nothing(client: TestClient, store: Store) -> None:
+    leads = some_leads("a")
+    store.write(lambda c: hand_over(c, leads, agreed(), [Handover(recently())], recently(0)))
+    page = client.get("/queue").text
+    assert ("<bdi>a</bdi>" in page, "visits is" in page) == (True, True)
     with store.reading() as connection:
-        assert len(connection.execute(select(Score.lead)).all()) == 2
+        assert connection.execute(select(Score.lead)).all() == []
 
 
 def test_the_next_step_names_the_material_of_the_persona(client: TestClient, store: Store) -> None:
@@ -284,14 +295,25 @@ def test_a_page_of_the_queue_takes_as_many_statements_whatever_its_length(store:
             seen.append(args[2])
 
         event.listen(store._engine, "before_cursor_execute", note)
-        score_listed(store, small_model(), recently(0))
         part_of(store, agreed(), small_model(), Wanted(), 1, recently(0))
         event.remove(store._engine, "before_cursor_execute", note)
         return len([text for text in seen if text.startswith(("SELECT", "WITH", "INSERT"))])
 
     hand(store, "first")
-    score_listed(store, small_model(), recently(0))
     few = statements()
     hand(store, *(f"lead-{i}" for i in range(400)))
-    score_listed(store, small_model(), recently(0))
-    assert statements() == few <= 11
+    assert statements() == few == 5
+
+
+def test_without_agreement_and_model_the_page_says_which_commands_are_missing(
+    url: str, tmp_path: Path
+) -> None:
+    backing = Backing(lambda: open_store(url), Aside(tmp_path, tmp_path / "spool"))
+    shell = build(Fixed(None, "none yet"), backing, sessions=Sessions(SECRET, None))
+    with TestClient(shell, base_url=HOST, headers=BROWSER) as client:
+        client.get("/")
+        reply = client.get("/queue")
+    assert reply.status_code == 503
+    assert "Not ready yet" in reply.text
+    assert "leadq init EXPORT" in reply.text
+    assert "leadq train EXPORT" in reply.text

@@ -1,0 +1,123 @@
+"""The scorekeeper: scores the leads of the worklist that the model has not scored.
+
+A lead may be handed over by a file that nobody scored, and another champion orders anew. One
+thread of the keeper sees to it within seconds, so that whoever looks at the queue writes nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from features.errors import LeadqError
+from features.store.database import Store
+from features.store.scores import GivenScore
+from features.store.unscored import Wants, add_wanted, newest_change, unscored
+from serving.artefact import LoadedModel
+from serving.champion import Live
+from serving.worklist import scores_of
+
+log = structlog.get_logger()
+
+AT_ONCE = 500
+"""Leads in one transaction, so that nobody waits long for it."""
+_SECONDS = 0.5
+"""Between two looks at the store."""
+_TROUBLE_SECONDS = 10.0
+
+
+def score_listed(store: Store, model: LoadedModel, now: datetime) -> int:
+    """Score leads of the worklist that the model has not scored; return how many were looked at.
+
+    At most `AT_ONCE`, those handed over last first. One that the model cannot score is passed
+    over until something more becomes known of it.
+    """
+    scorer = model.artefact.scorer
+    wants = Wants(model.version, scorer.value is not None)
+    with store.reading() as connection:
+        waiting = unscored(connection, wants, AT_ONCE)
+    if not waiting:
+        return 0
+    found = scores_of(model, [(lead.lead, lead.known) for lead in waiting], reasons=0)
+    given = [
+        GivenScore(
+            *lead,
+            now,
+            model.version,
+            scorer.agreed,
+            score.probability,
+            score.grade,
+            score.expected_value,
+        )
+        for lead, score in zip(waiting, found, strict=True)
+        if score is not None
+    ]
+    cannot = [lead.lead for lead, score in zip(waiting, found, strict=True) if score is None]
+    store.write(lambda connection: add_wanted(connection, wants, given, cannot, now))
+    return len(waiting)
+
+
+class Scorekeeper:
+    """Does so from a thread of its own, whenever something has happened."""
+
+    def __init__(
+        self, live: Live, open_it: Callable[[], Store], now: Callable[[], datetime]
+    ) -> None:
+        """Prepare.
+
+        Args:
+            live: gives the model that scores; started with it.
+            open_it: opens the store; called again while it fails.
+            now: gives the moment, in UTC.
+
+        """
+        self._live = live
+        self._open = open_it
+        self._now = now
+        self._store: Store | None = None
+        self._done: tuple[object, ...] | None = None
+        self._trouble = ""
+
+    def start(self) -> None:
+        """Score from now on, until the process ends."""
+        threading.Thread(target=self._go_on, name="scorekeeper", daemon=True).start()
+
+    def _go_on(self) -> None:
+        self._live.start()
+        while True:
+            time.sleep(self.step())
+
+    def step(self) -> float:
+        """Score some of what waits; return after how many seconds to look again."""
+        try:
+            self._store = self._store or self._open()
+            looked_at = self._look(self._store)
+        except LeadqError as error:
+            trouble = str(error)
+        except Exception as error:
+            # A thread that ends would score nothing more.
+            trouble = type(error).__name__
+        else:
+            self._trouble = ""
+            return 0.0 if looked_at == AT_ONCE else _SECONDS
+        if trouble != self._trouble:
+            log.error("leads of the queue wait for their score", reason=trouble)
+        self._trouble = trouble
+        return _TROUBLE_SECONDS
+
+    def _look(self, store: Store) -> int:
+        model = self._live.model
+        if model is None:
+            return 0
+        with store.reading() as connection:
+            seen = (model.version, *newest_change(connection))
+        if seen == self._done:
+            return 0
+        looked_at = score_listed(store, model, self._now())
+        if not looked_at:
+            self._done = seen
+        return looked_at
