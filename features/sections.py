@@ -85,6 +85,8 @@ class Columns(Section):
     """The nurture of marketing that a lead is in."""
     product: Name | None = None
     """What a lead asked about."""
+    called: Name | None = None
+    """What people call a lead: a company or a person."""
 
     @model_validator(mode="after")
     def _one_order(self) -> Self:

@@ -16,6 +16,7 @@ from features.store.database import Store
 from features.store.proposed import Scored, first_scores
 from serving.document import Section, Table
 from serving.rates import Interval, wilson
+from serving.shown import moment, plain
 
 _LOOKED_BACK = timedelta(days=91)
 _WORKING_DAYS = 5 / 7
@@ -53,6 +54,7 @@ def in_words(agreement: Agreement, found: Signed) -> list[Section]:
 def _leads(agreement: Agreement) -> Section:
     columns = agreement.columns
     used = agreement.used_fields()
+    unquestioned = [name for name, field in used.items() if not field.why]
     named = (columns.campaign, "campaign"), (columns.source, "source"), (columns.value, "value")
     says = [
         f"A lead is a row with an id in {columns.id!r}. It counts as won where it is won within "
@@ -61,20 +63,21 @@ def _leads(agreement: Agreement) -> Section:
         "too late, are personal, or nobody has decided.",
     ]
     says += [f"The {what} stands in {name!r}." for name, what in named if name]
-    rows = tuple((name, field.kind, field.why or "–") for name, field in used.items())
-    table = Table("Fields used to predict", ("field", "kind", "why it is honest"), rows,
+    says += [f"Used: {', '.join(unquestioned)}."] if unquestioned else []
+    rows = tuple((name, field.kind, field.why) for name, field in used.items() if field.why)
+    table = Table("Used in spite of doubt", ("field", "kind", "why it is honest"), rows,
                   words=("kind", "why it is honest"))  # fmt: skip
     return Section("A lead", tuple(says), (table,) if rows else ())
 
 
 def _outcomes(agreement: Agreement) -> Section:
     rows = tuple(
-        (code, ", ".join(getattr(agreement.outcomes, code)) or "–",
+        (plain(code), ", ".join(getattr(agreement.outcomes, code)) or "–",
          _TEACHES[getattr(agreement.learning, code)])
         for code in DISPOSITIONS
     )  # fmt: skip
-    table = Table("What the CRM says, and what it means", ("disposition", "said as", "teaches"),
-                  rows, words=("said as", "teaches"))  # fmt: skip
+    columns = ("what became of it", "said as", "counts as")
+    table = Table("What the CRM says, and what it means", columns, rows, words=columns[1:])
     back = agreement.recycle
     says = (
         f"Leads that are not ready come back after {back.not_ready_after_days} days, those not "
@@ -84,7 +87,7 @@ def _outcomes(agreement: Agreement) -> Section:
     return Section("What became of it", says, (table,))
 
 
-_TEACHES = {"positive": "won", "negative": "not won", "censored": "nothing yet"}
+_TEACHES = {"positive": "won", "negative": "not won", "censored": "not yet known"}
 
 
 def _bar(agreement: Agreement) -> Section:
@@ -149,9 +152,7 @@ def _signatures(agreement: Agreement, found: Signed) -> Section:
         f"; {' and '.join(missing)} {'have' if len(missing) > 1 else 'has'} not signed it. "
         "Sign it with: leadq sign"
     )  # fmt: skip
-    rows = tuple(
-        (s.label, s.side, s.by, f"{s.at:%Y-%m-%d %H:%M}") for s in reversed(found.signings)
-    )
+    rows = tuple((s.label, s.side, s.by, moment(s.at)) for s in reversed(found.signings))
     table = Table("Signatures", ("agreement", "side", "by", "at"), rows,
                   words=("side", "by", "at"))  # fmt: skip
     return Section("Who signed it", (says,), (table,) if rows else ())
@@ -162,7 +163,9 @@ def _versions(agreement: Agreement, found: Signed) -> Iterator[Section]:
     named = [(f"{text['version']}-{digest[:8]}", text) for digest, text in known.items()]
     tables = []
     for (old, before), (new, after) in zip(named[-2::-1], named[:0:-1], strict=True):
-        rows = tuple(differences(before, after)) or (("nothing", "–", "–"),)
+        told = ((" › ".join(map(plain, key.split("."))), *rest)
+                for key, *rest in differences(before, after))  # fmt: skip
+        rows = tuple(told) or (("nothing", "–", "–"),)
         columns = ("what", "before", "after")
         tables.append(Table(f"From {old} to {new}", columns, rows, words=columns[1:]))
     if tables:

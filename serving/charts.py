@@ -15,6 +15,8 @@ from markupsafe import Markup
 _WIDTH, _HEIGHT = 600, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 26, 34, 46
 _ROW = 26
+_BAR = 120.0
+"""Width of a bar within a table."""
 _LABELS = 210
 _NAME = 30
 """Characters of a row's name that fit beside the chart."""
@@ -100,6 +102,33 @@ def svg(chart: Chart, name: str) -> Markup:
     return head + Markup("").join(body) + Markup("</svg>")
 
 
+def bar(low: float, value: float, high: float, most: float, says: str) -> Markup:
+    """Draw a figure with its interval as one bar for a row of a table.
+
+    Args:
+        low: the lower end of the interval,
+        value: the figure,
+        high: and the upper end; none may be below 0.
+        most: what the whole width stands for, so that bars can be compared.
+        says: the text in its place.
+
+    """
+    scale = _BAR / most if most > 0 else 0.0
+    start, at, end = (min(_BAR, max(0.0, part * scale)) for part in (low, value, high))
+    return Markup(
+        '<svg class="chart" viewBox="0 0 {w:g} 12" role="img" aria-label="{says}">'
+        '<rect class="track" x="0" y="5" width="{w:g}" height="2" rx="1"/>'
+        '<rect class="band" x="{start:.1f}" y="2" width="{width:.1f}" height="8" rx="3"/>'
+        '<rect class="fill" x="{at:.1f}" y="0" width="3" height="12" rx="1"/></svg>'
+    ).format(
+        w=_BAR,
+        says=says,
+        start=start,
+        width=max(end - start, 1.0),
+        at=min(max(at - 1.5, 0.0), _BAR - 3),
+    )
+
+
 @dataclass(frozen=True)
 class _Axis:
     """From values to pixels."""
@@ -121,7 +150,7 @@ class _Axis:
     def text(self, value: float, step: float) -> str:
         if not self.percent:
             return f"{value:,.{0 if step >= 1 else 1 if step >= 0.1 else 2}f}"
-        return f"{value * 100:.{0 if step >= 0.01 else 1 if step >= 0.001 else 2}f} %"
+        return f"{value * 100:.{0 if step >= 0.01 else 1 if step >= 0.001 else 2}f}%"
 
 
 def _step(top: float) -> float:

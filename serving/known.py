@@ -15,6 +15,7 @@ from serving.artefact import LoadedModel
 from serving.charts import Dots, Line, Plot
 from serving.document import Number, Section, Table
 from serving.rates import wilson
+from serving.shown import day, factor, plain
 from serving.watch import FieldSeen
 
 NOT_KNOWN = "Not known: this model was trained by a leadq that did not keep it. Retrain to see it."
@@ -99,7 +100,8 @@ def told(
 def _scorecard(facts: Mapping[str, Any], found: Matured) -> Section:
     backtest: Mapping[str, float] = facts.get("evaluation") or {}
     words = (facts.get("verdict"), facts.get("caution"))
-    says = [f"{text[:1].upper()}{text[1:]}." for text in words if text]
+    says = [_in_plain_words(backtest)] if "lift_top_tenth" in backtest else []
+    says += [f"{_tight(text[:1].upper() + text[1:])}." for text in words if text]
     auc, rows = found.roc_auc(), list[tuple[str, str, str]]()
     promised = _figure(backtest, "roc_auc", "{:.3f}")
     came = "–" if auc is None else "{:.3f} ({:.3f} to {:.3f})".format(*auc)
@@ -127,6 +129,19 @@ def _scorecard(facts: Mapping[str, Any], found: Matured) -> Section:
     )
     table = Table("Promise and truth", columns, tuple(rows), note)
     return Section("What it is worth", tuple(says), (table,), numbers=numbers)
+
+
+def _in_plain_words(backtest: Mapping[str, float]) -> str:
+    lift = _figure(backtest, "lift_top_tenth", "{:.1f}")
+    return (
+        f"Called in its order, the best tenth of later leads held {lift} times as many wins as a "
+        "tenth picked at random."
+    )
+
+
+def _tight(text: str) -> str:
+    """Set per cent signs as the pages do."""
+    return text.replace(" %", "%")
 
 
 def _figure(figures: Mapping[str, float], name: str, how: str) -> str:
@@ -173,9 +188,9 @@ def _drivers(shown: Mapping[str, Any]) -> Section:
     if "drivers" not in shown:
         return Section("What drives it", (NOT_KNOWN,))
     named = list(shown["drivers"].items())[:_MOST_DRIVERS]
-    rows = tuple((name, f"{by:.2f}", f"× {math.exp(by):.2f}") for name, by in named)
-    columns = ("field", "log-odds moved", "odds times")
-    note = "Mean over leads of how far a field moves the score, up or down."
+    rows = tuple((plain(name), f"× {factor(by)}") for name, by in named)
+    columns = ("field", "moves the odds by")
+    note = "On the average of all leads, up or down."
     return Section("What drives it", (), (Table("Fields that move scores", columns, rows, note),))
 
 
@@ -187,7 +202,8 @@ def _leaks(shown: Mapping[str, Any]) -> Section:
         return Section("Leaks", ("No field looks as if it were written once the end is known.",))
     says = "Blocked and suspect fields are left out unless the agreement gives a reason."
     columns = ("field", "verdict")
-    return Section("Leaks", (says,), (Table("Fields in doubt", columns, rows, words=("verdict",)),))
+    told = tuple((plain(name), verdict) for name, verdict in rows)
+    return Section("Leaks", (says,), (Table("Fields in doubt", columns, told, words=("verdict",)),))
 
 
 def _drift(fields: Sequence[FieldSeen]) -> Section:
@@ -229,7 +245,7 @@ def _rests(facts: Mapping[str, Any], found: Matured) -> Iterator[str]:
 
 def _history(history: Sequence[Past]) -> Section:
     rows = tuple(
-        (f"version {p.model}", f"{p.at:%Y-%m-%d}", p.act, p.previous or "–", p.why)
+        (f"version {p.model}", day(p.at), p.act, p.previous or "–", _tight(p.why))
         for p in reversed(history)
     )
     columns = ("champion", "since", "by", "before", "why")

@@ -11,9 +11,10 @@ from operator import attrgetter
 
 from features.agreement import Agreement
 from features.cells import Cell, text_of
+from features.store.answering import newest
 from features.store.beside import Cost, cost_of, notes_on
 from features.store.database import Store
-from features.store.history import LeadHistory, PastScore, history_of
+from features.store.history import LeadHistory, PastScore, PastWord, history_of
 from features.store.listed import Known, known_of, line_of
 from features.store.recycle import due_on
 from features.store.states import RECYCLED
@@ -21,7 +22,7 @@ from serving.artefact import LoadedModel
 from serving.learnable import Learnable, learnable
 from serving.scorer import Score
 from serving.why import Change, changes
-from serving.worklist import Item, items_of, scores_of
+from serving.worklist import Contact, Item, called_of, contacts_of, items_of, scores_of
 
 _REASONS = 6
 _CHANGES = 5
@@ -84,6 +85,17 @@ class Record:
     """The nurture it is in, where the agreement names such a field."""
     product: str
     """What it asked about, likewise."""
+    called: str
+    """What people call it, likewise."""
+    contacts: Sequence[Contact]
+    seen: str
+    """The newest hand-off and word, so that taking back tells what it takes back."""
+
+    @property
+    def last_word(self) -> PastWord | None:
+        """What sales said last, unless that was taken back."""
+        word = self.history.words[-1] if self.history.words else None
+        return None if word is None or word.code == "open" else word
 
 
 def record_of(
@@ -104,6 +116,7 @@ def record_of(
         seen = known_of(connection, [history.key], (handed or now) + _INSTANT)
         cost = cost_of(connection, history.campaign) if history.campaign else None
         notes = notes_on(connection, history.key)
+        seen_now = newest(connection, history.key)
     known = seen.get(history.key, Known({}, None))
     (score,) = (None,) if model is None else scores_of(model, [(id_, known.now)], _REASONS)
     item = None
@@ -125,6 +138,9 @@ def record_of(
         _due(history, agreement),
         _named(known.now, agreement.columns.nurture),
         _named(known.now, agreement.columns.product),
+        called_of(known.now, agreement),
+        contacts_of(known.now, agreement),
+        seen_now,
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
+from urllib.parse import quote
 
 from features.agreement import Agreement
-from features.cells import Cell
+from features.cells import Cell, text_of
 from features.leads import Faults
 from features.rules import persona_of
 from features.store.database import Store
@@ -64,6 +67,16 @@ class News:
     after: Cell
 
 
+class Contact(NamedTuple):
+    """A way to reach a lead."""
+
+    kind: str
+    """phone or email."""
+    at: str
+    address: str
+    """For a link: tel: or mailto:."""
+
+
 @dataclass(frozen=True)
 class Item:
     """A lead that waits."""
@@ -84,6 +97,9 @@ class Item:
     material: str
     """What the agreement names for this kind of customer; empty: nothing."""
     persona: str
+    called: str
+    """What people call it, where the agreement names such a column."""
+    contacts: Sequence[Contact]
 
     @property
     def probability(self) -> float | None:
@@ -210,7 +226,31 @@ def _item(
         _STEPS[line.step],
         persona.material if persona else "",
         persona.name if persona else "",
+        called_of(known.now, agreement),
+        contacts_of(known.now, agreement),
     )
+
+
+def called_of(known: Mapping[str, Cell], agreement: Agreement) -> str:
+    """Return what people call a lead; empty where the agreement names no column for it."""
+    name = agreement.columns.called
+    return text_of(known.get(name)) if name else ""
+
+
+def contacts_of(known: Mapping[str, Cell], agreement: Agreement) -> list[Contact]:
+    """Return how a lead can be reached: what its fields of these kinds hold, phones first."""
+    told = [(use.kind, text_of(known.get(name))) for name, use in agreement.fields.items()]
+    phones = [
+        Contact("phone", at, f"tel:{re.sub(r'[^0-9+]', '', at)}")
+        for kind, at in told
+        if kind == "phone" and re.search(r"[0-9]", at)
+    ]
+    emails = [
+        Contact("email", at, f"mailto:{quote(at, safe='@+')}")
+        for kind, at in told
+        if kind == "email" and "@" in at
+    ]
+    return [*phones, *emails]
 
 
 def clock_of(

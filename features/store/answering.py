@@ -64,18 +64,19 @@ def answer(
     key = connection.execute(lead.with_for_update(key_share=True)).scalar_one_or_none()
     if key is None:
         return None
-    newest = _newest(connection, key)
-    if newest != seen:
-        return Answer(key, newest, tuple(_since(connection, key, seen)))
+    now_seen = newest(connection, key)
+    if now_seen != seen:
+        return Answer(key, now_seen, tuple(_since(connection, key, seen)))
     lane = connection.execute(select(Worklist.lane).where(Worklist.lead == key)).scalar()
     (result,) = keep(connection, [said], agreement, "page", now)
     if isinstance(result, Fault):
-        return Answer(key, newest, fault=result)
+        return Answer(key, now_seen, fault=result)
     audit(connection, "word", f"{said.code} on lead {key}", who, now)
-    return Answer(key, _newest(connection, key), lane=lane)
+    return Answer(key, newest(connection, key), lane=lane)
 
 
-def _newest(connection: Connection, key: int) -> str:
+def newest(connection: Connection, key: int) -> str:
+    """Return the newest hand-off and word of a lead, so that an answer tells what it answers."""
     handoff = select(func.max(Handoff.key)).where(Handoff.lead == key).scalar_subquery()
     word = select(func.max(Disposition.key)).where(Disposition.lead == key).scalar_subquery()
     found = connection.execute(select(handoff, word)).one()

@@ -148,12 +148,25 @@ def _answered(connection: Connection, handed: dict[int, Any]) -> set[int]:
 
 
 def _steps(connection: Connection, keys: Sequence[int]) -> dict[int, Any]:
+    """Return the newest step of each lead that was not taken back.
+
+    Whoever says `open` on a page takes back the word before it; an export's `open` says only that
+    nothing is decided.
+    """
     rows = connection.execute(
-        select(Disposition.lead, Disposition.at, Disposition.code)
-        .where(among(connection, Disposition.lead, keys), Disposition.code.in_(STEPS))
+        select(Disposition.lead, Disposition.at, Disposition.code, Disposition.origin)
+        .where(among(connection, Disposition.lead, keys), Disposition.origin != "export")
         .order_by(Disposition.at, Disposition.key)
     )
-    return {row.lead: row for row in rows}
+    said: dict[int, list[Any]] = {}
+    for row in rows:
+        standing = said.setdefault(row.lead, [])
+        if row.code == "open" and row.origin == "page":
+            standing[-1:] = []
+        else:
+            standing.append(row)
+    found = {lead: [row for row in words if row.code in STEPS] for lead, words in said.items()}
+    return {lead: words[-1] for lead, words in found.items() if words}
 
 
 def _scores(connection: Connection, keys: Sequence[int]) -> dict[int, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from features.errors import UsageError
+from serving.shown import day
 
 WEEK, MONTH = r"^[0-9]{4}-W[0-9]{2}$", r"^[0-9]{4}-[0-9]{2}$"
 """How their names look."""
@@ -77,8 +78,12 @@ class Period:
     @property
     def words(self) -> str:
         """Say when it is, by day."""
-        last = self.end - timedelta(days=1)
-        return f"{self.start:%Y-%m-%d} to {last:%Y-%m-%d}"
+        return f"{day(self.start)} to {day(self.end - timedelta(days=1))}"
+
+    @property
+    def title(self) -> str:
+        """Say which it is: `week 47`, or `Nov 2026`."""
+        return f"week {int(self.name[-2:])}" if self.is_week else f"{self.start:%b %Y}"
 
 
 def _midnight(day: date) -> datetime:

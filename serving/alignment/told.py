@@ -18,6 +18,7 @@ from serving.charts import Line, Plot, Range, Ranges
 from serving.document import Number, Section, Table
 from serving.health import Promise
 from serving.rates import Interval, wilson
+from serving.shown import day, moment
 
 _STATES = {
     "kept": "kept",
@@ -29,17 +30,19 @@ _STATES = {
 
 def title(report: Report) -> str:
     """Return the report's title."""
-    return f"Sales and marketing, {report.period.name}"
+    period = report.period
+    of = f" of {period.name[:4]}" if period.is_week else ""
+    return f"Sales and marketing, {period.title}{of}"
 
 
 def facts(report: Report) -> dict[str, str]:
     """Return the small print under the title."""
     running = report.as_of < report.period.end
-    so_far = f", so far: as known at {report.as_of:%Y-%m-%d %H:%M} UTC" if running else ""
+    so_far = f", so far: as known at {moment(report.as_of)} UTC" if running else ""
     return {
         "Period": f"{report.period.words}{so_far}",
         "Agreement": report.agreement,
-        "Intervals": "95 %: how far chance alone may have moved a share",
+        "Intervals": "95%: how far chance alone may have moved a share",
     }
 
 
@@ -186,7 +189,7 @@ def _promises(report: Report) -> Section:
                 ("hand-offs of the week from", "handed over", "touched in time",
                  "answered in time", "answered by now"),
                 tuple(
-                    (f"{w.start}", f"{w.handed:,}", share(w.touch), share(w.answer),
+                    (f"{day(w.start)}", f"{w.handed:,}", share(w.touch), share(w.answer),
                      share(w.coverage))
                     for w in report.weeks
                 ),
@@ -202,7 +205,7 @@ def _kept_chart(weeks: Sequence[Week]) -> tuple[Plot, ...]:
         return ()
     x, y = [float(n) for n, _ in points], [touch.value for _, touch in points]
     low, high = [touch.low for _, touch in points], [touch.high for _, touch in points]
-    says = f"Share touched within the promise, of hand-offs from {weeks[0].start} on, by week."
+    says = f"Share touched within the promise, of hand-offs from {day(weeks[0].start)} on, by week."
     line = Line("touched in time", x, y, low, high)
     return (Plot("First touch in time", says, "week", "share", (line,), x_percent=False),)
 
@@ -234,8 +237,8 @@ def _speed(report: Report) -> Section:
     ranges = tuple(Range(b.name, b.won.value, b.won.low, b.won.high) for b in report.speed)
     chart = Ranges(
         "Share won by time to first touch",
-        "The dot is the share won; the bar is its 95 % interval.",
-        "won", "95 % interval", "share won", ranges,
+        "The dot is the share won; the bar is its 95% interval.",
+        "won", "95% interval", "share won", ranges,
     )  # fmt: skip
     return Section("Speed to lead", tuple(says), (table,) if rows else (), (chart,) if rows else ())
 
@@ -262,7 +265,8 @@ def _audit(report: Report) -> Section:
 def _hands(name: str, who: str, hands: Sequence[Hands], as_of: datetime) -> Table:
     return Table(
         name,
-        (who, "due", "touched in time", "", "waiting", "overdue", "longest wait"),
+        (who, "due", "touched in time", "against the others", "waiting", "overdue",
+         "longest wait"),
         tuple(
             (h.name, f"{h.handed:,}", share(h.touch), h.differs, f"{h.waiting:,}",
              f"{h.overdue:,}", _wait(h.oldest, as_of))
@@ -282,7 +286,7 @@ def _missed(leads: Sequence[Missed], what: str) -> Table:
         f"Good leads {what}: {count:,}{shown}",
         ("lead", "grade", "probability", "since", "owner", "campaign"),
         tuple(
-            (m.id, m.grade, f"{m.probability:.0%}", f"{m.since:%Y-%m-%d}", m.owner or "–",
+            (m.id, m.grade, f"{m.probability:.0%}", day(m.since), m.owner or "–",
              m.campaign or "–")
             for m in leads
         ),
@@ -351,7 +355,7 @@ def _changes(report: Report) -> Section:
 
 
 def _changed(changed: Changed) -> Iterator[tuple[str, ...]]:
-    what = f"{changed.change.at:%Y-%m-%d}: {changed.change.what}"
+    what = f"{day(changed.change.at)}: {changed.change.what}"
     if not changed.effects:
         yield what, "too early to say", "", "", "", ""
     for n, effect in enumerate(changed.effects):
@@ -377,11 +381,11 @@ def _decisions_table(name: str, found: Sequence[Decided]) -> Table:
         name,
         ("decision", "who", "by", "otherwise", "state"),
         tuple(
-            (d.text, d.owner, f"{d.due}", d.consequence,
-             "open" if d.done_at is None else f"done {d.done_at:%Y-%m-%d}")
+            (d.text, d.owner, day(d.due), d.consequence,
+             "open" if d.done_at is None else f"done {day(d.done_at)}")
             for d in found
         ),
-        words=("who", "otherwise", "state"),
+        words=("who", "by", "otherwise", "state"),
     )  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,10 +17,10 @@ from features.store.texts import storable
 from serving.campaign_desk import DAYS, fault_of_by
 from serving.campaign_figures import Campaign, Campaigns
 from serving.campaign_lines import COLUMNS, rows
+from serving.charts import bar
 from serving.moves import WhatIf, what_if
 from serving.outlook import Range
 from serving.pages.behind import Behind
-from serving.pages.charts import Interval, Svg, bar
 from serving.pages.render import HEADERS, show
 
 _CHOICES = (30, 90, 180, 365)
@@ -28,6 +30,15 @@ _FEWEST = 10
 """Leads of a campaign without a cost that is shown."""
 _SLIDERS = 12
 _MOST_PERCENT = 300
+_ORDERS: dict[str, Callable[[Campaign], float | None]] = {
+    "leads": lambda c: c.leads,
+    "wins": lambda c: c.wins.value if c.wins else None,
+    "won": lambda c: c.won,
+    "cost": lambda c: c.cost,
+    "accepted": lambda c: c.acceptance.value if c.acceptance else None,
+    "trend": lambda c: c.trend.change.value if c.trend.change else None,
+}
+"""By what else the list can stand, the most first; else those stand first whose budget matters."""
 
 
 def add_campaigns_page(app: FastAPI, behind: Behind) -> None:
@@ -50,14 +61,18 @@ def add_campaigns_page(app: FastAPI, behind: Behind) -> None:
     async def campaigns(request: Request) -> Response:
         """Show what campaigns bring; sliders that are sent say what if money moved."""
         figures = await figures_of(request)
-        percents = _percents(request)
+        percents, order = _percents(request), request.query_params.get("order", "")
+        order = order if order in _ORDERS else ""
+        asked = {"days": figures.days, "by": figures.by}
         priced = [c for c in figures.campaigns if c.gain is not None][:_SLIDERS]
         values: dict[str, Any] = {
             "figures": figures,
-            "shown": _shown(figures),
+            "shown": _shown(figures, order),
+            "order": order,
             "choices": sorted({*_CHOICES, figures.days}),
             "fields": _fields(behind),
-            "address": urlencode({"days": figures.days, "by": figures.by}),
+            "address": urlencode(asked | ({"order": order} if order else {})),
+            "ordered": lambda by: f"/campaigns?{urlencode(asked | ({'order': by} if by else {}))}",
             "bar": _bars(figures),
             "priced": priced,
             "percents": percents,
@@ -81,10 +96,13 @@ def add_campaigns_page(app: FastAPI, behind: Behind) -> None:
         return Response(text, headers=HEADERS | told, media_type="text/csv; charset=utf-8")
 
 
-def _shown(figures: Campaigns) -> list[Campaign]:
+def _shown(figures: Campaigns, order: str) -> list[Campaign]:
     """Return those that a page has room for; the smallest without a cost stand in the file."""
     large = [c for c in figures.campaigns if c.cost is not None or c.leads >= _FEWEST]
-    return (large or figures.campaigns)[:_SHOWN]
+    found = list(large or figures.campaigns)
+    if (by := _ORDERS.get(order)) is not None:
+        found.sort(key=lambda c: -math.inf if (figure := by(c)) is None else figure, reverse=True)
+    return found[:_SHOWN]
 
 
 def _days(text: str | None) -> int:
@@ -121,11 +139,11 @@ def _what_if(figures: Campaigns, percents: dict[str, int]) -> WhatIf:
 def _bars(figures: Campaigns) -> Any:
     most = max((c.wins.high for c in figures.campaigns[:_SHOWN] if c.wins), default=1.0)
 
-    def drawn(campaign: Campaign) -> Svg | str:
+    def drawn(campaign: Campaign) -> str:
         wins: Range | None = campaign.wins
         if wins is None:
             return ""
         says = f"{wins.value:.0f} wins to expect, {wins.low:.0f} to {wins.high:.0f}"
-        return bar(Interval(wins.low, wins.value, max(wins.high, wins.value)), most, says)
+        return bar(wins.low, wins.value, wins.high, most, says)
 
     return drawn

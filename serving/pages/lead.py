@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import Response
@@ -13,8 +13,9 @@ from features.store.texts import storable
 from serving.charts import Line, Plot
 from serving.pages.behind import Behind
 from serving.pages.queue import MAY_ANSWER
-from serving.pages.render import percent, session_of, show
+from serving.pages.render import session_of, show
 from serving.record import Load, record_of
+from serving.shown import day, percent
 
 
 def add_lead(app: FastAPI, behind: Behind, load: Load) -> None:
@@ -33,14 +34,17 @@ def add_lead(app: FastAPI, behind: Behind, load: Load) -> None:
             record=record,
             at=at,
             may_answer=session_of(request).may(MAY_ANSWER),
-            chart=_chart(record.scores) if len(record.scores) > 1 else None,
+            chart=_chart(record.scores, at) if len(record.scores) > 1 else None,
         )
 
 
-def _chart(scores: Sequence[PastScore]) -> Plot:
+def _chart(scores: Sequence[PastScore], now: datetime) -> Plot:
+    """Draw each score as it held until the next one came."""
     chances = [score.probability for score in scores]
-    days = [(score.at - scores[0].at) / timedelta(days=1) for score in scores]
-    says = f"From {percent(chances[0])} to {percent(chances[-1])} within {days[-1]:.0f} days."
-    line = Line("probability", days, chances)
-    since = f"days since {scores[0].at:%Y-%m-%d}"
+    moments = [*(score.at for score in scores), max(now, scores[-1].at)]
+    days = [(moment - scores[0].at) / timedelta(days=1) for moment in moments]
+    says = f"From {percent(chances[0])} to {percent(chances[-1])} within {days[-2]:.0f} days."
+    ends = [each for end in days for each in (end, end)][1:-1]
+    line = Line("probability", ends, [each for chance in chances for each in (chance, chance)])
+    since = f"days since {day(scores[0].at)}"
     return Plot("Score over time", says, since, "probability", (line,), x_percent=False)

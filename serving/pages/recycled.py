@@ -39,10 +39,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Week:
-    """Leads that come back in one week."""
+    """Leads that come back in one week, or came back before and still wait."""
 
     name: str
     until: date
+    """The last day."""
     total: int
     parts: Sequence[Part]
 
@@ -90,7 +91,8 @@ def _ends(today: date) -> tuple[date, date]:
 
 
 def _place(lead: Due | RecycledReply, ends: tuple[date, date]) -> tuple[int, str]:
-    return int(lead.due > ends[0]), lead.code
+    """Return where a lead stands: 0 from before this week, 1 this week, 2 the next; and why."""
+    return sum(lead.due > end for end in (ends[0] - timedelta(days=7), *ends[:1])), lead.code
 
 
 def _first(due: Sequence[Due], ends: tuple[date, date]) -> list[Due]:
@@ -109,12 +111,13 @@ def _weeks(
     due: Sequence[Due], leads: Sequence[RecycledReply], ends: tuple[date, date]
 ) -> list[Week]:
     weeks = []
-    for n, name in enumerate(("This week", "Next week")):
+    until = (ends[0] - timedelta(days=7), *ends)
+    for n, name in enumerate(("Waiting from before", "This week", "Next week")):
         parts = []
         for code, why in WHY.items():
             total = sum(_place(lead, ends) == (n, code) for lead in due)
             of_it = [lead for lead in leads if _place(lead, ends) == (n, code)]
             if total:
                 parts.append(Part(why, total, of_it))
-        weeks.append(Week(name, ends[n], sum(part.total for part in parts), parts))
+        weeks.append(Week(name, until[n], sum(part.total for part in parts), parts))
     return weeks

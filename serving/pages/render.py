@@ -5,9 +5,7 @@ Jinja2 is imported with the first page, so that a worker scores before it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -22,6 +20,7 @@ from serving.doors import PAGES
 from serving.pages.assets import path_of
 from serving.pages.sessions import Session
 from serving.scorer import sigmoid
+from serving.shown import ago, day, factor, moment, money, percent, plain, span
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -118,51 +117,12 @@ def _environment() -> Environment:
         "money": money,
         "day": day,
         "moment": moment,
+        "ago": ago,
         "span": span,
+        "plain": plain,
         "count": counted,
         "chance": sigmoid,
         "factor": factor,
         "in_path": lambda text: quote(text, safe=""),
     }
     return made
-
-
-def percent(share: float | None, digits: int = 0) -> str:
-    """Show a share, such as 12 %; what rounds to nothing is shown as less than the smallest."""
-    if share is None:
-        return "–"
-    smallest = 10.0**-digits
-    if 0 < 100 * share < smallest / 2:
-        return f"< {smallest:.{digits}f} %"
-    return f"{100 * share:.{digits}f} %"
-
-
-def money(sum_: float | None) -> str:
-    """Show a sum with its thousands apart, by narrow spaces that do not break."""
-    if sum_ is None:
-        return "–"
-    digits = 0 if abs(sum_) >= 10 or sum_ == int(sum_) else 2
-    return f"{sum_:,.{digits}f}".replace(",", " ")
-
-
-def factor(log_odds: float) -> str:
-    """Show by how much odds are multiplied, such as 2.4."""
-    return f"{math.exp(min(log_odds, 20.0)):.2f}"
-
-
-def span(time: timedelta) -> str:
-    """Show a length of time by its largest unit, such as 3 h."""
-    minutes = int(time.total_seconds() // 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
-
-
-def day(when: date | None) -> str:
-    """Show a day, such as 3 Mar 2026."""
-    return "–" if when is None else f"{when.day} {when:%b %Y}"
-
-
-def moment(when: datetime | None) -> str:
-    """Show a moment (UTC), such as 3 Mar 2026, 14:05."""
-    return "–" if when is None else f"{when.day} {when:%b %Y, %H:%M}"

@@ -105,7 +105,7 @@ def test_a_rep_works_through_the_day_by_mouse(page: Page, store: Store) -> None:
     lead.get_by_text("Won…").click()
     lead.get_by_label("Worth").fill("1200")
     lead.get_by_role("button", name="Won", exact=True).click()
-    expect(card(page, "lead-37")).to_contain_text("worth 1 200")
+    expect(card(page, "lead-37")).to_contain_text("worth 1,200")
 
     lead = card(page, "lead-36")
     lead.get_by_text("Note…").click()
@@ -160,7 +160,7 @@ def test_the_second_of_two_reps_is_told_and_nothing_is_overwritten(
     card(theirs, "lead-19").get_by_role("button", name="Unqualified").click()
     expect(card(theirs, "lead-19")).to_contain_text("Undo")
     card(page, "lead-19").get_by_role("button", name="Lost").click()
-    expect(page.get_by_role("alert")).to_contain_text("Lee: unqualified at")
+    expect(page.get_by_role("alert")).to_contain_text("Lee: unqualified today")
     assert said(store, "lead-19") == [*before, "unqualified"]
     other.close()
 

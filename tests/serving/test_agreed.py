@@ -72,7 +72,7 @@ def test_who_signed_what_is_told_with_the_differences(store: Store) -> None:
     assert "signed by both sides" in sections["Who signed it"].sentences[0]
     assert len(sections["Who signed it"].tables[0].rows) == 4
     (table,) = sections["What changed between versions"].tables
-    assert ("capacity.leads_per_day", "50", "20") in table.rows
+    assert ("capacity › leads per day", "50", "20") in table.rows
 
 
 def test_the_page_shows_effects_and_gives_a_file(

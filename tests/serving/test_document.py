@@ -132,7 +132,7 @@ def test_rare_shares_are_told_apart_on_the_axis() -> None:
 
     text = page(Section("a", (), figures=(Ranges("t", "s", "x", "i", "v", rows),)))
 
-    assert ">0.2 %<" in text
+    assert ">0.2%<" in text
 
 
 def test_what_stands_out_is_marked() -> None:

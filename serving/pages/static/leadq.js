@@ -62,3 +62,15 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 document.addEventListener("htmx:afterSwap", () => {
   if (document.activeElement === document.body) document.getElementById(answered)?.focus();
 });
+
+// The page that is shown stands in sight of a narrow navigation.
+document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
+// A slider says at once what would be spent; what it would bring, the service says.
+document.addEventListener("input", (event) => {
+  const told = event.target.closest(".sliders label")?.querySelector("output");
+  if (!told) return;
+  const percent = Number(event.target.value);
+  told.textContent = Math.round((Number(told.dataset.cost) * percent) / 100).toLocaleString("en");
+  told.classList.toggle("moved", percent !== 100);
+});

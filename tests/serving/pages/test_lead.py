@@ -72,14 +72,14 @@ def test_what_was_known_at_the_hand_off_stands_beside_what_is_known_now(
 ) -> None:
     hand(store, "a", at=recently(72), visits="3")
     page = client.get("/leads/a").text
-    assert '<th scope="row"><bdi>visits</bdi></th><td><bdi>3</bdi></td>' in page
+    assert "<dt><bdi>visits</bdi></dt><dd><bdi>3</bdi></dd>" in page
 
 
 def test_both_sides_in_contact_at_once_are_warned(client: TestClient, store: Store) -> None:
     hand(store, "a", drip="Spring letters", asked="Seats")
     page = client.get("/leads/a").text
     assert "Both sides are in contact." in page
-    assert "Asked about <bdi>Seats</bdi>" in page
+    assert "asked about <bdi>Seats</bdi>" in page
     say(store, Said("a", "lost", recently(0)))
     assert "Both sides are in contact." not in client.get("/leads/a").text
 

@@ -101,7 +101,7 @@ def test_leads_stand_by_the_model_with_reasons_that_add_up(
     hand(store, "hot", visits="19", industry="Software")
     page = client.get("/queue").text
     assert page.index("<bdi>hot</bdi>") < page.index("<bdi>cold</bdi>")
-    assert "visits is <bdi>19</bdi>: raises the odds" in page
+    assert "visits is <bdi>19</bdi>" in page
     table = page[page.index("How it adds up") :]
     base, *factors, whole = re.findall(r'number">(?:odds × |<strong>)?([\d.]+)', table)[:5]
     odds = float(base) / (100 - float(base))
@@ -224,7 +224,7 @@ def test_the_second_of_two_reps_is_told_who_said_what(client: TestClient, store:
     hand(store, "b")
     second = press(client, "a", saw, code="won", value="5")
     assert second.status_code == 409
-    assert "<bdi>Kim</bdi>: lost at" in second.text
+    assert "<bdi>Kim</bdi>: lost today" in second.text
     assert [word[0] for word in words(store)] == ["lost"]
 
 

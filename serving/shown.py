@@ -1,0 +1,60 @@
+"""How figures are shown to people: shares, sums, days and moments, alike on pages and in files."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime, timedelta
+
+
+def percent(share: float | None, digits: int = 0) -> str:
+    """Show a share, such as 12%; what rounds to nothing is shown as less than the smallest."""
+    if share is None:
+        return "–"
+    smallest = 10.0**-digits
+    if 0 < 100 * share < smallest / 2:
+        return f"< {smallest:.{digits}f}%"
+    return f"{100 * share:.{digits}f}%"
+
+
+def money(sum_: float | None) -> str:
+    """Show a sum or a count with its thousands apart, such as 12,500."""
+    if sum_ is None:
+        return "–"
+    digits = 0 if abs(sum_) >= 10 or sum_ == int(sum_) else 2
+    return f"{sum_:,.{digits}f}"
+
+
+def factor(log_odds: float) -> str:
+    """Show by how much odds are multiplied, such as 2.4."""
+    return f"{math.exp(min(log_odds, 20.0)):.2f}"
+
+
+def span(time: timedelta) -> str:
+    """Show a length of time by its largest unit, such as 3 h."""
+    minutes = int(time.total_seconds() // 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
+
+
+def day(when: date | None) -> str:
+    """Show a day, such as 3 Mar 2026."""
+    return "–" if when is None else f"{when.day} {when:%b %Y}"
+
+
+def moment(when: datetime | None) -> str:
+    """Show a moment (UTC), such as 3 Mar 2026, 14:05."""
+    return "–" if when is None else f"{when.day} {when:%b %Y, %H:%M}"
+
+
+def ago(when: datetime, now: datetime) -> str:
+    """Show a moment beside now: today 14:05, yesterday 14:05, 3 Mar, or 3 Mar 2025."""
+    days = (now.date() - when.date()).days
+    if days in (0, 1):
+        return f"{'yesterday' if days else 'today'} {when:%H:%M}"
+    return f"{when.day} {when:%b}" if when.year == now.year else day(when)
+
+
+def plain(name: str) -> str:
+    """Show the name of a field as words: form_type is form type."""
+    return " ".join(name.replace("_", " ").split()) or name
