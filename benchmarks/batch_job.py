@@ -26,7 +26,7 @@ TOP = 5
 """Reasons that the usual pipeline writes."""
 _MODEL = (
     (Blend, "log_odds"),
-    (Blend, "contributions"),
+    (Blend, "explained"),
     (ValueModel, "expected"),
     (Timing, "expected_days"),
 )

@@ -56,9 +56,9 @@ def measured(blend: Blend) -> dict[str, Any]:
 
     ways: dict[str, Callable[[Matrix], Matrix]] = {
         "score": trees.log_odds,
-        "contributions": trees.contributions,
+        "contributions": lambda matrix: trees.explained(matrix)[1],
         "score of the blend": blend.log_odds,
-        "contributions of the blend": blend.contributions,
+        "contributions of the blend": lambda matrix: blend.explained(matrix)[1],
         "score by LightGBM": lambda matrix: peer(matrix, raw_score=True),
         "contributions by LightGBM": lambda matrix: peer(matrix, pred_contrib=True),
     }
@@ -68,7 +68,7 @@ def measured(blend: Blend) -> dict[str, Any]:
         for name, way in ways.items():
             times[name][0].extend(_seconds(way, row) for row in rows)
             times[name][1].append(_seconds(way, many) / ROWS)
-    apart = np.abs(trees.contributions(many) - peer(many, pred_contrib=True)).max()
+    apart = np.abs(trees.explained(many)[1] - peer(many, pred_contrib=True)).max()
     started = time.thread_time()
     Trees(trees.text)
     loaded = time.thread_time() - started

@@ -141,16 +141,16 @@ def _parts(trees: Sequence[Tree]) -> dict[str, Any]:
     """Return what contributions need beyond the splits."""
     ways = [_ways(tree) for tree in trees]
     # A polynomial of degree below 2 n is summed exactly by n nodes.
-    blocks = np.array([-(-most // (2 * LANES)) for _, _, most in ways], dtype=np.int64)
-    of_splits = np.repeat(blocks, [len(tree.columns) for tree in trees])
+    nodes = np.array([-(-most // 2) for _, _, most in ways], dtype=np.int64)
+    of_splits = np.repeat(nodes, [len(tree.columns) for tree in trees])
     passed = np.array([z for _, shares, _ in ways for z in shares], dtype=np.float64)
-    factor, nodes = _quadrature(blocks, of_splits, passed)
+    factor, quadrature = _quadrature(nodes, of_splits, passed)
     part = np.empty(len(factor), dtype=_PART)
     part["share"] = [share for tree in trees for share in _shares(tree)]
     part["factor"] = factor
     part["column"] = [column for tree in trees for column in tree.columns]
     part["above"] = [slot for above, _, _ in ways for slot in above]
-    return {"part": part, "blocks": _int32(blocks), **nodes}
+    return {"part": part, "nodes": _int32(nodes), **quadrature}
 
 
 def _slots(tree: Tree) -> Iterator[tuple[int, int]]:
@@ -194,22 +194,27 @@ def _ways(tree: Tree) -> tuple[list[int], list[float], int]:
     return above, passed, most
 
 
-def _quadrature(blocks: Ints, of_splits: Ints, passed: Doubles) -> tuple[Ints, dict[str, Any]]:
+def _quadrature(nodes: Ints, of_splits: Ints, passed: Doubles) -> tuple[Ints, dict[str, Any]]:
     """Return the place of each split's factors; the factors and weights at quadrature nodes.
 
     A row that passed the splits above on the same column, which a share z of the training rows
     pass, goes left with factor (t + (1 - t) z s) / f, or ((1 - t) z s) / f when it goes right;
     f = t + (1 - t) z, and s is the share that goes left of those that came here. Kept are the
     parts t / f, (1 - t) z / f and z / f². A row that did not pass them goes by shares alone.
+    Nodes stand in blocks of LANES; in the last one those that are not there weigh nothing.
     """
     weights: list[Doubles] = [np.empty((0, LANES))]
     factors: list[Doubles] = [np.repeat([[[0.0], [1.0], [0.0]]], LANES, axis=2)]
-    quadrature, factor = np.zeros_like(blocks), np.zeros_like(of_splits)
-    for size in sorted({int(size) for size in blocks} - {0}):
-        x, weight = np.polynomial.legendre.leggauss(LANES * size)
-        quadrature[blocks == size] = sum(map(len, weights))
+    quadrature, factor = np.zeros_like(nodes), np.zeros_like(of_splits)
+    for count in sorted({int(count) for count in nodes} - {0}):
+        size = -(-count // LANES)
+        x, weight = (
+            np.pad(found, (0, LANES * size - count))
+            for found in np.polynomial.legendre.leggauss(count)
+        )
+        quadrature[nodes == count] = sum(map(len, weights))
         weights.append((weight / 2).reshape(size, LANES))
-        own = of_splits == size
+        own = of_splits == count
         again = passed[own] < 1.0
         factor[own] = sum(map(len, factors)) + size * np.where(again, np.cumsum(again), 0)
         z = np.array([1.0, *passed[own][again]])[:, np.newaxis]

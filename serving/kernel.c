@@ -1,4 +1,4 @@
-/* The sums of a model: log-odds and contributions of trees and of tables, one row after another.
+/* The sums of a model: log-odds and contributions of trees and of tables, many rows at a time.
  *
  * serving/forest.py and serving/kernel.py check a model and lay it out in the arrays below, so
  * nothing here is checked again. A row's numbers do not depend on the rows beside it: its sums
@@ -9,17 +9,25 @@
  * feature lets a row go its own way, an unknown one both ways, in the shares of the training rows.
  * Each leaf's part is a polynomial of t, so a Gauss-Legendre sum is exact. As in Linear TreeSHAP
  * (Yu et al. 2022) one walk down and one up serve all leaves of a tree; here the two branches of a
- * split share their factors, so a split costs a handful of operations on LANES nodes at a time.
+ * split share their factors, so a split costs a handful of operations.
+ *
+ * A vector holds quadrature nodes of a row that is alone, or of many rows the same node. Each number
+ * is made by the same operations in the same order both ways, so the bits are the same.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#define LANES 4
+#define LANES 4        /* numbers in a vector: quadrature nodes of one row, or rows */
+#define TWO 2          /* vectors of rows side by side: while one waits the other goes on */
+#define ROWS (TWO * LANES)
 #define IN_STEP 4
+#define TILE 64 /* rows that are decided at once: one bit of a word each */
 #define ZERO 1.0000000180025095e-35 /* LightGBM's: what it takes for zero */
 
 typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
+typedef int64_t marks __attribute__((vector_size(LANES * sizeof(int64_t))));
+typedef uint64_t words __attribute__((vector_size(8 * sizeof(uint64_t))));
 
 /* On x86-64 the loops exist twice, and the loader takes those with AVX2 where there is AVX2. */
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GLIBC__)
@@ -59,9 +67,9 @@ struct forest {
     const struct split *split; /* [splits + 1] */
     const struct part *part;   /* [splits] */
     const double *leaf;        /* [splits + trees] */
-    const int32_t *blocks;     /* [trees] of LANES quadrature nodes */
+    const int32_t *nodes;      /* [trees] of the quadrature */
     const int32_t *quadrature; /* [trees] into weights */
-    const double *weights;     /* [][LANES] */
+    const double *weights;     /* [][LANES], 0 beyond the nodes */
     const double *factors;     /* [][3][LANES], the first for splits that a row does not come to */
 };
 
@@ -81,9 +89,19 @@ static inline lanes load(const double *from)
     return found;
 }
 
-static inline lanes all(double value)
+/* No function: what is compiled for any processor is slow in the others. */
+#define ALL(value) ((lanes){value, value, value, value})
+
+/* Return all bits of a row's place where its bit is set, else none. */
+static inline marks marked(unsigned bits)
 {
-    return (lanes){value, value, value, value};
+    const marks own = {1, 2, 4, 8};
+    return (bits & own) == own;
+}
+
+static inline lanes where(marks mark, lanes value)
+{
+    return (lanes)(mark & (marks)value);
 }
 
 /* Return how many of the rising numbers are less than x. */
@@ -127,96 +145,264 @@ static inline int goes_left(const uint8_t *decisions, uint32_t decision)
     return decisions[decision >> 3] >> (decision & 7) & 1;
 }
 
-/* Write the sum of the leaves of each row to `out`, tree by tree.
- *
- * Some trees are walked in step: each waits for memory, and so they wait together. */
-FAST void forest_log_odds(const struct forest *f, const double *matrix, int64_t rows,
-                          double *scratch, double *out)
+/* Turn eight bytes of eight bits round (Warren 2012, Hacker's Delight, 7-3). */
+static inline uint64_t turned(uint64_t x)
 {
-    uint8_t *decisions = (uint8_t *)scratch;
-    for (int64_t r = 0; r < rows; r++) {
-        double sum = 0.0;
-        decide(f, matrix + r * f->columns, decisions);
-        for (int32_t t = 0; t < f->trees; t += IN_STEP) {
-            int32_t count = f->trees - t < IN_STEP ? f->trees - t : IN_STEP, walking = 1;
-            int32_t first[IN_STEP] = {0}, splits[IN_STEP] = {0}, slot[IN_STEP] = {0};
-            for (int32_t j = 0; j < count; j++)
-                first[j] = f->tree[t + j], splits[j] = f->tree[t + j + 1] - first[j];
-            while (walking) {
-                walking = 0;
-                for (int32_t j = 0; j < IN_STEP; j++) {
-                    int32_t more = slot[j] < splits[j];
-                    const struct split *split = f->split + first[j] + (more ? slot[j] : 0);
-                    int32_t next = split->child[goes_left(decisions, split->decision)];
-                    slot[j] = more ? next : slot[j];
-                    walking |= more;
-                }
-            }
-            for (int32_t j = 0; j < count; j++)
-                sum += f->leaf[first[j] + t + j + slot[j] - splits[j]];
-        }
-        out[r] = sum;
-    }
+    uint64_t t = (x ^ (x >> 7)) & 0x00AA00AA00AA00AAu;
+    x ^= t ^ (t << 7);
+    t = (x ^ (x >> 14)) & 0x0000CCCC0000CCCCu;
+    x ^= t ^ (t << 14);
+    t = (x ^ (x >> 28)) & 0x00000000F0F0F0F0u;
+    return x ^ t ^ (t << 28);
+}
+
+/* Memory of one call, in which a tree's slots, splits and columns are counted from 0. */
+struct desk {
+    double *numbers;    /* vectors */
+    double *sums;       /* [TILE] */
+    uint64_t *words;    /* of a decision: the rows that go left */
+    uint64_t *here;     /* of a slot: the rows that come to it */
+    uint8_t *decisions; /* [TILE][decisions] */
+    uint8_t *passed;    /* of a slot: who passed this column's splits above */
+};
+
+static inline int64_t vectors(const struct forest *f)
+{
+    return TWO * (7 * (int64_t)f->most_slots + LANES * (int64_t)f->columns);
 }
 
 /* Return how many doubles of scratch a call needs. */
 int64_t forest_scratch(const struct forest *f)
 {
-    int64_t bytes = (int64_t)f->decisions + f->most_slots;
-    return LANES * (1 + 3 * (int64_t)f->most_slots + f->columns) + bytes / 8 + 1;
+    int64_t bytes = TILE * (int64_t)f->decisions + f->most_slots;
+    return LANES * (1 + vectors(f)) + TILE + 8 * (int64_t)f->decisions + f->most_slots + bytes / 8 + 1;
 }
 
-/* Write each column's part of the log-odds to `out`, shape (rows, columns + 1), the base last. */
-FAST void forest_contributions(const struct forest *f, const double *matrix, int64_t rows,
-                               double *scratch, double *out)
+static inline struct desk desk_on(const struct forest *f, double *scratch)
 {
-    uintptr_t at = ((uintptr_t)scratch + sizeof(lanes) - 1) / sizeof(lanes) * sizeof(lanes);
-    lanes *weight = (lanes *)at;               /* of a slot: the product of the factors above */
-    lanes *value = weight + f->most_slots;     /* of a slot: the sum over the leaves below */
-    lanes *go_left = value + f->most_slots;    /* of a split: the factor of its left branch */
-    lanes *parts = go_left + f->most_slots;    /* of a column */
-    uint8_t *decisions = (uint8_t *)(parts + f->columns);
-    uint8_t *passed = decisions + f->decisions; /* whether the row passed this column's splits above */
-    for (int64_t r = 0; r < rows; r++, out += f->columns + 1) {
-        decide(f, matrix + r * f->columns, decisions);
-        for (int32_t c = 0; c < f->columns; c++)
-            parts[c] = all(0.0);
-        for (int32_t t = 0; t < f->trees; t++) {
-            int32_t first = f->tree[t], splits = f->tree[t + 1] - first;
-            const struct split *split = f->split + first;
-            const struct part *part = f->part + first;
-            const double *leaf = f->leaf + first + t;
-            if (splits == 0)
-                continue;
-            for (int32_t j = 0; j <= splits; j++)
-                value[splits + j] = all(leaf[j]);
-            for (int32_t b = 0; b < f->blocks[t]; b++) {
-                weight[0] = load(f->weights + LANES * (f->quadrature[t] + b));
-                passed[0] = 1;
-                for (int32_t i = 0; i < splits; i++) {
-                    int met = passed[part[i].above], goes = goes_left(decisions, split[i].decision);
-                    uint16_t l = split[i].child[1], r = split[i].child[0];
-                    const double *factor =
-                        f->factors + 3 * LANES * (int64_t)(met ? part[i].factor + b : 0);
-                    double share = part[i].share, known = goes;
-                    go_left[i] = load(factor) * known + load(factor + LANES) * share;
-                    weight[l] = weight[i] * go_left[i];
-                    weight[r] = weight[i] - weight[l];
-                    weight[i] *= load(factor + 2 * LANES) * (known - share);
-                    passed[l] = met & goes;
-                    passed[r] = met & (1 - goes);
+    struct desk d;
+    d.numbers = (double *)(((uintptr_t)scratch + sizeof(lanes) - 1) / sizeof(lanes) * sizeof(lanes));
+    d.sums = d.numbers + LANES * vectors(f);
+    d.words = (uint64_t *)(d.sums + TILE);
+    d.here = d.words + 8 * (int64_t)f->decisions;
+    d.decisions = (uint8_t *)(d.here + f->most_slots);
+    d.passed = d.decisions + TILE * (int64_t)f->decisions;
+    return d;
+}
+
+/* Say of each split which of the rows go left. */
+FAST static void gather(const struct forest *f, int32_t count, struct desk d)
+{
+    for (int32_t b = 0; b < f->decisions; b++) {
+        const uint8_t *from = d.decisions + b;
+        words found = {0};
+        for (int32_t start = 0; start < count; start += 8) {
+            int32_t some = count - start < 8 ? count - start : 8;
+            uint64_t eight = 0;
+            for (int32_t r = 0; r < some; r++, from += f->decisions)
+                eight |= (uint64_t)*from << 8 * r;
+            found |= ((turned(eight) >> (words){0, 8, 16, 24, 32, 40, 48, 56}) & 255) << start;
+        }
+        memcpy(d.words + 8 * (int64_t)b, &found, sizeof found);
+    }
+}
+
+/* Add to each row's sum its leaf of each tree, tree by tree. */
+FAST static void add_leaves(const struct forest *f, int32_t count, struct desk d)
+{
+    for (int32_t r = 0; r < count; r++)
+        d.sums[r] = 0.0;
+    for (int32_t t = 0; t < f->trees; t++) {
+        int32_t first = f->tree[t], splits = f->tree[t + 1] - first;
+        const double *leaf = f->leaf + first + t;
+        d.here[0] = ~(uint64_t)0 >> (TILE - count);
+        for (int32_t i = 0; i < splits; i++) {
+            const struct split *split = f->split + first + i;
+            uint64_t left = d.words[split->decision];
+            d.here[split->child[1]] = d.here[i] & left;
+            d.here[split->child[0]] = d.here[i] & ~left;
+        }
+        for (int32_t j = 0; j <= splits; j++)
+            for (uint64_t who = d.here[splits + j]; who; who &= who - 1)
+                d.sums[__builtin_ctzll(who)] += leaf[j];
+    }
+}
+
+/* Return the sum of the leaves of a row that is alone, in the same order.
+ *
+ * Some trees are walked in step: each waits for memory, and so they wait together. */
+static double sum_of_one(const struct forest *f, const uint8_t *decisions)
+{
+    double sum = 0.0;
+    for (int32_t t = 0; t < f->trees; t += IN_STEP) {
+        int32_t count = f->trees - t < IN_STEP ? f->trees - t : IN_STEP, walking = 1;
+        int32_t first[IN_STEP] = {0}, splits[IN_STEP] = {0}, slot[IN_STEP] = {0};
+        for (int32_t j = 0; j < count; j++)
+            first[j] = f->tree[t + j], splits[j] = f->tree[t + j + 1] - first[j];
+        while (walking) {
+            walking = 0;
+            for (int32_t j = 0; j < IN_STEP; j++) {
+                int32_t more = slot[j] < splits[j];
+                const struct split *split = f->split + first[j] + (more ? slot[j] : 0);
+                int32_t next = split->child[goes_left(decisions, split->decision)];
+                slot[j] = more ? next : slot[j];
+                walking |= more;
+            }
+        }
+        for (int32_t j = 0; j < count; j++)
+            sum += f->leaf[first[j] + t + j + slot[j] - splits[j]];
+    }
+    return sum;
+}
+
+/* Write each column's part of the first row's log-odds to `out`; a vector holds nodes. */
+FAST static void explain_one(const struct forest *f, struct desk d, double *out)
+{
+    lanes *weight = (lanes *)d.numbers;     /* of a slot: the product of the factors above */
+    lanes *value = weight + f->most_slots;  /* of a slot: the sum over the leaves below */
+    lanes *go_left = value + f->most_slots; /* of a split: the factor of its left branch */
+    lanes *parts = go_left + f->most_slots; /* of a column */
+    for (int32_t c = 0; c < f->columns; c++)
+        parts[c] = ALL(0.0);
+    for (int32_t t = 0; t < f->trees; t++) {
+        int32_t first = f->tree[t], splits = f->tree[t + 1] - first;
+        const struct split *split = f->split + first;
+        const struct part *part = f->part + first;
+        const double *leaf = f->leaf + first + t;
+        for (int32_t j = 0; j <= splits; j++)
+            value[splits + j] = ALL(leaf[j]);
+        for (int32_t b = 0; b * LANES < f->nodes[t]; b++) {
+            weight[0] = load(f->weights + LANES * (f->quadrature[t] + b));
+            d.passed[0] = 1;
+            for (int32_t i = 0; i < splits; i++) {
+                int met = d.passed[part[i].above], goes = goes_left(d.decisions, split[i].decision);
+                uint16_t l = split[i].child[1], r = split[i].child[0];
+                const double *factor =
+                    f->factors + 3 * LANES * (int64_t)(met ? part[i].factor + b : 0);
+                double share = part[i].share, known = goes;
+                go_left[i] = load(factor) * known + load(factor + LANES) * share;
+                weight[l] = weight[i] * go_left[i];
+                weight[r] = weight[i] - weight[l];
+                weight[i] *= load(factor + 2 * LANES) * (known - share);
+                d.passed[l] = met & goes;
+                d.passed[r] = met & (1 - goes);
+            }
+            for (int32_t i = splits - 1; i >= 0; i--) {
+                lanes right = value[split[i].child[0]];
+                lanes apart = value[split[i].child[1]] - right;
+                value[i] = right + go_left[i] * apart;
+                parts[part[i].column] += weight[i] * apart;
+            }
+        }
+    }
+    for (int32_t c = 0; c < f->columns; c++)
+        out[c] = (parts[c][0] + parts[c][1]) + (parts[c][2] + parts[c][3]);
+    out[f->columns] = f->base;
+}
+
+/* Do the same for ROWS rows from `start` on, of which `count` are there; a vector holds rows. */
+FAST static void explain_some(const struct forest *f, int32_t start, int32_t count, struct desk d,
+                              double *out)
+{
+    typedef lanes both[TWO];
+    both *weight = (both *)d.numbers;
+    both *value = weight + f->most_slots;
+    both *go_left = value + f->most_slots;
+    both *known = go_left + f->most_slots; /* of a split: 1 where a row goes left */
+    both *moves = known + f->most_slots;   /* of a split: known less its share, or 0 */
+    /* Of a split: who passed this column's splits above; its share for the others. */
+    marks(*met)[TWO] = (marks(*)[TWO])(moves + f->most_slots);
+    marks(*others)[TWO] = met + f->most_slots;
+    both *parts = (both *)(others + f->most_slots); /* [LANES] of each column */
+    for (int32_t c = 0; c < LANES * f->columns; c++)
+        for (int32_t h = 0; h < TWO; h++)
+            parts[c][h] = ALL(0.0);
+    for (int32_t t = 0; t < f->trees; t++) {
+        int32_t first = f->tree[t], splits = f->tree[t + 1] - first;
+        const struct split *split = f->split + first;
+        const struct part *part = f->part + first;
+        const double *leaf = f->leaf + first + t;
+        for (int32_t j = 0; j <= splits; j++)
+            for (int32_t h = 0; h < TWO; h++)
+                value[splits + j][h] = ALL(leaf[j]);
+        d.passed[0] = 255;
+        for (int32_t i = 0; i < splits; i++) {
+            unsigned goes = (uint8_t)(d.words[split[i].decision] >> start);
+            unsigned passed = d.passed[part[i].above];
+            for (int32_t h = 0; h < TWO; h++) {
+                met[i][h] = marked(passed >> LANES * h);
+                others[i][h] = ~met[i][h] & (marks)ALL(part[i].share);
+                known[i][h] = where(marked(goes >> LANES * h), ALL(1.0));
+                moves[i][h] = where(met[i][h], known[i][h] - part[i].share);
+            }
+            d.passed[split[i].child[1]] = (uint8_t)(passed & goes);
+            d.passed[split[i].child[0]] = (uint8_t)(passed & ~goes);
+        }
+        for (int32_t k = 0; k < f->nodes[t]; k++) {
+            const double *factors = f->factors + 3 * LANES * (k / LANES) + k % LANES;
+            both *own = parts + (int64_t)(k % LANES) * f->columns;
+            for (int32_t h = 0; h < TWO; h++)
+                weight[0][h] = ALL(f->weights[LANES * f->quadrature[t] + k]);
+            for (int32_t i = 0; i < splits; i++) {
+                const double *factor = factors + 3 * LANES * (int64_t)part[i].factor;
+                uint16_t l = split[i].child[1], r = split[i].child[0];
+                double own_way = factor[0], both_ways = factor[LANES] * part[i].share;
+                for (int32_t h = 0; h < TWO; h++) {
+                    lanes here = weight[i][h], passes = known[i][h] * own_way + both_ways;
+                    lanes left = (lanes)((met[i][h] & (marks)passes) | others[i][h]);
+                    lanes going = here * left;
+                    go_left[i][h] = left;
+                    weight[l][h] = going;
+                    weight[r][h] = here - going;
                 }
-                for (int32_t i = splits - 1; i >= 0; i--) {
-                    lanes right = value[split[i].child[0]];
-                    lanes apart = value[split[i].child[1]] - right;
-                    value[i] = right + go_left[i] * apart;
-                    parts[part[i].column] += weight[i] * apart;
+            }
+            for (int32_t i = splits - 1; i >= 0; i--) {
+                const double *factor = factors + 3 * LANES * (int64_t)part[i].factor;
+                uint16_t l = split[i].child[1], r = split[i].child[0];
+                double step = factor[2 * LANES];
+                lanes *to = own[part[i].column];
+                for (int32_t h = 0; h < TWO; h++) {
+                    lanes right = value[r][h], apart = value[l][h] - right;
+                    value[i][h] = right + go_left[i][h] * apart;
+                    to[h] += weight[i][h] * (step * moves[i][h]) * apart;
                 }
             }
         }
-        for (int32_t c = 0; c < f->columns; c++)
-            out[c] = (parts[c][0] + parts[c][1]) + (parts[c][2] + parts[c][3]);
+    }
+    for (int32_t r = 0; r < count; r++, out += f->columns + 1) {
+        for (int32_t c = 0; c < f->columns; c++) {
+            double sums[LANES];
+            for (int32_t k = 0; k < LANES; k++)
+                sums[k] = parts[(int64_t)k * f->columns + c][r / LANES][r % LANES];
+            out[c] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+        }
         out[f->columns] = f->base;
+    }
+}
+
+/* Write the sum of the leaves of each row to `out` and, where `parts` is given, each column's part
+ * of it, shape (count, columns + 1), the base last. */
+void forest_sums(const struct forest *f, const double *matrix, int64_t count, double *scratch,
+                 double *out, double *parts)
+{
+    struct desk d = desk_on(f, scratch);
+    for (int64_t start = 0; start < count; start += TILE) {
+        int32_t some = count - start < TILE ? (int32_t)(count - start) : TILE;
+        double *own = parts ? parts + start * (f->columns + 1) : NULL;
+        for (int32_t r = 0; r < some; r++)
+            decide(f, matrix + (start + r) * f->columns, d.decisions + (int64_t)r * f->decisions);
+        if (some == 1) {
+            out[start] = sum_of_one(f, d.decisions);
+            if (parts)
+                explain_one(f, d, own);
+            continue;
+        }
+        gather(f, some, d);
+        add_leaves(f, some, d);
+        memcpy(out + start, d.sums, some * sizeof *out);
+        for (int32_t r = 0; parts && r < some; r += ROWS)
+            explain_some(f, r, some - r < ROWS ? some - r : ROWS, d,
+                         own + (int64_t)r * (f->columns + 1));
     }
 }
 
@@ -242,35 +428,26 @@ static inline double add(const struct tables *f, int32_t table, double x, int *u
     return slope * (x - knots[end - 1]) + values[end - 1];
 }
 
-/* Write each row's sum; return the first place (row * tables + table) of an unknown code, or -1. */
-int64_t tables_log_odds(const struct tables *f, const double *matrix, int64_t rows,
-                        int64_t columns, double *out)
+/* Write each row's sum and, where `parts` is given, each table's distance from its mean, shape
+ * (rows, tables + 1), the base last; return the first place (row * tables + table) of an unknown
+ * code, or -1. */
+int64_t tables_sums(const struct tables *f, const double *matrix, int64_t rows, int64_t columns,
+                    double *out, double *parts)
 {
     int unknown = 0;
     for (int64_t r = 0; r < rows; r++) {
         double sum = f->intercept;
         for (int32_t t = 0; t < f->tables; t++) {
-            sum += add(f, t, matrix[r * columns + f->column[t]], &unknown);
+            double found = add(f, t, matrix[r * columns + f->column[t]], &unknown);
             if (unknown)
                 return r * f->tables + t;
+            sum += found;
+            if (parts)
+                *parts++ = found - f->mean[t];
         }
         out[r] = sum;
-    }
-    return -1;
-}
-
-/* Write each table's distance from its mean, shape (rows, tables + 1), the base last. */
-int64_t tables_contributions(const struct tables *f, const double *matrix, int64_t rows,
-                             int64_t columns, double *out)
-{
-    int unknown = 0;
-    for (int64_t r = 0; r < rows; r++, out += f->tables + 1) {
-        for (int32_t t = 0; t < f->tables; t++) {
-            out[t] = add(f, t, matrix[r * columns + f->column[t]], &unknown) - f->mean[t];
-            if (unknown)
-                return r * f->tables + t;
-        }
-        out[f->tables] = f->base;
+        if (parts)
+            *parts++ = f->base;
     }
     return -1;
 }

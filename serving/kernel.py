@@ -34,7 +34,7 @@ class _ForestStruct(ctypes.Structure):
             (name, _ARRAY)
             for name in (
                 *("column", "kind", "missing_left", "size", "cuts", "cut", "bits", "bit", "first"),
-                *("tree", "split", "part", "leaf", "blocks", "quadrature", "weights", "factors"),
+                *("tree", "split", "part", "leaf", "nodes", "quadrature", "weights", "factors"),
             )
         ),
     )
@@ -67,16 +67,12 @@ def _library() -> ctypes.CDLL:
     library.kernel_source.restype = ctypes.c_char_p
     if library.kernel_source().decode() != source_hash():
         raise ModelError(f"{LIBRARY} was compiled from another kernel.c than this; {_CURE}")
-    for name in ("forest_log_odds", "forest_contributions"):
-        function = getattr(library, name)
-        function.argtypes = (_ARRAY, _ARRAY, _INT64, _ARRAY, _ARRAY)
-        function.restype = None
+    library.forest_sums.argtypes = (_ARRAY, _ARRAY, _INT64, _ARRAY, _ARRAY, _ARRAY)
+    library.forest_sums.restype = None
     library.forest_scratch.argtypes = (_ARRAY,)
     library.forest_scratch.restype = _INT64
-    for name in ("tables_log_odds", "tables_contributions"):
-        function = getattr(library, name)
-        function.argtypes = (_ARRAY, _ARRAY, _INT64, _INT64, _ARRAY)
-        function.restype = _INT64
+    library.tables_sums.argtypes = (_ARRAY, _ARRAY, _INT64, _INT64, _ARRAY, _ARRAY)
+    library.tables_sums.restype = _INT64
     return library
 
 
@@ -111,25 +107,26 @@ class Forest:
         self._at = ctypes.addressof(self._struct)
         self._columns: int = fields["columns"]
         self._scratch: int = library.forest_scratch(self._at)
-        self._log_odds = library.forest_log_odds
-        self._contributions = library.forest_contributions
+        self._sums = library.forest_sums
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Forest, (self._fields,)
 
     def log_odds(self, matrix: Matrix) -> Matrix:
         """Return the sum of the leaves, shape (rows,)."""
-        return self._run(self._log_odds, matrix, ())
+        return self._run(matrix, None)
 
-    def contributions(self, matrix: Matrix) -> Matrix:
-        """Return each column's part, shape (rows, columns + 1), the base last."""
-        return self._run(self._contributions, matrix, (self._columns + 1,))
+    def explained(self, matrix: Matrix) -> tuple[Matrix, Matrix]:
+        """Return the same, and each column's part, shape (rows, columns + 1), the base last."""
+        parts = np.empty((len(matrix), self._columns + 1))
+        return self._run(matrix, parts), parts
 
-    def _run(self, function: Any, matrix: Matrix, width: tuple[int, ...]) -> Matrix:
+    def _run(self, matrix: Matrix, parts: Matrix | None) -> Matrix:
         matrix = _checked(matrix, self._columns)
-        out = np.empty((len(matrix), *width))
+        out = np.empty(len(matrix))
         scratch = np.empty(self._scratch)
-        function(self._at, _at(matrix), len(matrix), _at(scratch), _at(out))
+        at = None if parts is None else _at(parts)
+        self._sums(self._at, _at(matrix), len(matrix), _at(scratch), _at(out), at)
         return out
 
 
@@ -156,25 +153,29 @@ class Tables:
         self._at = ctypes.addressof(self._struct)
         self._tables = len(column)
         self._widest = max(columns, default=-1) + 1
-        self._log_odds = library.tables_log_odds
-        self._contributions = library.tables_contributions
+        self._sums = library.tables_sums
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Tables, self._made
 
     def log_odds(self, matrix: Matrix) -> Matrix:
         """Return the sum of the tables, shape (rows,), always added in the same order."""
-        return self._run(self._log_odds, matrix, ())
+        return self._run(matrix, None)
 
-    def contributions(self, matrix: Matrix) -> Matrix:
-        """Return each table's distance from its mean, shape (rows, tables + 1), the base last."""
-        return self._run(self._contributions, matrix, (self._tables + 1,))
+    def explained(self, matrix: Matrix) -> tuple[Matrix, Matrix]:
+        """Return the same, and each table's distance from its mean, the base last.
 
-    def _run(self, function: Any, matrix: Matrix, width: tuple[int, ...]) -> Matrix:
+        The shapes are (rows,) and (rows, tables + 1).
+        """
+        parts = np.empty((len(matrix), self._tables + 1))
+        return self._run(matrix, parts), parts
+
+    def _run(self, matrix: Matrix, parts: Matrix | None) -> Matrix:
         matrix = _checked(matrix, max(self._widest, matrix.shape[1]))
         rows, columns = matrix.shape
-        out = np.empty((rows, *width))
-        place = function(self._at, _at(matrix), rows, columns, _at(out))
+        out = np.empty(rows)
+        at = None if parts is None else _at(parts)
+        place = self._sums(self._at, _at(matrix), rows, columns, _at(out), at)
         if place >= 0:
             row, table = divmod(place, self._tables)
             column = self._kept[table]

@@ -32,8 +32,11 @@ class Member(Protocol):
     def log_odds(self, matrix: Matrix) -> Vector:
         """Return the log-odds, shape (rows,)."""
 
-    def contributions(self, matrix: Matrix) -> Matrix:
-        """Return shape (rows, columns + 1): each column's part of the log-odds, the base last."""
+    def explained(self, matrix: Matrix) -> tuple[Vector, Matrix]:
+        """Return the same, and each column's part of it, the base last.
+
+        The shapes are (rows,) and (rows, columns + 1).
+        """
 
 
 class Trees:
@@ -57,9 +60,9 @@ class Trees:
         """Return the sum of the leaves, shape (rows,)."""
         return self._forest.log_odds(matrix)
 
-    def contributions(self, matrix: Matrix) -> Matrix:
-        """Return exact SHAP values, shape (rows, columns + 1)."""
-        return self._forest.contributions(matrix)
+    def explained(self, matrix: Matrix) -> tuple[Vector, Matrix]:
+        """Return the same with exact SHAP values, shape (rows, columns + 1)."""
+        return self._forest.explained(matrix)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -115,9 +118,9 @@ class Additive:
         """Return the sum of the tables, shape (rows,), always added in the same order."""
         return self._kernel.log_odds(matrix)
 
-    def contributions(self, matrix: Matrix) -> Matrix:
-        """Return each column's distance from its mean, shape (rows, columns + 1)."""
-        return self._kernel.contributions(matrix)
+    def explained(self, matrix: Matrix) -> tuple[Vector, Matrix]:
+        """Return the same with each column's distance from its mean, shape (rows, columns + 1)."""
+        return self._kernel.explained(matrix)
 
     def scaled(self, weight: float) -> Additive:
         """Return it with every log-odds times `weight`."""

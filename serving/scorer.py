@@ -45,13 +45,19 @@ class Blend:
             total += member.log_odds(matrix)
         return total
 
-    def contributions(self, matrix: Matrix) -> Matrix:
-        """Return shape (rows, columns + 1): each column's part of the log-odds, the base last."""
-        total = np.zeros((len(matrix), matrix.shape[1] + 1))
+    def explained(self, matrix: Matrix) -> tuple[Vector, Matrix]:
+        """Return the same, and each column's part of it, the base last.
+
+        The shapes are (rows,) and (rows, columns + 1).
+        """
+        total = np.full(len(matrix), self.offset)
+        parts = np.zeros((len(matrix), matrix.shape[1] + 1))
         for member in self.members:
-            total += member.contributions(matrix)
-        total[:, -1] += self.offset
-        return total
+            log_odds, own = member.explained(matrix)
+            total += log_odds
+            parts += own
+        parts[:, -1] += self.offset
+        return total, parts
 
 
 class Score(NamedTuple):
@@ -138,11 +144,12 @@ class Scorer:
         """Return the same in columns; threads may score at once."""
         encoded = self.encoder.encoded(leads)
         matrix = encoded.matrix
-        log_odds = self.blend.log_odds(matrix)
         why = None
         if reasons and len(leads):
-            parts = self.blend.contributions(matrix)
+            log_odds, parts = self.blend.explained(matrix)
             why = reasons_of(self.encoder, encoded, parts, log_odds, reasons)
+        else:
+            log_odds = self.blend.log_odds(matrix)
         probability = _probabilities(log_odds)
         low, high = None, None
         if self.interval is not None:
@@ -166,12 +173,13 @@ class Scorer:
 
     def _score_one(self, leads: Leads, reasons: int) -> Score:
         matrix = self.encoder.encode(leads)
-        raw = self.blend.log_odds(matrix)
-        log_odds = float(raw[0])
         why = Explained()
         if reasons:
-            parts = self.blend.contributions(matrix)
-            why = explain(self.encoder, leads, parts, log_odds, reasons)
+            raw, parts = self.blend.explained(matrix)
+            why = explain(self.encoder, leads, parts, float(raw[0]), reasons)
+        else:
+            raw = self.blend.log_odds(matrix)
+        log_odds = float(raw[0])
         probability = sigmoid(log_odds)
         value = None if self.value is None else float(self.value.expected(matrix)[0])
         days = None if self.timing is None else self.timing.expected_days(matrix, raw)[0]

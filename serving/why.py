@@ -145,7 +145,7 @@ def _read(scorer: Scorer) -> list[str]:
 
 def _parts(scorer: Scorer, fields: dict[str, Cell]) -> dict[str, float]:
     """Return the contribution of each field to a lead's log-odds; the base under no name."""
-    parts = scorer.blend.contributions(scorer.encoder.encode(_leads(scorer, [fields])))
+    _, parts = scorer.blend.explained(scorer.encoder.encode(_leads(scorer, [fields])))
     (effects,) = by_field(scorer.encoder, parts).tolist()
     names = (field.field for field in scorer.encoder.fields)
     return {"": float(parts[0, -1]), **dict(zip(names, effects, strict=True))}

@@ -42,7 +42,7 @@ def test_a_table_by_code_looks_the_code_up() -> None:
 def test_contributions_of_a_member_add_up_to_its_log_odds(fitted, which: int) -> None:
     member, matrix = fitted[which].member_, fitted[2]
 
-    total = member.contributions(matrix).sum(axis=1)
+    total = member.explained(matrix)[1].sum(axis=1)
 
     assert np.abs(total - member.log_odds(matrix)).max() < 1e-9
 
@@ -51,7 +51,7 @@ def test_contributions_of_a_calibrated_blend_add_up_to_its_log_odds(fitted) -> N
     logistic, trees, matrix = fitted
     blend = Blend((logistic.member_.scaled(0.3), trees.member_), offset=-0.4)
 
-    total = blend.contributions(matrix).sum(axis=1)
+    total = blend.explained(matrix)[1].sum(axis=1)
 
     assert np.abs(total - blend.log_odds(matrix)).max() < 1e-9
 
@@ -69,7 +69,7 @@ def test_a_blend_without_members_says_the_offset_of_everyone() -> None:
     blend = Blend((), offset=-1.5)
 
     assert blend.log_odds(np.zeros((2, 3))).tolist() == [-1.5, -1.5]
-    assert blend.contributions(np.zeros((1, 3))).tolist() == [[0, 0, 0, -1.5]]
+    assert blend.explained(np.zeros((1, 3)))[1].tolist() == [[0, 0, 0, -1.5]]
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 2.0])
@@ -79,7 +79,7 @@ def test_a_scaled_member_has_its_log_odds_and_contributions_scaled(fitted, weigh
     scaled = member.scaled(weight)
 
     assert np.abs(scaled.log_odds(matrix) - weight * member.log_odds(matrix)).max() < 1e-12
-    found, wanted = scaled.contributions(matrix), weight * member.contributions(matrix)
+    found, wanted = scaled.explained(matrix)[1], weight * member.explained(matrix)[1]
     assert np.abs(found - wanted).max() < 1e-12
 
 

@@ -91,7 +91,7 @@ def test_contributions_add_up_to_the_log_odds(kind: type) -> None:
 
     member = kind((NUMBERS, CODES)).fit(X, y).member_
 
-    assert member.contributions(X).sum(axis=1) == pytest.approx(member.log_odds(X))
+    assert member.explained(X)[1].sum(axis=1) == pytest.approx(member.log_odds(X))
 
 
 def test_the_logistic_member_reads_back_the_same() -> None:
@@ -111,7 +111,7 @@ def test_fields_that_tell_nothing_have_next_to_no_say() -> None:
 
     member = LogisticEstimator(columns).fit(np.column_stack([X, idle]), y).member_
 
-    said = member.contributions(np.column_stack([X, idle])).std(axis=0)
+    said = member.explained(np.column_stack([X, idle]))[1].std(axis=0)
     assert said[2:6].max() < 0.2 * said[:2].min()
 
 

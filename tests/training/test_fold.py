@@ -74,9 +74,9 @@ def test_one_ensemble_predicts_the_weighted_sum_of_several() -> None:
 
 
 def test_the_contributions_of_one_ensemble_are_the_weighted_sums_of_several() -> None:
-    wanted = sum(weight * member.contributions(X) for weight, member in THREE)
+    wanted = sum(weight * member.explained(X)[1] for weight, member in THREE)
 
-    assert farthest(summed(THREE).contributions(X), wanted) < 1e-12
+    assert farthest(summed(THREE).explained(X)[1], wanted) < 1e-12
 
 
 def test_one_ensemble_holds_every_tree_and_leaf_of_several() -> None:
@@ -121,8 +121,8 @@ def test_added_tables_predict_the_sum() -> None:
 def test_added_tables_contribute_the_sum() -> None:
     members = [additive(0.2), additive(5.0)]
 
-    wanted = members[0].contributions(X) + members[1].contributions(X)
-    assert farthest(added(members).contributions(X), wanted) < 1e-12
+    wanted = members[0].explained(X)[1] + members[1].explained(X)[1]
+    assert farthest(added(members).explained(X)[1], wanted) < 1e-12
 
 
 def test_a_table_that_says_nothing_leaves_the_knots_of_the_others() -> None:
@@ -156,14 +156,14 @@ def test_contributions_add_up_to_the_calibrated_log_odds(
 ) -> None:
     folded = fold(MIXTURES[mixture], calibration, len(COLUMNS))
 
-    assert farthest(folded.contributions(X).sum(axis=1), folded.log_odds(X)) < 1e-12
+    assert farthest(folded.explained(X)[1].sum(axis=1), folded.log_odds(X)) < 1e-12
 
 
 @pytest.mark.parametrize("mixture", MIXTURES)
 def test_a_correction_counts_for_its_own_field_alone(mixture: str) -> None:
     line = Calibration(CORRECTED.slope, CORRECTED.offset)
     with_it, without = (
-        fold(MIXTURES[mixture], calibration, len(COLUMNS)).contributions(X)
+        fold(MIXTURES[mixture], calibration, len(COLUMNS)).explained(X)[1]
         for calibration in (CORRECTED, line)
     )
 
@@ -187,4 +187,4 @@ def test_without_members_everyone_has_the_offset() -> None:
     folded = fold([], Calibration(slope=0.0, offset=-1.5), len(COLUMNS))
 
     assert set(folded.log_odds(X)) == {-1.5}
-    assert set(folded.contributions(X).sum(axis=1)) == {-1.5}
+    assert set(folded.explained(X)[1].sum(axis=1)) == {-1.5}
