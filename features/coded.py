@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.cells import Cell, Memo
+from features.packed import below, kept, packed
 
 T = TypeVar("T")
 _SELDOM = 2
@@ -30,7 +31,7 @@ class CodedCells(Sequence[Cell]):
     __slots__ = ("_read", "codes", "values")
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, values: list[Cell], codes: Codes) -> None:
+    def __init__(self, values: Sequence[Cell], codes: Codes) -> None:
         """Take the parts as they are.
 
         Args:
@@ -69,10 +70,10 @@ class CodedCells(Sequence[Cell]):
         codes = self.codes[places]
         occurs = np.zeros(len(self.values), dtype=bool)
         occurs[codes] = True
-        kept = occurs.tolist()
         places = np.cumsum(occurs) - 1
-        taken = CodedCells(list(compress(self.values, kept)), narrow(places, len(occurs))[codes])
-        taken._read = {how: list(compress(read, kept)) for how, read in self._read.items()}
+        taken = CodedCells(kept(self.values, occurs), narrow(places, len(occurs))[codes])
+        there = occurs.tolist() if self._read else []
+        taken._read = {how: list(compress(read, there)) for how, read in self._read.items()}
         return taken
 
     def read(self, reader: Callable[[Cell], T]) -> list[T | None]:
@@ -84,6 +85,11 @@ class CodedCells(Sequence[Cell]):
         if reader not in self._read:
             self._read[reader] = [None if c is None else reader(c) for c in self.values]
         return self._read[reader]
+
+    def packed(self) -> CodedCells:
+        """Return the column with texts that hardly repeat themselves held as bytes."""
+        seldom = _SELDOM * len(self.values) > len(self.codes)
+        return CodedCells(packed(self.values), self.codes) if seldom else self
 
     def counts(self) -> list[int]:
         """Return how often each of the values occurs."""
@@ -108,7 +114,7 @@ def coded(cells: Iterable[Cell]) -> CodedCells:
 
 def joined(parts: Sequence[CodedCells]) -> CodedCells:
     """Return columns one below the other as one column."""
-    values: list[Cell] = [value for part in parts for value in part.values]
+    values = below([part.values for part in parts])
     before = accumulate((len(part.values) for part in parts[:-1]), initial=0)
     places = [
         part.codes.astype(np.intp) + start for part, start in zip(parts, before, strict=False)

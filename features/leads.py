@@ -16,7 +16,7 @@ import numpy as np
 
 from features.agreement import Agreement, Disposition
 from features.cells import Cell, key_of, missing_as_none, moment, number, text_of
-from features.coded import CodedCells, coded, each, joined
+from features.coded import CodedCells, Places, coded, each, joined
 from features.errors import AgreementError
 from features.files import Chunk, Reject, Table
 from features.repeats import Hashes, Repeats
@@ -73,18 +73,19 @@ class Leads:
             return coded(self.columns[name])
         return CodedCells([None], np.zeros(len(self), dtype=np.intp))
 
-    def take(self, rows: Sequence[int]) -> Leads:
+    def take(self, rows: Sequence[int] | Places) -> Leads:
         """Return the leads at the given positions."""
-        places = np.array(rows, dtype=np.intp)
+        places = np.asarray(rows, dtype=np.intp)
+        at = places.tolist()
         return Leads(
-            [self.ids[i] for i in rows],
+            [self.ids[i] for i in at],
             {
                 name: cells.take(places)
                 if isinstance(cells, CodedCells)
-                else [cells[i] for i in rows]
+                else [cells[i] for i in at]
                 for name, cells in self.columns.items()
             },
-            [self.created[i] for i in rows],
+            [self.created[i] for i in at],
         )
 
 
@@ -101,13 +102,14 @@ class History:
     def __len__(self) -> int:
         return len(self.leads)
 
-    def take(self, rows: Sequence[int]) -> History:
+    def take(self, rows: Sequence[int] | Places) -> History:
         """Return the rows at the given positions."""
+        at = np.asarray(rows, dtype=np.intp).tolist()
         return History(
             self.leads.take(rows),
-            [self.dispositions[i] for i in rows],
-            [self.closed[i] for i in rows],
-            [self.serial[i] for i in rows],
+            [self.dispositions[i] for i in at],
+            [self.closed[i] for i in at],
+            [self.serial[i] for i in at],
         )
 
 
@@ -234,7 +236,7 @@ def read_history(
         closed += part.closed
         serial += part.serial
         for name, column in cells.items():
-            column.append(coded(part.leads.columns[name]))
+            column.append(coded(part.leads.columns[name]).packed())
     # Each column's parts are let go as soon as they are joined: together they are the whole file.
     columns = {name: joined(cells.pop(name)) for name in table.columns}
     return History(Leads(ids, columns, created), dispositions, closed, serial)

@@ -116,27 +116,12 @@ class Data:
         block = np.floor(ranks * wanted / len(place)).astype(np.intp)
         return [np.flatnonzero(block == i) for i in range(wanted)]
 
-    def sample(self, most: int) -> tuple[Rows, Vector]:
-        """Return about so many rows at most, in their order, and how many each stands for.
-
-        Of the rarer outcome enough are kept to learn from, and weighed for it.
-        """
-        rows = np.arange(len(self.labels))
-        if len(rows) <= most:
-            return rows, np.ones(len(rows))
-        generator, drawn, stands_for = np.random.default_rng(self.seed), [], []
-        for outcome in (0, 1):
-            all_ = rows[self.labels == outcome]
-            wanted = max(round(most * len(all_) / len(rows)), min(most // 10, len(all_)))
-            drawn.append(generator.choice(all_, wanted, replace=False))
-            stands_for.append(np.full(wanted, len(all_) / wanted))
-        chosen, weight = np.concatenate(drawn), np.concatenate(stands_for)
-        in_order = np.argsort(chosen)
-        return chosen[in_order], weight[in_order] / weight.mean()
-
     def sampled(self, most: int) -> Data:
         """Return the rows of `sample` with what they stand for in their weights."""
-        rows, stands_for = self.sample(most)
+        return self.standing_for(*sample(self.labels, most, self.seed))
+
+    def standing_for(self, rows: Rows, stands_for: Vector) -> Data:
+        """Return these rows with what each stands for, shape (rows,), in their weights."""
         part = self.take(rows)
         return replace(part, weight=part.weight * stands_for)
 
@@ -151,6 +136,31 @@ class Data:
                 return [(np.setdiff1d(np.arange(len(self.labels)), b), np.sort(b)) for b in blocks]
         shuffled = StratifiedKFold(min(wanted, fewest), shuffle=True, random_state=self.seed)
         return list(shuffled.split(self.matrix, self.labels))
+
+
+def sample(labels: Labels, most: int, seed: int) -> tuple[Rows, Vector]:
+    """Return about so many rows at most, in their order, and how many each stands for.
+
+    Of the rarer outcome enough are kept to learn from, and weighed for it.
+
+    Args:
+        labels: 1 won, 0 not, shape (rows,).
+        most: how many.
+        seed: of the draw.
+
+    """
+    rows = np.arange(len(labels))
+    if len(rows) <= most:
+        return rows, np.ones(len(rows))
+    generator, drawn, stands_for = np.random.default_rng(seed), [], []
+    for outcome in (0, 1):
+        all_ = rows[labels == outcome]
+        wanted = max(round(most * len(all_) / len(rows)), min(most // 10, len(all_)))
+        drawn.append(generator.choice(all_, wanted, replace=False))
+        stands_for.append(np.full(wanted, len(all_) / wanted))
+    chosen, weight = np.concatenate(drawn), np.concatenate(stands_for)
+    in_order = np.argsort(chosen)
+    return chosen[in_order], weight[in_order] / weight.mean()
 
 
 def recency_weights(place: Vector | None, rows: int) -> Vector:
@@ -180,11 +190,15 @@ def fit(
     progress: Progress = lambda _: None,
     place: Vector | None = None,
     effort: Effort = DEFAULT,
+    rows: Rows | None = None,
 ) -> Fitted:
     """Fit a scorer.
 
+    Only the leads that are learned from are encoded (`MOST_LEARNED`): of ten million the matrix of
+    all would be the largest thing of a training.
+
     Args:
-        leads: the leads, n of them.
+        leads: the leads, among them the n that it is fitted on.
         labels: 1 won, 0 not, shape (n,); both must occur at least twice.
         weight: how much each row counts, shape (n,): recency, censoring, propensity, multiplied.
         agreement: goes into the scorer.
@@ -194,14 +208,27 @@ def fit(
         progress: told what is being done.
         place: each lead's place in time, shape (n,); None where there is no order.
         effort: how much is tried.
+        rows: the positions of the n among the leads, shape (n,); None: all leads.
 
     """
-    encoder = Encoder.fit(leads, agreement, fields)
-    data = Data(encoder.encode(leads), labels, weight, encoder.columns, place, seed)
+    rows = np.arange(len(labels)) if rows is None else rows
+    learned, learned_for = sample(labels, MOST_LEARNED, seed)
+    chosen, chosen_for = sample(labels, MOST_CHOSEN, seed)
+    needed = np.union1d(learned, chosen)
+    some = leads.take(rows[needed])
+    encoder = Encoder.fit(some, agreement, fields)
+    data = Data(
+        encoder.encode(some),
+        labels[needed],
+        weight[needed],
+        encoder.columns,
+        None if place is None else place[needed],
+        seed,
+    )
     if effort == DEFAULT and len(labels) > MOST_LEARNED:
         effort = LEAN
     parameters: Parameters = {"recipe": recipe, "seed": seed, "folds": effort.folds}
-    part = data.sampled(MOST_CHOSEN)
+    part = data.standing_for(np.searchsorted(needed, chosen), chosen_for)
     candidates = list(candidates_on(part, recipe, effort, parameters, progress))
     shares = blend_weights(*offered(candidates), part)
     kept = [(s, c) for s, c in zip(shares, candidates, strict=True) if s > 0]
@@ -211,15 +238,14 @@ def fit(
         blended, part.labels, part.weight, part.place, part.matrix, _named(encoder, agreement)
     )
     parameters |= {"slope": calibration.slope, "offset": calibration.offset}
-    learned_from = data.sampled(MOST_LEARNED)
+    learned_from = data.standing_for(np.searchsorted(needed, learned), learned_for)
     # A slope of zero means that nothing was learned: then no member has a say.
     grown = [(s, c.grow(learned_from, progress)) for s, c in kept if calibration.slope > 0]
     blend = fold(grown, calibration, len(encoder.columns))
     for member in blend.members:
         if isinstance(member, Trees):
             parameters["trees"], parameters["leaves"] = member.size
-    chosen_on, _ = data.sample(MOST_CHOSEN)
-    unseen = Unseen(chosen_on, part.weight, calibration.apply(blended, part.matrix))
+    unseen = Unseen(chosen, part.weight, calibration.apply(blended, part.matrix))
     return Fitted(Scorer(agreement, encoder, blend), unseen, calibration, parameters)
 
 

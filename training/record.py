@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from serving.artefact import Artefact
 from training.figures import figures, tables
 from training.golden import golden_rows, reference, score_reference
 from training.later import later_table, window
+from training.splits import MOST_JUDGED, regular
 from training.track import Record
 from training.work import THE_STORE
 
@@ -24,7 +27,8 @@ _EVERY = 5
 def artefact_of(training: Training) -> Artefact:
     """Return the registered scorer with what is kept beside it; no lead's data."""
     scorer, labelled = training.scorer, training.labelled
-    matrix = scorer.encoder.encode(labelled.history.leads)
+    some = regular(np.arange(len(labelled.labels)), MOST_JUDGED)
+    matrix = scorer.encoder.encode(labelled.history.leads.take(some))
     facts: dict[str, Any] = {
         "leads": len(labelled.labels),
         "won": int(labelled.labels.sum()),

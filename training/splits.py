@@ -15,6 +15,8 @@ from features.leads import History
 from training.labels import Labels
 
 LATER_SHARE = 0.3
+MOST_JUDGED = 200_000
+"""Rows on which figures, shares and deciles are found; more would move no digit that is told."""
 _ORIGINS = (0.4, 0.55, 0.7, 0.85)
 """Shares of the leads that came before each rolling origin."""
 _FEWEST = 10
@@ -82,6 +84,20 @@ def split(history: History, labels: Labels, agreement: Agreement, seed: int) -> 
         return Split(before, later, f"leads from {date} on judge the earlier ones ({why})")
     method = f"leads from {date} on judge those at least {agreement.horizon_days} days older"
     return Split(known, later, method)
+
+
+def judged_part(found: Split) -> Split:
+    """Return a split of which at most `MOST_JUDGED` later rows judge: a regular part of them."""
+    later = regular(found.later, MOST_JUDGED)
+    if len(later) == len(found.later):
+        return found
+    told = f"{found.method}; of {len(found.later):,} such leads a regular part judges"
+    return Split(found.earlier, later, told)
+
+
+def regular(rows: Rows, most: int) -> Rows:
+    """Return a regular part of many rows, `most` at most."""
+    return rows[:: max(1, -(-len(rows) // most))]
 
 
 def origins(history: History, labels: Labels, agreement: Agreement) -> list[Split]:

@@ -34,7 +34,16 @@ from training.record import artefact_of, record_of
 from training.rolling import Origin, roll
 from training.score_interval import fit_interval
 from training.shown import Verdict, rules_alone, takes_over
-from training.splits import Rows, Split, order, origins, split
+from training.splits import (
+    MOST_JUDGED,
+    Rows,
+    Split,
+    judged_part,
+    order,
+    origins,
+    regular,
+    split,
+)
 from training.spread import Held, fit_spread, held
 from training.track import Registered, register
 from training.tune import PRESETS, Preset, Tuned, tune
@@ -165,7 +174,7 @@ def train_on(
         )
     progress("looking for leaks")
     choice = choose_fields(labelled, history, agreement)
-    parts = split(labelled.history, labelled.labels, agreement, plan.seed)
+    parts = judged_part(split(labelled.history, labelled.labels, agreement, plan.seed))
     place = order(labelled.history, agreement)
     effort = PRESETS[plan.preset]
     chosen = propensity_of(labelled.history.leads, agreement)
@@ -234,7 +243,7 @@ def _trained(work: Work, choice: Choice, intake: Intake, tuned: Tuned | None) ->
     earlier, later = work.split.earlier, work.split.later
     labels = work.labels(later)
     later_leads = work.leads(later)
-    rules = work.rules(earlier)
+    rules = work.rules(regular(earlier, MOST_JUDGED))
     model = work.fit(earlier, "earlier leads").scorer if work.can_fit(earlier) else rules
     said, by_rules = model.probabilities(later_leads), rules.probabilities(later_leads)
     days = days_of(later_leads)
@@ -305,7 +314,7 @@ def _growth(work: Work, verdict: Verdict) -> str:
         return ORDER_IS_SHOWN
     if not work.fields:
         return "no field is left to predict from: look at [fields] of the agreement"
-    earlier, later = work.split.earlier, work.split.later
+    earlier, later = regular(work.split.earlier, MOST_JUDGED), work.split.later
     encoder = Encoder.fit(work.leads(earlier), work.agreement, work.fields)
     return how_many_more(
         encoder.encode(work.leads(earlier)),
@@ -352,7 +361,7 @@ def _thinned(part: Split) -> Split:
 
 
 def _drift(work: Work) -> Drift:
-    earlier, later = work.split.earlier, work.split.later
+    earlier, later = regular(work.split.earlier, MOST_JUDGED), work.split.later
     before, after = work.leads(earlier), work.leads(later)
     return drift(
         {name: before.column(name) for name in work.fields},
@@ -367,6 +376,7 @@ def _final(work: Work, verdict: Verdict) -> tuple[Scorer, Parameters]:
     """Fit what was shown to be better on all leads, and the interval of a score beside it."""
     rows = np.arange(len(work.labelled.labels))
     if verdict.scorer == "rules":
+        rows = regular(rows, MOST_JUDGED)
         scorer = work.rules(rows)
         log_odds = scorer.blend.log_odds(scorer.encoder.encode(work.leads(rows)))
         interval = fit_interval(log_odds, work.labels(rows), work.weight(rows))

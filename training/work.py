@@ -60,7 +60,7 @@ class Work:
 
     def leads(self, rows: Rows) -> Leads:
         """Return the leads of these rows."""
-        return self.labelled.history.leads.take(rows.tolist())
+        return self.labelled.history.leads.take(rows)
 
     def labels(self, rows: Rows) -> npt.NDArray[np.int8]:
         """Return the labels of these rows."""
@@ -90,7 +90,7 @@ class Work:
     def fit(self, rows: Rows, which: str) -> Fitted:
         """Fit a model on these rows; `which` names them for whoever waits."""
         return fit(
-            self.leads(rows),
+            self.labelled.history.leads,
             self.labels(rows),
             self.weight(rows),
             self.agreement,
@@ -100,13 +100,14 @@ class Work:
             lambda step: self.progress(f"fitting on {which}: {step}"),
             self.places(rows),
             self.effort,
+            rows,
         )
 
     def rules(self, rows: Rows) -> Scorer:
         """Return the agreed points as a scorer, set to these rows."""
         part = replace(
             self.labelled,
-            history=self.labelled.history.take(rows.tolist()),
+            history=self.labelled.history.take(rows),
             labels=self.labels(rows),
         )
         return rules_scorer(self.agreement, self.fields, part, self.weight(rows))

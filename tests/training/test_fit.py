@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from features.encoder import Column
+from features.encoder import Column, Encoder
 from features.leads import Leads
 from serving.members import Additive, Trees
 from tests.training.firms import agreed, use
@@ -291,6 +291,35 @@ def test_the_most_leads_that_are_learned_from_are_drawn(
     assert np.ptp(result.unseen.rows) > 0.9 * ROWS
     assert np.corrcoef(said(result), CHANCE)[0, 1] > 0.85
     assert said(result).mean() == pytest.approx(LABELS.mean(), abs=0.05)
+
+
+def test_of_more_leads_than_are_learned_from_only_those_are_encoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("training.fit.MOST_CHOSEN", 30)
+    monkeypatch.setattr("training.fit.MOST_LEARNED", 40)
+    encoded: list[int] = []
+    encode = Encoder.encode
+
+    def counted(self: Encoder, leads: Leads) -> Any:
+        encoded.append(len(leads))
+        return encode(self, leads)
+
+    monkeypatch.setattr(Encoder, "encode", counted)
+
+    fitted("logistic")
+
+    assert max(encoded) <= 30 + 40
+
+
+def test_a_fit_on_some_rows_is_that_of_these_leads_alone() -> None:
+    rows = np.arange(1, ROWS, 2)
+    weight = np.ones(len(rows))
+
+    among = fit(LEADS, LABELS[rows], weight, agreed(), FIELDS, effort=LITTLE, rows=rows)
+    alone = fit(LEADS.take(rows), LABELS[rows], weight, agreed(), FIELDS, effort=LITTLE)
+
+    assert said(among).tolist() == said(alone).tolist()
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

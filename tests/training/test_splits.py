@@ -7,7 +7,8 @@ import pytest
 
 from features.leads import History
 from tests.training.firms import IN_TIME, START, agreed, history
-from training.splits import order, split
+from training import splits
+from training.splits import Split, judged_part, order, regular, split
 
 DAYS = 1000
 AGREED = agreed(IN_TIME)
@@ -119,3 +120,23 @@ def test_leads_of_one_single_moment_are_parted_at_random_and_it_is_said() -> Non
 
     assert (len(parts.earlier), len(parts.later)) == (140, 60)
     assert "all leads came in at one time" in parts.method
+
+
+def test_of_very_many_later_leads_a_regular_part_judges_and_the_sentence_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(splits, "MOST_JUDGED", 40)
+    found = split(one_a_day(), alternating(DAYS), AGREED, seed=0)
+
+    part = judged_part(found)
+
+    assert part.later.tolist() == list(range(700, 1000, 8))
+    assert part.earlier.tolist() == found.earlier.tolist()
+    assert part.method == f"{found.method}; of 300 such leads a regular part judges"
+
+
+def test_as_many_later_leads_as_are_wanted_all_judge() -> None:
+    found = Split(np.arange(3), np.arange(3, 6), "as agreed")
+
+    assert judged_part(found) is found
+    assert regular(found.later, 3).tolist() == [3, 4, 5]
