@@ -13,7 +13,7 @@ from features.agreement import Agreement, from_dict
 from features.sections import DISPOSITIONS
 from features.store.agreements import Signing, signings, texts
 from features.store.database import Store
-from features.store.proposed import Scored, first_scores
+from features.store.proposed import Became, Scored, counted_by_score, first_scores
 from serving.document import Section, Table
 from serving.rates import Interval, wilson
 from serving.shown import moment, plain
@@ -220,15 +220,44 @@ class Would:
     grades: tuple[Band, ...]
 
 
-def past_scores(store: Store, agreement: Agreement, now: datetime) -> list[Scored]:
-    """Read the first scores of a quarter whose horizon is over."""
+def past_scores(store: Store, agreement: Agreement, now: datetime) -> list[Became]:
+    """Read the first scores of a quarter whose horizon is over, and what became of the leads."""
     until = now - timedelta(days=agreement.horizon_days)
     with store.reading() as connection:
         return first_scores(connection, until - _LOOKED_BACK, until, now)
 
 
-def would(agreement: Agreement, scored: Sequence[Scored]) -> Would:
+def read_anew(
+    found: Sequence[Became], agreement: Agreement, proposal: Agreement
+) -> tuple[list[Became], int]:
+    """Give past leads the meaning that a proposal gives the CRM's words.
+
+    A word of which only the meaning is known, since a person said it on a page or it was kept by
+    an older leadq, is taken for the CRM's where all words of that meaning become the same.
+
+    Returns:
+        The leads, and how many keep their meaning because nobody knows their word.
+
+    """
+    now: dict[str, str] = dict(agreement.raw_outcomes())
+    then: dict[str, str] = now | dict(proposal.raw_outcomes())
+    moved = {raw: then[raw] for raw, code in now.items() if then[raw] != code}
+    read, unknown = list[Became](), 0
+    for one in found:
+        code, own = one.code, {then[raw] for raw, was in now.items() if was == one.code}
+        if one.told is not None:
+            code = moved.get(one.told, code)
+        elif len(own) == 1:
+            (code,) = own
+        elif own:
+            unknown += one.leads
+        read.append(one._replace(code=code))
+    return read, unknown
+
+
+def would(agreement: Agreement, found: Sequence[Became]) -> Would:
     """Say what an agreement would have meant for past leads."""
+    scored = counted_by_score(found)
     mqls = [s for s in scored if s.at_least >= agreement.bar.mql_probability - 1e-9]
     by_grade = {g: [s for s in scored if _grade(agreement, s) == g] for g in GRADES}
     handed = sum(s.leads for g in GRADES if g <= agreement.bar.handoff_grade for s in by_grade[g])

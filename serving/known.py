@@ -10,7 +10,7 @@ from typing import Any
 
 from features.store.database import Store
 from features.store.promotions import Past, past
-from features.store.proposed import STEP, Scored, first_scores
+from features.store.proposed import STEP, Scored, counted_by_score, first_scores
 from serving.artefact import LoadedModel
 from serving.charts import Dots, Line, Plot
 from serving.document import Number, Section, Table
@@ -77,7 +77,7 @@ def matured(store: Store, model: LoadedModel, now: datetime) -> tuple[Matured, l
     until = now - timedelta(days=model.artefact.scorer.agreement.horizon_days)
     with store.reading() as connection:
         found = first_scores(connection, until - _LOOKED_BACK, until, now, model.version)
-        return Matured(tuple(found)), past(connection)
+        return Matured(tuple(counted_by_score(found))), past(connection)
 
 
 def told(

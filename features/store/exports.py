@@ -20,7 +20,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from features.agreement import Agreement
-from features.cells import Cell, number
+from features.cells import Cell, key_of, number
 from features.coded import each
 from features.leads import History, has_ids
 from features.store.bulk import among, insert_columns
@@ -62,15 +62,15 @@ def _keep(connection: Connection, history: History, agreement: Agreement, now: d
     before = _before(connection, keys)
     words = map(_Word, history.dispositions, history.closed, _values(history, agreement))
     rows = []
-    for key, word in zip(keys, words, strict=True):
+    for key, word, told in zip(keys, words, _told_by(history, agreement), strict=True):
         last, digest = before.get(key, (None, ""))
         if word == last or (last is None and word.code == "open"):
             continue
         first = min(word.closed, now) if word.closed and last is None else now
-        rows.append((key, first, *word, digest_of(_told(digest, word))))
+        rows.append((key, first, *word, told, digest_of(_told(digest, word))))
     if not rows:
         return
-    names = ("lead", "at", "code", "closed", "value", "digest")
+    names = ("lead", "at", "code", "closed", "value", "told", "digest")
     columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     same = {"origin": "export", "agreement": agreement.label, "received": now}
     insert_columns(connection, Disposition, columns | {n: [v] * len(rows) for n, v in same.items()})
@@ -80,6 +80,13 @@ def _keep(connection: Connection, history: History, agreement: Agreement, now: d
 def _told(before: str, word: _Word) -> str:
     """Return what makes a digest: the same word again after another one is a new one."""
     return f"export {before} {word.code} {word.closed} {word.value}"
+
+
+def _told_by(history: History, agreement: Agreement) -> list[str | None]:
+    """Return the CRM's own word for each outcome, as the agreement spells it."""
+    spelled = {key_of(raw): raw for raw, _ in agreement.raw_outcomes()}
+    cells = history.leads.column(agreement.columns.outcome)
+    return each(cells, lambda cell: None if cell is None else spelled.get(key_of(cell)))
 
 
 def _values(history: History, agreement: Agreement) -> list[float | None]:

@@ -197,12 +197,14 @@ def _row(said: Said, key: int, digest: str) -> dict[str, Any]:
         "value": said.value,
         "reason": said.reason,
         "return_on": said.return_on,
+        "told": said.told,
         "digest": digest,
     }
 
 
 def _said(row: Any) -> Said:
-    return Said(row.id, row.code, row.at, row.by, row.value, row.reason, row.return_on)
+    told = (row.by, row.value, row.reason, row.return_on, row.told)
+    return Said(row.id, row.code, row.at, *told)
 
 
 def _aside(said: Said, digest: str) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.orm import aliased
 
 from features.store.states import DECISIONS, words
@@ -13,6 +14,17 @@ from features.store.tables import Disposition, Score
 
 STEP = 0.001
 """Scores are counted by thousandths; bounds between two of them are not told apart."""
+
+
+class Became(NamedTuple):
+    """Leads whose first score lay in one thousandth, of which sales said the same."""
+
+    at_least: float
+    code: str | None
+    """What sales last said; None: nothing."""
+    told: str | None
+    """By which word of the CRM, where that is known."""
+    leads: int
 
 
 class Scored(NamedTuple):
@@ -31,7 +43,7 @@ def first_scores(
     until: datetime,
     as_of: datetime,
     model: str | None = None,
-) -> list[Scored]:
+) -> list[Became]:
     """Return what became of the leads that were first scored in a stretch of time, by score.
 
     Args:
@@ -57,14 +69,26 @@ def first_scores(
         .prefix_with("MATERIALIZED")
     )
     word = words(as_of, Disposition.lead.in_(select(first.c.lead)), Disposition.at >= since)
+    said = aliased(Disposition)
     # A little more, so that a bound itself lies in its own thousandth.
     place = func.floor(first.c.p / STEP + 1e-9)
     rows = (
-        select(place, func.count(), func.count(case((word.c.code.in_(DECISIONS), 1))))
-        .add_columns(func.count(case((word.c.code == "won", 1))))
+        select(place, said.code, said.told, func.count())
         .select_from(first)
         .outerjoin(word, word.c.lead == first.c.lead)
-        .group_by(place)
+        .outerjoin(said, said.key == word.c.key)
+        .group_by(place, said.code, said.told)
         .order_by(place)
     )
-    return [Scored(float(n) * STEP, *rest) for n, *rest in connection.execute(rows)]
+    return [Became(float(n) * STEP, *rest) for n, *rest in connection.execute(rows)]
+
+
+def counted_by_score(found: Iterable[Became]) -> list[Scored]:
+    """Count leads, decided ones and wins by score, from the lowest on."""
+    counts: dict[float, list[int]] = {}
+    for one in found:
+        count = counts.setdefault(one.at_least, [0, 0, 0])
+        count[0] += one.leads
+        count[1] += one.leads if one.code in DECISIONS else 0
+        count[2] += one.leads if one.code == "won" else 0
+    return [Scored(at_least, *count) for at_least, count in sorted(counts.items())]

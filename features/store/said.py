@@ -63,6 +63,8 @@ class Said:
     value: float | None = None
     reason: str | None = None
     return_on: date | None = None
+    told: str | None = None
+    """The CRM's own word for the code, as the agreement spells it; None where it was the code."""
 
     def as_dict(self) -> dict[str, str | float | None]:
         """Return it as JSON values."""
@@ -74,6 +76,7 @@ class Said:
             "value": self.value,
             "reason": self.reason,
             "return_on": self.return_on.isoformat() if self.return_on else None,
+            "told": self.told,
         }
 
     @classmethod
@@ -89,7 +92,8 @@ class Said:
     @property
     def digest(self) -> str:
         """The same for the same words, so that a replay is known as one."""
-        return digest_of(json.dumps(list(self.as_dict().values())))
+        content = [part for name, part in self.as_dict().items() if name != "told"]
+        return digest_of(json.dumps(content))
 
 
 class Reader:
@@ -120,14 +124,16 @@ class Reader:
         """Read one row of cells by the parts of `FEEDBACK`; those not there are missing."""
         clean = {name: self._clean(value) for name, value in cells.items()}
         try:
+            id_, (code, told) = _id(clean.get("id")), self._codes[clean.get("code")]
             return Said(
-                _id(clean.get("id")),
-                self._codes[clean.get("code")],
+                id_,
+                code,
                 self._at(clean.get("at")),
                 storable(text_of(clean.get("by"))) or None,
                 self._value(clean.get("value")),
                 storable(text_of(clean.get("reason"))) or None,
                 self._return_on(clean.get("return_on")),
+                told,
             )
         except UnreadableError as error:
             return error.fault
@@ -157,12 +163,14 @@ def _id(value: Cell) -> str:
     return text
 
 
-def _code_reader(agreement: Agreement) -> Callable[[Cell], str]:
-    """Return what reads a disposition or a step: its own name, or the CRM's word for it."""
-    meanings: dict[str, str] = {key_of(raw): code for raw, code in agreement.raw_outcomes()}
-    meanings |= {name: name for name in (*DISPOSITIONS, *STEPS)}
+def _code_reader(agreement: Agreement) -> Callable[[Cell], tuple[str, str | None]]:
+    """Return what reads a disposition or a step: its own name, or the CRM's word and which."""
+    meanings: dict[str, tuple[str, str | None]] = {
+        key_of(raw): (code, raw) for raw, code in agreement.raw_outcomes()
+    }
+    meanings |= {name: (name, None) for name in (*DISPOSITIONS, *STEPS)}
 
-    def code(value: Cell) -> str:
+    def code(value: Cell) -> tuple[str, str | None]:
         if value is None:
             raise UnreadableError("code", None, "the disposition is missing")
         key = key_of(value)

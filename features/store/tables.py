@@ -99,6 +99,8 @@ class Disposition(Row):
     lead: Mapped[int] = mapped_column(ForeignKey("leads.key"))
     at: Mapped[datetime]
     code: Mapped[str] = mapped_column(String(16))
+    told: Mapped[str | None] = mapped_column(Text)
+    """The CRM's own word for it, as the agreement spells it, where it came by one."""
     by: Mapped[str | None] = mapped_column(Text)
     value: Mapped[float | None] = mapped_column(Float)
     reason: Mapped[str | None] = mapped_column(Text)

@@ -11,7 +11,16 @@ from fastapi.responses import Response
 from features.agreement import Agreement
 from features.errors import AgreementError
 from features.sections import DISPOSITIONS
-from serving.agreed import GRADES, as_toml, in_words, past_scores, proposed, signed, would
+from serving.agreed import (
+    GRADES,
+    as_toml,
+    in_words,
+    past_scores,
+    proposed,
+    read_anew,
+    signed,
+    would,
+)
 from serving.pages.behind import Behind
 from serving.pages.render import HEADERS, show
 
@@ -40,6 +49,7 @@ def add_agreement(app: FastAPI, behind: Behind) -> None:
         except AgreementError as error:
             fault = str(error)
         scored = await store.use(lambda opened: past_scores(opened, agreed, now()))
+        anew, unknown = read_anew(scored, agreed, proposal)
         values: dict[str, Any] = {
             "agreed": agreed,
             "proposal": proposal,
@@ -49,7 +59,9 @@ def add_agreement(app: FastAPI, behind: Behind) -> None:
             "outcomes": dict(proposal.raw_outcomes()),
             "outcome": _OUTCOME,
             "now_": would(agreed, scored),
-            "then": would(proposal, scored),
+            "then": would(proposal, anew),
+            "unknown": unknown,
+            "is_changed": bool(request.url.query),
             "file": f"/agreement/proposal/file?{request.url.query}",
         }
         return show(request, "proposal.html", 422 if fault else 200, **values)

@@ -13,7 +13,18 @@ from fastapi.testclient import TestClient
 from features.agreement import Agreement, parse
 from features.store.agreements import sign
 from features.store.database import Store
-from serving.agreed import as_toml, differences, in_words, past_scores, proposed, signed, would
+from features.store.proposed import Became
+from serving.agreed import (
+    as_toml,
+    differences,
+    in_words,
+    past_scores,
+    proposed,
+    read_anew,
+    signed,
+    would,
+)
+from serving.rates import wilson
 from tests.features.making import an_agreement
 from tests.features.store.past import START, drawn
 from tests.serving.pages.signing import key_for, pages, sign_in
@@ -46,6 +57,41 @@ def test_what_a_bar_would_have_meant_is_what_the_raw_rows_say(store: Store, boun
     assert found.mql_won is not None
     assert found.mql_won.value == pytest.approx(decided.count("won") / len(decided))
     assert sum(band.leads for band in found.grades) == found.leads
+
+
+def became(code: str, told: str | None, leads: int = 1) -> Became:
+    return Became(0.5, code, told, leads)
+
+
+def test_past_leads_get_the_meaning_that_is_proposed_for_the_words_of_the_crm() -> None:
+    meanings = {"won": ["Won"], "lost": ["Lost", "No budget"]}
+    now = agreed(outcomes=meanings)
+    then = proposed(now, {"outcomes": meanings | {"lost": ["Lost"], "not_ready": ["No budget"]}})
+    found = [
+        became("won", "Won", 3),
+        became("lost", "Lost", 4),
+        became("lost", "No budget", 5),
+        became("lost", None, 2),
+    ]
+    read, unknown = read_anew(found, now, then)
+    assert [one.code for one in read] == ["won", "lost", "not_ready", "lost"]
+    assert unknown == 2
+    assert would(now, found).mql_won == wilson(3, 14)
+    assert would(then, read).mql_won == wilson(3, 9)
+
+
+def test_a_meaning_that_moves_whole_needs_no_word_of_the_crm() -> None:
+    now = agreed(outcomes={"won": ["Won"], "lost": ["Lost"], "unreachable": ["No answer"]})
+    then = proposed(now, {"outcomes": {"won": ["Won"], "lost": ["Lost", "No answer"],
+                                       "unreachable": []}})  # fmt: skip
+    read, unknown = read_anew([became("unreachable", None)], now, then)
+    assert ([one.code for one in read], unknown) == (["lost"], 0)
+
+
+def test_words_that_nobody_moves_keep_their_meaning() -> None:
+    now = agreed(outcomes={"won": ["Won", "Signed"], "lost": ["Lost"]})
+    found = [became("won", None), became("won", "Won"), became("not_ready", None)]
+    assert read_anew(found, now, proposed(now, {"grades": {"A": 0.6}})) == (found, 0)
 
 
 def test_a_proposal_is_the_next_version_and_reads_back_as_itself() -> None:

@@ -75,6 +75,13 @@ def test_the_sum_of_a_win_is_kept_and_that_of_a_lost_lead_is_not(store: Store) -
         assert connection.execute(rows).scalars().all() == [1200.5, None]
 
 
+def test_the_word_of_the_crm_is_kept_as_the_agreement_spells_it(store: Store) -> None:
+    keep_export(store, an_export(["won", "lost"], status=" LOST "), agreed(), NOW)
+    with store.reading() as connection:
+        rows = select(Disposition.told).order_by(Disposition.key)
+        assert connection.execute(rows).scalars().all() == ["Lost", "Lost"]
+
+
 def test_what_sales_said_before_the_lead_came_is_applied(store: Store) -> None:
     say(store, lost("a"))
     keep_export(store, an_export(["open"]), agreed(), NOW)

@@ -105,6 +105,17 @@ def test_a_word_of_leadq_or_of_the_crm_is_a_code(word: str, code: str) -> None:
     assert said.code == code
 
 
+def test_the_word_of_the_crm_is_kept_and_changes_nothing_of_what_was_said() -> None:
+    by_word, by_code = (
+        read(an_agreement(outcomes=OUTCOMES), code=w) for w in ("No  BUDGET", "lost")
+    )
+    assert isinstance(by_word, Said)
+    assert isinstance(by_code, Said)
+    assert (by_word.told, by_code.told) == ("No budget", None)
+    assert by_word.digest == by_code.digest
+    assert Said.of(by_word.as_dict()) == by_word
+
+
 @pytest.mark.parametrize(
     ("cells", "field", "why"),
     [

@@ -67,6 +67,32 @@ def test_a_word_that_is_taken_back_puts_the_lead_on_the_list_again(store: Store)
     assert listed(store) == ["a"]
 
 
+def test_a_step_that_is_taken_back_on_a_page_is_gone_and_the_one_before_it_holds(
+    store: Store,
+) -> None:
+    hand(store, "a")
+    hours = [TUESDAY + timedelta(hours=n) for n in range(5)]
+    for at, code, step in zip(
+        hours,
+        ("contacted", "accepted", "open", "open", "contacted"),
+        ("contacted", "accepted", "contacted", None, "contacted"),
+        strict=True,
+    ):
+        said = Said("a", code, at)
+        store.write(lambda c, said=said: keep(c, [said], agreed(), "page", NOW))
+        with store.reading() as connection:
+            (line,) = lines(connection, Wanted(), NOW, 10, 0)
+        assert line.step == step
+
+
+def test_an_open_of_the_crm_takes_no_step_back(store: Store) -> None:
+    hand(store, "a")
+    say(store, Said("a", "contacted", TUESDAY), Said("a", "open", TUESDAY + timedelta(hours=1)))
+    with store.reading() as connection:
+        (line,) = lines(connection, Wanted(), NOW, 10, 0)
+    assert line.step == "contacted"
+
+
 def test_a_step_is_told_and_leaves_the_lead_on_the_list(store: Store) -> None:
     hand(store, "a")
     say(store, Said("a", "contacted", TUESDAY), Said("a", "accepted", TUESDAY + timedelta(hours=1)))
@@ -200,6 +226,7 @@ def test_a_store_of_an_older_leadq_gets_the_list_that_its_events_make(empty_url:
         for table in ("worklist", "notes", "decisions", "answers"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
         connection.exec_driver_sql("ALTER TABLE scores DROP COLUMN expected_value")
+        connection.exec_driver_sql("ALTER TABLE dispositions DROP COLUMN told")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
     upgrade(engine, "0003")
     engine.dispose()
