@@ -93,7 +93,7 @@ def label(history: History, agreement: Agreement, known_until: datetime | None =
     rows = np.flatnonzero(told.weight)
     unlabelled = Counter(reason for reason in told.reasons.tolist() if reason)
     still_open = int((told.complete & (told.reasons == NOT_DECIDED)).sum())
-    taught = history.take(rows.tolist())
+    taught = history.take(rows)
     return Labelled(taught, told.labels[rows], unlabelled, as_of, still_open)
 
 

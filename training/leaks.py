@@ -25,6 +25,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from features.agreement import Agreement, FieldUse
 from features.encoder import Encoder
 from features.leads import History, Leads
@@ -106,20 +108,20 @@ _NEVER: tuple[Verdict, str] = (
 
 
 def _is_empty(leads: Leads, name: str) -> bool:
-    return all(cell is None for cell in leads.column(name))
+    return all(cell is None for cell in leads.coded(name).values)
 
 
 def _part(labelled: Labelled) -> Labelled:
     step = -(-len(labelled.labels) // _MOST_ROWS)
     if step == 1:
         return labelled
-    rows = list(range(0, len(labelled.labels), step))
+    rows = np.arange(0, len(labelled.labels), step)
     return replace(labelled, history=labelled.history.take(rows), labels=labelled.labels[::step])
 
 
 def _part_of(history: History) -> History:
     step = -(-len(history) // _MOST_ROWS)
-    return history if step <= 1 else history.take(list(range(0, len(history), step)))
+    return history if step <= 1 else history.take(np.arange(0, len(history), step))
 
 
 def _beside_honest_fields(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy.stats import chi2
 
 from features.cells import Cell, key_of, number
+from features.coded import CodedCells, coded
 from serving.members import Vector
 from serving.rates import Interval, difference_of_rates
 from training.intervals import benjamini_hochberg, rate_of
@@ -125,25 +126,26 @@ def _counts(
     earlier: Sequence[Cell], later: Sequence[Cell], decimal: str
 ) -> tuple[Vector, Vector, float, float]:
     """Return counts by band of earlier and later cells, and the share that is missing in each."""
-    a, b = (_numbers(cells, decimal) for cells in (earlier, later))
-    filled = sum(cell is not None for cell in (*earlier, *later))
+    both = coded(earlier), coded(later)
+    a, b = (_numbers(cells, decimal) for cells in both)
+    empty = [_missing(cells) for cells in both]
+    filled = sum(len(cells) for cells in both) - sum(empty)
     if filled and np.isfinite(np.concatenate([a, b])).sum() >= _NUMBERS * filled:
         codes = _bands(a, b)
     else:
-        codes = _categories(earlier, later)
+        codes = _categories(*both)
     used, codes_both = np.unique(np.concatenate(codes), return_inverse=True)
-    both = np.split(codes_both, [len(earlier)])
-    before, after = (np.bincount(c, minlength=len(used)).astype(np.float64) for c in both)
-    empty = [sum(c is None for c in cells) / len(cells) for cells in (earlier, later)]
-    return before, after, empty[0], empty[1]
+    parts = np.split(codes_both, [len(earlier)])
+    before, after = (np.bincount(c, minlength=len(used)).astype(np.float64) for c in parts)
+    return before, after, empty[0] / len(earlier), empty[1] / len(later)
 
 
-def _numbers(cells: Sequence[Cell], decimal: str) -> Vector:
-    memo: dict[Cell, float] = {}
-    for cell in cells:
-        if cell not in memo:
-            memo[cell] = _number(cell, decimal)
-    return np.array([memo[cell] for cell in cells], dtype=np.float64)
+def _missing(cells: CodedCells) -> int:
+    return sum(n for c, n in zip(cells.values, cells.counts(), strict=True) if c is None)
+
+
+def _numbers(cells: CodedCells, decimal: str) -> Vector:
+    return np.array([_number(c, decimal) for c in cells.values], dtype=np.float64)[cells.codes]
 
 
 def _number(cell: Cell, decimal: str) -> float:
@@ -165,12 +167,21 @@ def _bands(earlier: Vector, later: Vector) -> list[npt.NDArray[np.intp]]:
     ]
 
 
-def _categories(earlier: Sequence[Cell], later: Sequence[Cell]) -> list[npt.NDArray[np.intp]]:
+def _categories(earlier: CodedCells, later: CodedCells) -> list[npt.NDArray[np.intp]]:
     """Code the most frequent categories of both; 0 is missing, 1 all others."""
-    keys = [[None if c is None else key_of(c) for c in cells] for cells in (earlier, later)]
-    seen = Counter(key for part in keys for key in part if key is not None)
+    both = earlier, later
+    keys = [[None if c is None else key_of(c) for c in cells.values] for cells in both]
+    seen: Counter[str] = Counter()
+    for cells, told in zip(both, keys, strict=True):
+        for key, count in zip(told, cells.counts(), strict=True):
+            if key is not None:
+                seen[key] += count
     rows = len(earlier) + len(later)
-    often = [key for key, n in seen.most_common(_CATEGORIES) if n >= max(10, rows / 200)]
+    ranked = sorted(seen.items(), key=lambda item: (-item[1], item[0]))[:_CATEGORIES]
+    often = [key for key, n in ranked if n >= max(10, rows / 200)]
     codes: dict[str | None, int] = {key: i for i, key in enumerate(sorted(often), start=2)}
     codes[None] = 0
-    return [np.array([codes.get(key, 1) for key in part], dtype=np.intp) for part in keys]
+    return [
+        np.array([codes.get(key, 1) for key in told], dtype=np.intp)[cells.codes]
+        for cells, told in zip(both, keys, strict=True)
+    ]

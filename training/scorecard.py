@@ -72,7 +72,7 @@ def propose_points(labelled: Labelled, agreement: Agreement, seed: int = 0) -> l
     labels = labelled.labels[rows]
     if _fewest(labels) < MIN_COUNT:
         return []
-    leads = labelled.history.leads.take(rows.tolist())
+    leads = labelled.history.leads.take(rows)
     looked_at = [
         candidate
         for name, use in agreement.used_fields().items()

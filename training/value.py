@@ -140,7 +140,7 @@ def fit_value(labelled: Labelled, scorer: Scorer, rows: Rows, seed: int = 0) -> 
         return _absent("the agreement names no value column")
     if column not in history.leads.columns:
         return _absent(f"the export has no column {column!r}")
-    taken = history.take(rows.tolist())
+    taken = history.take(rows)
     values, unusable = values_of(taken, scorer.agreement)
     wins = np.flatnonzero((labelled.labels[rows] == 1) & ~np.isnan(values))
     if len(wins) < MIN_COUNT:
@@ -291,7 +291,7 @@ def evaluate_value(
     """
     if scorer.value is None:
         return None
-    taken = labelled.history.take(rows.tolist())
+    taken = labelled.history.take(rows)
     values, unusable = values_of(taken, scorer.agreement)
     won = labelled.labels[rows] == 1
     used = np.flatnonzero(~won | ~np.isnan(values))

@@ -37,7 +37,7 @@ def judged_rows(
         agreement: names campaign, source, value and grades.
 
     """
-    part = history.take(rows.tolist())
+    part = history.take(rows)
     columns = agreement.columns
     value = values_of(part, agreement)[0] if columns.value in part.leads.columns else None
     campaign = _names(part.leads.column(columns.campaign)) if columns.campaign else None
