@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from hmac import compare_digest
 from pathlib import Path
 from secrets import token_bytes
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from fastapi import HTTPException, Request
+from starlette.exceptions import HTTPException
 
 from features.errors import LeadqError
 from features.store.api_keys import (
@@ -36,6 +36,9 @@ from features.store.api_keys import (
 from features.store.database import Store
 from serving.problems import where
 from serving.written import whole_or_not
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 log = structlog.get_logger()
 

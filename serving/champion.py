@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 
 import structlog
-from fastapi import HTTPException
+from starlette.exceptions import HTTPException
 
 from features.errors import LeadqError, ModelError, StoreError
 from features.store.database import Store

@@ -11,10 +11,10 @@ from fastapi import FastAPI, Query
 from fastapi.openapi.utils import get_openapi
 
 from serving.artefact import LoadedModel
-from serving.doors import SCOPES
+from serving.doors import HEALTH, READY, SCOPES, SCORE
 from serving.problems import WITH_A_BODY, documented
-from serving.replies import ScoreReply, openapi_example
-from serving.scoring import MOST_REASONS, REASONS, SCORE
+from serving.replies import ScoreReply, Status, openapi_example
+from serving.scoring import MOST_REASONS, REASONS
 
 _LEAD = "$response.body#/results/0/id"
 _STORY = {"operationId": "tell_history", "parameters": {"lead": _LEAD}}
@@ -58,7 +58,7 @@ def body_of(
 
 
 def describe(app: FastAPI, model: Callable[[], LoadedModel | None], *, has_keys: bool) -> None:
-    """Describe the score route, which the shell answers, and show an example lead of the model.
+    """Describe the routes that the shell answers, and show an example lead of the model.
 
     Args:
         app: the service with all its other routes.
@@ -83,7 +83,23 @@ def describe(app: FastAPI, model: Callable[[], LoadedModel | None], *, has_keys:
         Send `{"leads": [{...}, ...]}` or one bare lead. A lead that cannot be scored has `error`
         in its place; the others are scored all the same.
         """
-        raise NotImplementedError("the shell answers this route")
+        raise NotImplementedError(_BY_SHELL)
+
+    @app.get(HEALTH, response_model_exclude_none=True, summary="Is the service alive?")
+    async def healthz() -> Status:
+        """Answer as long as the process runs."""
+        raise NotImplementedError(_BY_SHELL)
+
+    @app.get(
+        READY, responses=documented(), response_model_exclude_none=True, summary="Can it score?"
+    )
+    async def readyz() -> Status:
+        """Answer 200 once a verified model is loaded, and 503 with the reason until then.
+
+        `detail` says why a newer champion does not score, where there is one. 503 is also
+        answered where the routes beside scores cannot be built.
+        """
+        raise NotImplementedError(_BY_SHELL)
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -166,6 +182,7 @@ def _table(rows: list[tuple[str, str]]) -> str:
     return f"<table>{''.join(lines)}</table>" if lines else ""
 
 
+_BY_SHELL = "the shell answers this route"
 _KEY = "A key made by leadq keys new, with the scope that stands at the route."
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-
-from fastapi import FastAPI
-from starlette.routing import Route
 
 from features.store.api_keys import Scope
 
@@ -17,8 +14,11 @@ _MARKETING: tuple[Scope, ...] = ("marketing", "admin", "read")
 _MEETING: tuple[Scope, ...] = ("sales", "marketing", "admin")
 _BOTH: tuple[Scope, ...] = ("sales", "marketing", "admin", "read")
 
+Named = tuple[str, str]
+"""A method and a path, with names in braces for what is open in it."""
+
 # Every route stands here: one that is not listed cannot be built, so none is open by mistake.
-SCOPES: Mapping[tuple[str, str], Scope | None] = {
+SCOPES: Mapping[Named, Scope | None] = {
     ("POST", "/v1/score"): "score",
     ("POST", "/v1/handoffs"): "feedback",
     ("POST", "/v1/feedback"): "feedback",
@@ -35,8 +35,12 @@ SCOPES: Mapping[tuple[str, str], Scope | None] = {
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): None,
 }
+SCORE, HEALTH, READY = "/v1/score", "/healthz", "/readyz"
+"""Routes that the shell answers without the app."""
+ALONE = (SCORE, HEALTH, READY, "/v1/model", "/metrics", "/docs", "/openapi.json")
+"""Routes that need no store."""
 # The same for pages: who is signed in needs one of these scopes, none means that all may come.
-PAGES: Mapping[tuple[str, str], tuple[Scope, ...]] = {
+PAGES: Mapping[Named, tuple[Scope, ...]] = {
     ("GET", "/"): _BOTH,
     ("GET", "/static/{name}"): (),
     ("GET", "/sign-in"): (),
@@ -84,36 +88,44 @@ class Door:
 
 
 class Doors:
-    """All doors of the service, found by method and path."""
+    """Doors of the service, found by method and path.
 
-    def __init__(self, app: FastAPI) -> None:
-        self._fixed: dict[tuple[str, str], Door] = {}
-        self._named: list[tuple[re.Pattern[str], Door]] = []
+    They are made from the tables above alone: a request finds its door before the app that
+    answers it is there.
+    """
+
+    def __init__(self, named: Collection[Named]) -> None:
+        """Make the doors of some routes, in the order in which they are looked at.
+
+        Raises:
+            LookupError: when the tables do not say who may use a route.
+
+        """
+        self.named = frozenset(named)
+        self._fixed: dict[Named, Door] = {}
+        self._open: list[tuple[re.Pattern[str], Door]] = []
         self._allowed: dict[str, list[str]] = {}
-        for route in app.routes:
-            assert isinstance(route, Route)  # noqa: S101  # the app mounts nothing
-            for method in sorted((route.methods or set()) - {"HEAD"}):
-                self._add(route, method)
+        for method, path in named:
+            self._add(method, path)
 
-    def _add(self, route: Route, method: str) -> None:
-        named = (method, route.path)
+    def _add(self, method: str, path: str) -> None:
+        named = (method, path)
         if named not in SCOPES and named not in PAGES:
-            raise LookupError(f"{method} {route.path}: say in serving/doors.py who may use it")
-        shown = route.path.replace(":path}", "}")
+            raise LookupError(f"{method} {path}: say in serving/doors.py who may use it")
         takes_body = method in ("POST", "PUT", "PATCH")
-        door = Door(method, shown, SCOPES.get(named), takes_body, PAGES.get(named))
-        if "{" in route.path:
-            self._named.append((route.path_regex, door))
+        door = Door(method, shown(path), SCOPES.get(named), takes_body, PAGES.get(named))
+        if "{" in path:
+            self._open.append((pattern_of(path), door))
         else:
-            self._fixed[method, route.path] = door
-            self._allowed.setdefault(route.path, []).append(method)
+            self._fixed[method, path] = door
+            self._allowed.setdefault(path, []).append(method)
 
     def find(self, method: str, path: str) -> Door | None:
         """Return the door of a method and a path, or None where there is none."""
         door = self._fixed.get((method, path))
         if door is not None or path in self._allowed:
             return door
-        matches = (door for at, door in self._named if door.method == method and at.match(path))
+        matches = (door for at, door in self._open if door.method == method and at.match(path))
         return next(matches, None)
 
     def methods(self, path: str) -> list[str]:
@@ -125,5 +137,18 @@ class Doors:
 
     def _methods_of_the_first(self, path: str) -> list[str]:
         """Return the methods of the first route that a path may mean: a lead's id takes any."""
-        routes = [door.route for at, door in self._named if at.match(path)]
-        return [door.method for _, door in self._named if door.route in routes[:1]]
+        routes = [door.route for at, door in self._open if at.match(path)]
+        return [door.method for _, door in self._open if door.route in routes[:1]]
+
+
+def shown(path: str) -> str:
+    """Return a path as the documentation writes it."""
+    return path.replace(":path}", "}")
+
+
+def pattern_of(path: str) -> re.Pattern[str]:
+    """Return what paths match, as the app reads them: a name takes one part, or any (`:path`)."""
+    parts = re.split(r"\{\w+(:path)?\}", path)
+    texts = [re.escape(text) for text in parts[::2]]
+    opens = [".*" if any_ else "[^/]+" for any_ in parts[1::2]]
+    return re.compile("".join(map("".join, zip(texts, [*opens, "$"], strict=True))))

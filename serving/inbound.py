@@ -11,8 +11,8 @@ import math
 import time
 from collections.abc import Callable, Mapping
 
-from fastapi import HTTPException
 from standardwebhooks import Webhook, WebhookVerificationError
+from starlette.exceptions import HTTPException
 
 from features.store.hooks import inbound_secret
 from serving.access import Bucket, Caller, RefusedError

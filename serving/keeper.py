@@ -8,11 +8,9 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -38,10 +36,6 @@ _SECONDS = 0.25
 """Between two looks at the spool."""
 _MOST_SECONDS = 8.0
 """Between two tries while the store does not answer."""
-_RESTART_SECONDS = 1.0
-_END_SECONDS = 20
-"""How long the keeper may take to bring what is left, when the service ends."""
-_NICE = 19
 _FIRST_LOOK = 1000
 """Scores after which the database looks at its tables for the first time."""
 _GROWTH = 4
@@ -146,48 +140,6 @@ def main() -> None:
 
 def _now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
-
-
-@contextmanager
-def keeping() -> Iterator[None]:
-    """Run a keeper beside this process, a new one where it dies; it ends with the block."""
-    ended = threading.Event()
-    started = [_start()]
-
-    def watch() -> None:
-        while True:
-            started[0].wait()
-            if ended.is_set():
-                return
-            started[0].communicate()
-            log.error("the keeper of scores died and is started again")
-            if ended.wait(_RESTART_SECONDS):
-                return
-            try:
-                started[0] = _start()
-            except OSError as error:
-                # No memory or no process is left for it; nobody else would try again.
-                log.error("the keeper of scores cannot be started", reason=str(error.strerror))
-
-    watcher = threading.Thread(target=watch, name="keeper", daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        try:
-            # One that died a moment ago has no standard input any more.
-            if started[0].poll() is None:
-                started[0].communicate(timeout=_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            # What it has not brought waits for the next start.
-            started[0].kill()
-
-
-def _start() -> subprocess.Popen[bytes]:
-    # It steps back before it imports anything: a worker that starts beside it goes first.
-    code = f"import os; os.nice({_NICE}); from serving.keeper import main; main()"
-    return subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)  # noqa: S603
 
 
 if __name__ == "__main__":

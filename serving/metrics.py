@@ -241,12 +241,6 @@ class _Collector:
         return self._metrics
 
 
-def begin(folder: Path) -> None:
-    """Forget what the workers of an earlier service have left."""
-    for path in folder.glob("*.json"):
-        path.unlink(missing_ok=True)
-
-
 def _of_workers(alive: list[str]) -> Metric:
     from prometheus_client.core import GaugeMetricFamily
 

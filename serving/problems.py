@@ -10,16 +10,10 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
-import structlog
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
-
-log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+UNEXPECTED = "leadq failed on this request; its log says where"
 _HTML = "text/html; charset=utf-8"
 
 Documented = dict[int | str, dict[str, Any]]
@@ -80,13 +74,6 @@ def documented(*statuses: int, **others: str) -> Documented:
     }
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of the app a problem document."""
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(Exception, _unexpected)
-
-
 def where(error: BaseException) -> str:
     """Say where the program failed; the error's own words could hold a lead's data."""
     last = traceback.extract_tb(error.__traceback__)[-1]
@@ -132,35 +119,3 @@ def refusal(
     content = render.refusal(status, detail, is_part).encode()
     swap = {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML"} if is_part else {}
     return Refusal(status, content, _HTML, {**render.HEADERS, **swap})
-
-
-def _reply(
-    request: Request,
-    status: int,
-    detail: str,
-    headers: Mapping[str, str] | None = None,
-    field: str | None = None,
-) -> Response:
-    told = refusal(status, detail, dict(request.headers.raw), field)
-    given = {**(headers or {}), **told.headers}
-    return Response(told.content, told.status, given, told.media_type)
-
-
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101  # what it is registered for
-    return _reply(request, error.status_code, str(error.detail), error.headers)
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101  # what it is registered for
-    faults = [(".".join(str(p) for p in e["loc"]), e["msg"]) for e in error.errors()]
-    detail = "; ".join(f"{name}: {message}" for name, message in faults)
-    return _reply(request, 422, detail, field=faults[0][0] if faults else None)
-
-
-async def _unexpected(request: Request, error: Exception) -> Response:
-    """Answer 500. Starlette raises the error again; the shell logs where it came from."""
-    return _reply(request, 500, UNEXPECTED)
-
-
-UNEXPECTED = "leadq failed on this request; its log says where"

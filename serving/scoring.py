@@ -3,7 +3,7 @@
 Where what runs: a lead alone, or a few, are scored on the event loop, which takes less time than
 handing them to a thread and back. Many leads are scored by one thread, a hundred at a time, so that
 requests of many leads take turns. The interpreter goes from that thread to the loop after half a
-millisecond (`SWITCH_SECONDS`), so whoever sends one lead beside them hardly notices. Measured on
+millisecond (`serving.worker`), so whoever sends one lead beside them hardly notices. Measured on
 one core beside a stream of requests of 100 leads: a lead alone took 1.1 times its quiet median,
 with the interpreter's own 5 ms 1.6 times, and with turns on the loop in place of a thread 5 times.
 """
@@ -34,13 +34,10 @@ from serving.spool import Lines, Spool, SpoolFullError
 from serving.tally import Tally
 from serving.watch import Watch
 
-SCORE = "/v1/score"
 REASONS = 5
 """Reasons for each lead where the request does not say."""
 MOST_REASONS = 50
 _NUMBER = re.compile(r"\d{1,3}", re.ASCII)
-SWITCH_SECONDS = 0.0005
-"""After so long a thread that computes lets the event loop have the interpreter."""
 _TURN = 100
 """Leads that are scored before another request of many leads has its turn."""
 _FEW = 4

@@ -31,8 +31,8 @@ from serving.tally import Tally
 
 log = structlog.get_logger()
 
-Answer = Callable[[bytes, bytes], Awaitable[tuple[bytes, int]]]
-"""Takes body and query string; returns the reply as JSON and how many items it holds."""
+Answer = Callable[[bytes, bytes], Awaitable[tuple[bytes, int | None]]]
+"""Takes body and query string; returns the reply as JSON, and how many items it holds if any."""
 
 GONE = 499
 """Counted where the caller left before the answer (nginx's number)."""
@@ -98,7 +98,7 @@ class Shell:
         inbound: Inbound | None = None,
     ) -> None:
         self._app = app
-        self._doors = doors
+        self.doors = doors
         self._answers = answers
         self._limits = limits
         self._bodies = BodyReader(limits)
@@ -140,7 +140,7 @@ class Shell:
         send: Send,
     ) -> None:
         try:
-            if call.method == "OPTIONS" and (methods := self._doors.methods(scope["path"])):
+            if call.method == "OPTIONS" and (methods := self.doors.methods(scope["path"])):
                 await _send(call, send, 204, b"", None, [(b"allow", ", ".join(methods).encode())])
                 return
             door = self._enter(call, scope, headers)
@@ -168,7 +168,7 @@ class Shell:
         """Find the door and see whether the caller may pass it, before any of the body is read."""
         path: str = scope["path"]
         method = "GET" if call.method == "HEAD" else call.method
-        door = call.door = self._doors.find(method, path)
+        door = call.door = self.doors.find(method, path)
         if door is None:
             raise self._no_door(call, path)
         if door.page is not None:
@@ -223,7 +223,7 @@ class Shell:
             raise HTTPException(503, "too many requests at once; send it again later", _BUSY)
 
     def _no_door(self, call: Call, path: str) -> HTTPException:
-        methods = self._doors.methods(path)
+        methods = self.doors.methods(path)
         if not methods:
             return HTTPException(404, "there is no such path; /docs lists those that there are")
         allow = {"Allow": ", ".join(methods)}

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import structlog
 from anyio import CapacityLimiter, to_thread
-from fastapi import HTTPException
+from starlette.exceptions import HTTPException
 
 from features.agreement import Agreement
 from features.errors import StoreError

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 SECONDS = (
@@ -99,3 +100,9 @@ class Tally:
         self.probabilities.take_in(state["probabilities"])
         self.grades.update(state["grades"])
         self.refused_leads += state["refused_leads"]
+
+
+def begin(folder: Path) -> None:
+    """Forget what the workers of an earlier service have left."""
+    for path in folder.glob("*.json"):
+        path.unlink(missing_ok=True)

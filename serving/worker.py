@@ -1,35 +1,19 @@
-"""One worker of the service, put together from the environment, and how workers are run."""
+"""How workers of the service are run, and how each begins."""
 
 from __future__ import annotations
 
+import gc
 import sys
-import time
-from functools import partial
 
-import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
-from features.agreement import Agreement, load
-from features.home import Home, Settings
-from features.store.database import open_store, open_to_look
-from serving.access import Access
-from serving.api import Backing, build
-from serving.cache import Cache
-from serving.champion import Live
-from serving.erasing import Aside
-from serving.here import Here
-from serving.inbound import Inbound
-from serving.keeper import keeping
-from serving.logs import configure
-from serving.metrics import begin
-from serving.pages.sessions import Sessions
-from serving.scoring import SWITCH_SECONDS
-from serving.spool import Spool
-from serving.wire import Wire
+from features.home import Home
+from serving.keeping import keeping
+from serving.tally import begin
 
-log = structlog.get_logger()
-
+_SWITCH_SECONDS = 0.0005
+"""After so long a thread that computes lets the event loop have the interpreter."""
 _STOP_SECONDS = 30
 """How long requests may take to end when the service is stopped."""
 _CONNECTIONS = 2048
@@ -38,47 +22,18 @@ _CONNECTIONS = 2048
 
 def service() -> ASGIApp:
     """Build the service as the environment says: what each worker does when it starts."""
-    configure()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    home = Home(Settings())
-    chosen = home.serve
-    Wire.most = chosen.connections
-    look = partial(open_to_look, home.store_url)
-    live = Live(Cache(home.folder("models")), look, chosen.poll)
-    live.start()
-    access = None
-    if chosen.keys:
-        rate, remembered = chosen.rate / chosen.workers, home.folder(".") / "keys.json"
-        access = Access(home.secret, rate, remembered, look, chosen.poll)
-    agreed = load(chosen.agreement) if chosen.agreement.exists() else None
-    _warn(live, agreed)
-    aside = Aside(home.folder("rejects"), home.folder("spool"))
-    backing = Backing(partial(open_store, home.store_url), aside, agreed)
-    spool = Spool(aside.spool, home.spool, time.time)
-    folder = home.folder("metrics") if chosen.workers > 1 else None
-    sessions = Sessions(home.secret if access else home.page_secret, access)
-    shell = build(
-        live,
-        backing,
-        settings=chosen,
-        access=access,
-        spool=spool,
-        folder=folder,
-        sessions=sessions,
-        inbound=Inbound(home.secret, chosen.rate / chosen.workers) if access else None,
-    )
-    return shell if access else Here(shell)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    # What is made while a worker starts is no garbage; to look for some takes a tenth of the time.
+    gc.disable()
+    from serving.composed import from_environment
+
+    return from_environment(_settle)
 
 
-def _warn(live: Live, agreed: Agreement | None) -> None:
-    """Say what keeps the service from scoring as the folder says."""
-    if live.model is None:
-        log.warning("no score can be given yet", reason=live.trouble)
-    elif agreed is not None:
-        trained = live.model.artefact.scorer.agreement.label
-        if agreed.label != trained:
-            reason = f"agreement.toml is now {agreed.label}; retrain to score by the new text"
-            log.warning("the model scores by the agreement it was trained with", reason=reason)
+def _settle() -> None:
+    """Collect garbage from now on, but not among what a worker has imported, which stays."""
+    gc.freeze()
+    gc.enable()
 
 
 def run(home: Home, host: str, port: int) -> None:
@@ -95,7 +50,7 @@ def _serve(home: Home, host: str, port: int) -> None:
         host=host,
         port=port,
         workers=home.serve.workers,
-        http=Wire,
+        http="serving.wire:Wire",
         ws="none",
         lifespan="on",
         log_level="warning",

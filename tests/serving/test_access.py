@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import HTTPException
 from sqlalchemy import Connection, update
+from starlette.exceptions import HTTPException
 
 from features.errors import StoreError
 from features.store import api_keys

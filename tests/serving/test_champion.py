@@ -13,8 +13,8 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from fastapi import HTTPException
 from fastapi.testclient import TestClient
+from starlette.exceptions import HTTPException
 from structlog.testing import capture_logs
 
 from features.errors import StoreError

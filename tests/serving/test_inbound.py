@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 import uvicorn
-from fastapi import HTTPException
 from sqlalchemy import func, select
 from standardwebhooks import Webhook
+from starlette.exceptions import HTTPException
 
 from features.home import ServeSettings
 from features.store.database import Store, open_store

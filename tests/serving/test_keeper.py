@@ -13,8 +13,10 @@ import pytest
 
 from features.errors import StoreError
 from features.store.database import Store, open_store
-from serving import keeper as module
-from serving.keeper import Keeper, keeping
+from serving import keeper as keeper_module
+from serving import keeping as keeping_module
+from serving.keeper import Keeper
+from serving.keeping import keeping
 from serving.segments import segments
 from serving.spool import waiting
 from tests.features.store.making import NOW
@@ -57,7 +59,7 @@ def test_what_must_wait_is_given_to_the_disk_once(
         raise StoreError("connection refused")
 
     synced: list[int] = []
-    monkeypatch.setattr(module.os, "fsync", synced.append)
+    monkeypatch.setattr(keeper_module.os, "fsync", synced.append)
     keeper, spool = Keeper(tmp_path, down, lambda: NOW), a_spool(tmp_path)
     put(spool, scored("a"))
     keeper.step()
@@ -81,10 +83,10 @@ def test_a_keeper_that_dies_is_followed_by_another_which_brings_what_is_left_at_
     monkeypatch.setenv("LEADQ_HOME", str(tmp_path))
     monkeypatch.setenv("LEADQ_STORE__URL", store_url)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setattr(module, "_RESTART_SECONDS", 0.01)
+    monkeypatch.setattr(keeping_module, "_RESTART_SECONDS", 0.01)
     started: list[subprocess.Popen[bytes]] = []
-    start = module._start
-    monkeypatch.setattr(module, "_start", lambda: started.append(start()) or started[-1])  # type: ignore[func-returns-value]
+    start = keeping_module._start
+    monkeypatch.setattr(keeping_module, "_start", lambda: started.append(start()) or started[-1])  # type: ignore[func-returns-value]
     folder = tmp_path / "spool"
     with keeping():
         started[0].kill()
@@ -109,8 +111,8 @@ def test_a_keeper_that_cannot_be_started_again_is_tried_again(
         code = "import sys; sys.stdin.read()"
         return subprocess.Popen([sys.executable, "-c", code if len(tries) > 1 else ""], stdin=-1)
 
-    monkeypatch.setattr(module, "_RESTART_SECONDS", 0.01)
-    monkeypatch.setattr(module, "_start", start)
+    monkeypatch.setattr(keeping_module, "_RESTART_SECONDS", 0.01)
+    monkeypatch.setattr(keeping_module, "_start", start)
     with keeping():
         assert until(lambda: len(tries) == 4)
 
@@ -119,7 +121,7 @@ def test_a_service_that_ends_where_its_keeper_has_just_died_ends_in_peace(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE)
-    monkeypatch.setattr(module, "_start", lambda: dead)
+    monkeypatch.setattr(keeping_module, "_start", lambda: dead)
     with keeping():
         assert dead.stdin is not None
         assert until(lambda: dead.stdin is not None and dead.stdin.closed)
@@ -128,7 +130,7 @@ def test_a_service_that_ends_where_its_keeper_has_just_died_ends_in_peace(
 def test_a_keeper_whose_service_is_killed_brings_what_it_left_and_ends(
     store: Store, store_url: str, tmp_path: Path
 ) -> None:
-    code = "import time; from serving.keeper import keeping\nwith keeping(): time.sleep(600)"
+    code = "import time; from serving.keeping import keeping\nwith keeping(): time.sleep(600)"
     settings = {"LEADQ_HOME": str(tmp_path), "LEADQ_STORE__URL": store_url}
     service = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -149,7 +151,7 @@ def test_the_database_looks_at_its_tables_as_they_grow(
 ) -> None:
     looks: list[int] = []
     monkeypatch.setattr(store, "look_at_tables", lambda: looks.append(count(store)))
-    monkeypatch.setattr(module, "_FIRST_LOOK", 2)
+    monkeypatch.setattr(keeper_module, "_FIRST_LOOK", 2)
     keeper = Keeper(tmp_path, lambda: store, lambda: NOW)
     for n in range(10):
         fill(tmp_path, scored(f"lead-{n}"))
@@ -163,7 +165,7 @@ def test_what_nobody_foresaw_does_not_end_the_keeper_and_is_counted(
     keeper = Keeper(tmp_path, lambda: open_store(store_url), lambda: NOW)
     fill(tmp_path, scored("a"))
     with monkeypatch.context() as patch:
-        patch.setattr(module, "drain", lambda *_: 1 / 0)
+        patch.setattr(keeper_module, "drain", lambda *_: 1 / 0)
         assert keeper.step() > 0
     assert waiting(tmp_path, time.time()).troubles == 1
     keeper.step()

@@ -23,9 +23,9 @@ from serving import api
 from serving.api import Backing, build
 from serving.artefact import LoadedModel, leads_of_records
 from serving.erasing import Aside
-from serving.metrics import Gauge, Metrics, begin
+from serving.metrics import Gauge, Metrics
 from serving.spool import waiting
-from serving.tally import Histogram, Tally
+from serving.tally import Histogram, Tally, begin
 from serving.watch import Seen, Watch, bands_of, fields_seen, psi
 from tests.lives import Fixed
 from tests.serving.small import ROWS, small_model

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fastapi import HTTPException
 from fastapi.testclient import TestClient
+from starlette.exceptions import HTTPException
 
 from features.home import ServeSettings
-from serving import api, scoring
+from serving import routes, scoring
 from serving.api import build
 from serving.shell import Shell
 from tests.lives import Fixed
@@ -265,7 +265,7 @@ def test_a_failure_within_the_app_is_a_problem_too(monkeypatch, capsys) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("Jane Doe")
 
-    monkeypatch.setattr(api, "page_of", fail)
+    monkeypatch.setattr(routes, "page_of", fail)
     with TestClient(service()) as client:
         reply = client.get("/docs")
 

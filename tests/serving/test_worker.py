@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 HEAVY = {
-    "alembic", "jinja2", "lightgbm", "matplotlib", "mlflow", "optuna", "pandas",
+    "alembic", "fastapi", "jinja2", "lightgbm", "matplotlib", "mlflow", "optuna", "pandas",
     "prometheus_client", "pyarrow", "scipy", "sklearn",
 }  # fmt: skip
 

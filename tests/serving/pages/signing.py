@@ -43,7 +43,9 @@ def pages(
     keys: bool = True,
 ) -> Iterator[TestClient]:
     """Serve the pages of a store to a browser that is not signed in yet."""
-    access = Access(SECRET, 10_000, folder / "keys.json", partial(open_store, url))
+    remembered = folder / "keys.json"
+    # Keys are read when a test says so: no reading in between is taken for one of a page.
+    access = Access(SECRET, 10_000, remembered, partial(open_store, url), every_seconds=3600)
     aside = Aside(folder, folder / "spool")
     backing = Backing(partial(open_store, url), aside, agreement or agreed())
     asked = access if keys else None
