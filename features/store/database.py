@@ -15,7 +15,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.pool import NullPool
 
@@ -37,6 +44,8 @@ _LOOK_LIMITS = {
     "options": f"{_NO_JIT} -c statement_timeout={1000 * _LOOK_SECONDS}",
 }
 _LIMITS = {"connect_timeout": _CONNECT_SECONDS, "options": _NO_JIT}
+_STEPS, _DIGITS = Path(__file__).parent / "migrations" / "versions", 4
+"""Where the steps of the schema are, and how long the number is by which a file begins."""
 _TRIES = 8
 """A write that lost against another one (deadlock, serialization) is done anew this often."""
 _MANY_WRITES = 4
@@ -155,15 +164,27 @@ def open_store(url: str) -> Store:
     """
     engine = engine_of(url)
     with _told(engine):
-        # Here, because Alembic is slow to import and needed once.
-        from features.store.schema import upgrade
-
         try:
-            upgrade(engine)
+            if not _is_newest(engine):
+                # Here, because Alembic is slow to import and seldom needed.
+                from features.store.schema import upgrade
+
+                upgrade(engine)
         except BaseException:
             engine.dispose()
             raise
     return Store(engine)
+
+
+def _is_newest(engine: Engine) -> bool:
+    """Whether a database has the newest schema, as Alembic has written it down."""
+    newest = max(path.name for path in _STEPS.glob("[0-9]*.py"))[:_DIGITS]
+    with engine.connect() as connection:
+        try:
+            current = connection.exec_driver_sql("SELECT version_num FROM alembic_version")
+        except (OperationalError, ProgrammingError):
+            return False  # Nothing was made there yet, or it cannot be read: `upgrade` says so.
+        return current.scalar_one_or_none() == newest
 
 
 def open_to_look(url: str) -> Store:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from features.store import schema
 from features.store.database import engine_of, open_store
 from features.store.schema import revisions, upgrade
 from features.store.tables import Row
@@ -58,3 +59,21 @@ def test_a_store_of_an_older_leadq_keeps_its_rows(empty_url: str, revision: str)
             kept = {column: found[column] for column in row if column in found}
             assert kept == {column: row[column] for column in kept}, name
     store.close()
+
+
+def test_a_store_of_the_newest_schema_is_opened_without_alembic(
+    empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_store(empty_url).close()
+    asked: list[sa.Engine] = []
+    monkeypatch.setattr(schema, "upgrade", asked.append)
+
+    open_store(empty_url).close()
+    assert asked == []
+
+    engine = engine_of(empty_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revisions()[-2]}'")
+    engine.dispose()
+    open_store(empty_url).close()
+    assert len(asked) == 1
