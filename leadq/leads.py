@@ -205,6 +205,9 @@ def serve(
     agreement: AgreementFile = DEFAULT_AGREEMENT,
 ) -> None:
     """Serve over REST, to whoever has a key: POST /v1/score, /v1/handoffs and /v1/feedback."""
+    from serving.worker import begin_to_start, run
+
+    begin_to_start()
     if workers is not None:
         os.environ["LEADQ_SERVE__WORKERS"] = str(workers)
     if no_keys:
@@ -219,8 +222,6 @@ def serve(
         _need_secret(home)
     if agreement.exists():
         read_agreement(agreement)
-    from serving.worker import run
-
     _publish_before_serving(home)
     who = "whoever has a key" if home.serve.keys else "everybody on this machine"
     err.print(

@@ -20,11 +20,15 @@ _CONNECTIONS = 2048
 """That may wait to be taken up."""
 
 
+def begin_to_start() -> None:
+    """Look for no garbage for now: what a start makes is none, and to look takes a tenth of it."""
+    gc.disable()
+
+
 def service() -> ASGIApp:
     """Build the service as the environment says: what each worker does when it starts."""
     sys.setswitchinterval(_SWITCH_SECONDS)
-    # What is made while a worker starts is no garbage; to look for some takes a tenth of the time.
-    gc.disable()
+    begin_to_start()
     from serving.composed import from_environment
 
     return from_environment(_settle)
@@ -44,6 +48,8 @@ def run(home: Home, host: str, port: int) -> None:
 
 
 def _serve(home: Home, host: str, port: int) -> None:
+    if home.serve.workers > 1:
+        _settle()  # The workers are other processes.
     uvicorn.run(
         "serving.worker:service",
         factory=True,
