@@ -111,19 +111,30 @@ def _unsigned_zero(number: float) -> float:
 
 def cell_reader(words: Collection[str]) -> Callable[[object], Cell]:
     """Return the function that gives a raw value's cell, None for the agreed placeholders."""
-    reading = missing_as_none(words)
+    reading, plain = missing_as_none(words), _plain_firsts(words)
 
     def read(value: object) -> Cell:
+        # Most values are such texts, and a request has thousands of values.
+        if value.__class__ is str and value.isascii():
+            text: str = value.strip()
+            if text[:1] in plain:
+                return text
         return reading(cell(value))
 
     return read
+
+
+def _plain_firsts(words: Collection[str]) -> frozenset[str]:
+    """Return the letters with which no placeholder begins."""
+    firsts = {key_of(word)[:1] for word in words}
+    return frozenset(chr(c) for c in range(128) if chr(c).casefold() not in firsts)
 
 
 def missing_as_none(words: Collection[str]) -> Callable[[Cell], Cell]:
     """Return the function that turns the agreed placeholders (`Select`, `N/A`) into None."""
     missing = {key_of(word) for word in words}
     firsts = {word[:1] for word in missing}
-    others = frozenset(chr(c) for c in range(128) if chr(c).casefold() not in firsts)
+    others = _plain_firsts(words)
 
     def reading(value: Cell) -> Cell:
         # Most values are told from every placeholder by their first letter.

@@ -98,7 +98,7 @@ class CodedCells(Sequence[Cell]):
 
     def changed(self, function: Callable[[Cell], Cell]) -> CodedCells:
         """Return the column with the function's value in place of every cell."""
-        return CodedCells([function(cell) for cell in self.values], self.codes)
+        return CodedCells(list(map(function, self.values)), self.codes)
 
 
 def coded(cells: Iterable[Cell]) -> CodedCells:

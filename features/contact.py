@@ -122,7 +122,10 @@ def phone_region(cell: Cell) -> str:
     text = text_of(cell)
     text = f"+{text[2:]}" if text.startswith("00") else text
     if not text.startswith("+"):
-        return "national" if sum(map(str.isdigit, text)) >= 6 else "invalid"
+        digits = text.replace(" ", "")
+        if not digits.isdecimal():
+            digits = "".join(filter(str.isdigit, text))
+        return "national" if len(digits) >= 6 else "invalid"
     region = _plain_region(text)
     if region is not None:
         return region

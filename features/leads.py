@@ -160,7 +160,7 @@ def admit_clean(
 def _without_placeholders(cells: Sequence[Cell], reading: Callable[[Cell], Cell]) -> Sequence[Cell]:
     if isinstance(cells, CodedCells):
         return cells.changed(reading)
-    return [reading(cell) for cell in cells]
+    return list(map(reading, cells))
 
 
 def _times(

@@ -110,12 +110,12 @@ def _splitter(separator: str) -> Callable[[Cell], frozenset[str]]:
 
 def split_tokens(cell: Cell, separator: str) -> frozenset[str]:
     """Return the distinct options (or, without a separator, words) of a cell, in small letters."""
-    text = text_of(cell)
     if not separator:
+        text = cell if isinstance(cell, str) else text_of(cell)
         if text.isascii():  # what most are, and quicker by bytes
             return frozenset(text.encode().translate(_SMALL_LETTERS).decode().split())
         return frozenset(text.translate(_LETTERS_ALONE).casefold().split())
-    parts = text.replace(LIST_MARK, separator).split(separator)
+    parts = text_of(cell).replace(LIST_MARK, separator).split(separator)
     return frozenset(key for part in parts if (key := key_of(part)))
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from serving.manifest import Manifest
 from serving.pipeline import Read
 from serving.scorer import Scorer
@@ -62,12 +64,15 @@ def count(
 ) -> None:
     """Add a chunk to the account."""
     chances = block.column("probability").to_numpy()
+    grades = block.column("grade")
     summary.read += block.num_rows + len(read.rejects)
     summary.scored += block.num_rows
     summary.rejected += len(read.rejects)
     summary.why.update(map(kind_of, read.rejects))
-    summary.grades.update(block.column("grade").to_pylist())
-    summary.expected_wins += math.fsum(chances)
+    each, counts = np.unique(grades.indices.to_numpy(), return_counts=True)
+    for place, leads in zip(each.tolist(), counts.tolist(), strict=True):
+        summary.grades[grades.dictionary[place].as_py()] += leads
+    summary.expected_wins += math.fsum(chances.tolist())
     if sums is not None and block.num_rows:
         sums.add(read.leads.column(scorer.agreement.columns.campaign or ""), chances)
 

@@ -6,17 +6,19 @@ both say what `what_is` and `effect_words` say, and order reasons alike.
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
+from collections.abc import Iterable
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from features.cells import Cell
 from features.encoder import Encoder, FieldEncoder, Matrix
 from features.leads import Leads
 
+T = TypeVar("T", float, npt.NDArray[np.float64])
 MATTERS = 0.1
 """Log-odds from which on a missing field is worth a word."""
 _LARGEST = 1_000
@@ -76,9 +78,12 @@ def by_field(encoder: Encoder, parts: Matrix) -> Matrix:
     return np.add.reduceat(parts[:, :-1], encoder.starts, axis=1)
 
 
-def rest_of(log_odds: float, base: float, effects: list[float]) -> float:
-    """Return what the fields beyond the reasons add up to."""
-    return log_odds - base - math.fsum(effects)
+def rest_of(log_odds: T, base: float, effects: Iterable[T]) -> T:
+    """Return what the fields beyond the reasons add up to, of one lead or, in columns, of many."""
+    rest = log_odds - base
+    for effect in effects:
+        rest = rest - effect
+    return rest
 
 
 def _reason(field: FieldEncoder, cell: Cell, effect: float) -> Reason:
