@@ -227,25 +227,21 @@ def _fault(
     """Say what is too large in one item; this is run for each value of each lead."""
     if len(item) > limits.fields:
         return Fault("", None, f"{len(item):,} fields; send at most {limits.fields:,}")
+    longest = limits.text
     for name, value in item.items():
         kind = type(value)
         if kind is str:
-            continue
-        if kind is float:
+            if len(value) > longest:
+                reason = f"{len(value):,} characters; send at most {longest:,}"
+                return Fault(name[:_SHOWN], None, reason)
+        elif kind is float:
             if by_orjson and not -_WHOLE < value < _WHOLE:
                 raise _HugeIntegerError
         elif (kind is dict or kind is list) and (reason := _nested(value, limits, by_orjson)):
             return Fault(name[:_SHOWN], None, reason)
-    return _long_text(item, limits.text) if has_long else None
-
-
-def _long_text(item: dict[str, Any], longest: int) -> Fault | None:
-    for name, value in item.items():
-        if len(name) > longest:
-            return Fault(name[:_SHOWN], None, f"its name is over {longest:,} characters")
-        if isinstance(value, str) and len(value) > longest:
-            reason = f"{len(value):,} characters; send at most {longest:,}"
-            return Fault(name[:_SHOWN], None, reason)
+    widest = max(item, key=len, default="") if has_long else ""
+    if len(widest) > longest:
+        return Fault(widest[:_SHOWN], None, f"its name is over {longest:,} characters")
     return None
 
 

@@ -73,13 +73,12 @@ class Reasons(Coded[ReasonKind]):
 
     def whole(self) -> Iterator[tuple[Reason, ...]]:
         """Yield the reasons of each lead with their log-odds."""
+        kinds = map(self.kinds.__getitem__, self.codes.tolist())
+        pairs = zip(kinds, self.log_odds.tolist(), strict=True)
+        make = Reason._make
         found = [
-            Reason(kind.field, kind.value, kind.direction, effect, kind.text)
-            for kind, effect in zip(
-                map(self.kinds.__getitem__, self.codes.tolist()),
-                self.log_odds.tolist(),
-                strict=True,
-            )
+            make((field, value, direction, effect, text))
+            for (field, value, direction, text), effect in pairs
         ]
         for start, end in pairwise([0, *self.ends.tolist()]):
             yield tuple(found[start:end])

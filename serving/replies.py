@@ -104,9 +104,6 @@ class ModelReply(BaseModel):
         )
 
 
-_REASON = tuple(ReasonReply.model_fields)
-
-
 def openapi_example(model: LoadedModel) -> dict[str, Any]:
     """Return a synthetic lead that the model scores without an error."""
     return {k: v for k, v in model.artefact.golden[0].items() if v is not None}
@@ -155,7 +152,13 @@ def _usable(scorer: Scorer, position: int, record: Any, faults: Faults) -> dict[
     if not isinstance(record, dict):
         faults[position] = Fault("", None, "a lead must be an object: its fields by name")
         return {}
-    cell, clean = scorer.cell, {}
+    cell = scorer.cell
+    try:
+        if "".join(record).isascii():  # so are the names of most, and no value is at fault
+            return {name: cell(value) for name, value in record.items()}
+    except (ValueError, OverflowError):
+        pass
+    clean = {}
     for name, value in record.items():
         try:
             clean[name if name.isascii() else _readable(name)] = cell(value)
@@ -195,12 +198,10 @@ def _id(record: dict[str, Cell], scorer: Scorer) -> str | None:
 def _result(
     score: Score, odd: Sequence[str], record: dict[str, Cell], scorer: Scorer, caution: str
 ) -> dict[str, Any]:
-    found = [
-        f"{name}: is not in the agreement and was ignored"
-        for name in record
-        if name not in scorer.known_names
-    ]
-    found += odd
+    found = list(odd)
+    if not scorer.known_names.issuperset(record):
+        unknown = [name for name in record if name not in scorer.known_names]
+        found = [f"{name}: is not in the agreement and was ignored" for name in unknown] + found
     if caution:
         found.append(caution)
     return {
@@ -209,7 +210,16 @@ def _result(
         "probability_low": score.probability_low,
         "probability_high": score.probability_high,
         "grade": score.grade,
-        "reasons": [dict(zip(_REASON, reason, strict=True)) for reason in score.reasons],
+        "reasons": [
+            {
+                "field": field,
+                "value": value,
+                "direction": direction,
+                "log_odds": log_odds,
+                "text": text,
+            }
+            for field, value, direction, log_odds, text in score.reasons
+        ],
         "base_log_odds": score.base_log_odds,
         "rest_log_odds": score.rest_log_odds,
         "expected_value": score.expected_value,
