@@ -232,8 +232,8 @@ def _fault(
         kind = type(value)
         if kind is str:
             if len(value) > longest:
-                reason = f"{len(value):,} characters; send at most {longest:,}"
-                return Fault(name[:_SHOWN], None, reason)
+                long = f"{len(value):,} characters; send at most {longest:,}"
+                return Fault(name[:_SHOWN], None, long)
         elif kind is float:
             if by_orjson and not -_WHOLE < value < _WHOLE:
                 raise _HugeIntegerError
