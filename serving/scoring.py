@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +47,11 @@ _FEW = 4
 """Leads that are scored on the event loop."""
 _WATCHED = 5
 """Leads of one request that may be looked at later."""
+_LONG = 200_000
+"""Bytes of a body that is read in the thread as well."""
+_NICE = 10
+"""By so much the thread steps back: the kernel computes without the interpreter, and then it is
+the system that decides whether a request that comes in must wait for it."""
 
 
 class Scoring:
@@ -63,7 +71,7 @@ class Scoring:
         self._watch = watch
         self._spool = spool
         self._bulks = 0
-        self._thread = ThreadPoolExecutor(1, "many")
+        self._thread = ThreadPoolExecutor(1, "many", _step_back)
 
     async def answer(self, content: bytes, query: bytes) -> tuple[bytes, int]:
         """Return the reply as JSON, and how many leads it holds.
@@ -74,22 +82,29 @@ class Scoring:
         """
         reasons = _reasons(query) if query else REASONS
         model = self._ready()
-        items = read_items(content, "leads", self._limits)
+        items = await self._read(content)
         parts: list[Lines] = []
         if len(items.values) <= _FEW:
             reply = self._scored(model, items, 0, len(items.values), reasons, parts)
+            results, told = reply["results"], _dumped(reply)
         else:
-            reply = await self._in_turns(model, items, reasons, parts)
+            results, told = await self._in_turns(model, items, reasons, parts)
         if self._spool is not None:
             try:
                 self._spool.put(parts)
             except SpoolFullError as error:
                 raise HTTPException(503, str(error), {"Retry-After": "10"}) from error
-        self._tally.scored(reply["results"])
-        for record, result in zip(items.values, reply["results"][:_WATCHED], strict=False):
+        self._tally.scored(results)
+        for record, result in zip(items.values, results[:_WATCHED], strict=False):
             if "error" not in result:
                 self._watch.saw(model, record)
-        return _dumped(reply), len(items.values)
+        return told, len(items.values)
+
+    async def _read(self, content: bytes) -> Items:
+        if len(content) <= _LONG:
+            return read_items(content, "leads", self._limits)
+        read = partial(read_items, content, "leads", self._limits)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, read)
 
     def _scored(
         self,
@@ -109,7 +124,7 @@ class Scoring:
 
     async def _in_turns(
         self, model: LoadedModel, items: Items, reasons: int, parts: list[Lines]
-    ) -> dict[str, Any]:
+    ) -> tuple[list[dict[str, Any]], bytes]:
         if self._bulks >= self._limits.bulks:
             raise HTTPException(
                 503,
@@ -124,10 +139,11 @@ class Scoring:
 
     async def _turns(
         self, model: LoadedModel, items: Items, reasons: int, parts: list[Lines]
-    ) -> dict[str, Any]:
+    ) -> tuple[list[dict[str, Any]], bytes]:
+        """Return the results, and the reply as JSON, written in the thread piece by piece."""
         loop, began = asyncio.get_running_loop(), time.perf_counter()
         reply: dict[str, Any] = {}
-        results: list[dict[str, Any]] = []
+        results, pieces = list[dict[str, Any]](), list[bytes]()
         for start in range(0, len(items.values), _TURN):
             if time.perf_counter() - began > self._limits.seconds:
                 raise HTTPException(
@@ -136,10 +152,24 @@ class Scoring:
                     f"{self._limits.seconds:g} s; send fewer in one request",
                     {"Retry-After": "1"},
                 )
-            turn = partial(self._scored, model, items, start, start + _TURN, reasons, parts)
-            reply = await loop.run_in_executor(self._thread, turn)
+            turn = partial(self._turn, model, items, start, reasons, parts)
+            reply, piece = await loop.run_in_executor(self._thread, turn)
             results += reply["results"]
-        return {**reply, "results": results}
+            pieces.append(piece)
+        whole = orjson.Fragment(b"[%b]" % b",".join(pieces))
+        return results, orjson.dumps({**reply, "results": whole})
+
+    def _turn(
+        self, model: LoadedModel, items: Items, start: int, reasons: int, parts: list[Lines]
+    ) -> tuple[dict[str, Any], bytes]:
+        """Score the leads of one turn; return their reply, and their results as JSON."""
+        reply = self._scored(model, items, start, start + _TURN, reasons, parts)
+        return reply, _dumped(reply["results"])[1:-1]
+
+
+def _step_back() -> None:
+    if sys.platform == "linux":  # There each thread has a priority of its own.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 @lru_cache(maxsize=64)
@@ -179,7 +209,7 @@ def _refused(fault: Fault) -> dict[str, Any]:
     return {"id": None, "error": found, "warnings": []}
 
 
-def _dumped(reply: dict[str, Any]) -> bytes:
+def _dumped(reply: dict[str, Any] | list[dict[str, Any]]) -> bytes:
     try:
         return orjson.dumps(reply)
     except TypeError:
