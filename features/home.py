@@ -132,6 +132,11 @@ class Home:
         return self._uri or f"sqlite:///{self.root / 'mlflow.db'}"
 
     @property
+    def store_is_named(self) -> bool:
+        """Whether the store is a database that somebody has named, and no file of this home."""
+        return bool(self._store_url)
+
+    @property
     def store_url(self) -> str:
         """The address of the store's database."""
         return self._store_url or f"sqlite:///{self.root / 'store.db'}"

@@ -19,6 +19,7 @@ from features.cells import Cell, key_of, missing_as_none, moment, number, text_o
 from features.coded import CodedCells, Places, coded, each, joined
 from features.errors import AgreementError
 from features.files import Chunk, Reject, Table
+from features.packed import give_back
 from features.repeats import Hashes, Repeats
 
 T = TypeVar("T")
@@ -239,6 +240,7 @@ def read_history(
             column.append(coded(part.leads.columns[name]).packed())
     # Each column's parts are let go as soon as they are joined: together they are the whole file.
     columns = {name: joined(cells.pop(name)) for name in table.columns}
+    give_back()
     return History(Leads(ids, columns, created), dispositions, closed, serial)
 
 

@@ -88,3 +88,10 @@ def kept(cells: Sequence[Cell], mask: npt.NDArray[np.bool_]) -> Sequence[Cell]:
     if isinstance(cells, Packed):
         return cells.kept(mask)
     return list(compress(cells, mask.tolist()))
+
+
+def give_back() -> None:
+    """Give what Arrow has let go back to the system; it keeps it for itself for a while."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()

@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING
 
 from features.errors import UsageError
 from features.home import Home
-from leadq.common import open_the_store, print_json, publish_champion, say, standing_of, steps
-from serving.batch import ALL, Choices
+from leadq.common import (
+    now,
+    open_the_store,
+    print_json,
+    publish_champion,
+    say,
+    standing_of,
+    steps,
+)
+from serving.batch import ALL, Choices, Kept
 from serving.published import champion_archive
 
 if TYPE_CHECKING:
@@ -28,6 +36,7 @@ def score_by_spark(
 
     """
     session = _session()
+    from leadq.leads import keeping
     from serving.spark import Archive, score_on_spark
     from serving.spark_frames import place_of
     from serving.summary import scoring_json, scoring_lines
@@ -45,8 +54,8 @@ def score_by_spark(
             place_of(str(source)),
             place_of(str(output)),
             reasons,
-            choices.columns,
-            choices.max_reject,
+            choices,
+            Kept(now(), keeping(store, archive.model)) if home.store_is_named else None,
         )
     standing = standing_of(home, archive.model.artefact.scorer.agreement)
     say(*scoring_lines(summary, archive.model, output, standing))

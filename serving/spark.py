@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -22,16 +22,24 @@ from features.errors import FileError, UsageError
 from features.leads import Faults, Leads, admit
 from features.parquet import cells_of
 from features.spreadsheet import safe_cell
-from serving.account import Summary
+from serving.account import Summary, as_before
 from serving.archive import open_model
 from serving.artefact import LoadedModel
+from serving.batch import Choices, Kept
 from serving.blocks import Layout, block_of
+from serving.spark_account import Account, Contents, contents_of, job_of, keep_scores
 from serving.spark_frames import (
     BROKEN,
+    FAULTY,
+    OWN,
     Place,
+    folder_of,
     format_of_target,
+    heal,
+    move,
     named_errors,
     need_apart,
+    put_in_place,
     read_frame,
     remove,
     without_repeats,
@@ -61,10 +69,13 @@ def score_on_spark(
     source: Place,
     target: Place,
     reasons: int = 5,
-    columns: tuple[str, ...] = (),
-    max_reject: float = 0.1,
+    choices: Choices | None = None,
+    kept: Kept | None = None,
 ) -> Summary:
     """Score what Spark can read into what it can write; leads that are none into TARGET.rejects.
+
+    Where target is a folder with the scores of these very rows by this very model already, nothing
+    is done.
 
     Args:
         session: of the cluster; its workers must have leadq installed.
@@ -72,8 +83,8 @@ def score_on_spark(
         source: a folder, file, table or lake path.
         target: replaced when the new one is whole; rows are in no order.
         reasons: reasons for each lead at most.
-        columns: of the input, that go along.
-        max_reject: share of the rows that may be set aside.
+        choices: what else can be chosen; columns by name.
+        kept: where the scores are kept beside, by this process; None: nowhere.
 
     Raises:
         UsageError: for a target of another kind, or when columns are missing.
@@ -83,7 +94,7 @@ def score_on_spark(
     format_of_target(target)
     need_apart(session, source, target)
     with named_errors(source):
-        return _score(session, archive, source, target, reasons, columns, max_reject)
+        return _score(session, archive, source, target, reasons, choices or Choices(), kept)
 
 
 def _score(
@@ -92,29 +103,63 @@ def _score(
     source: Place,
     target: Place,
     reasons: int,
-    columns: tuple[str, ...],
-    max_reject: float,
+    choices: Choices,
+    kept: Kept | None,
 ) -> Summary:
     model = archive.model
-    agreement = model.artefact.scorer.agreement
+    scorer = model.artefact.scorer
+    agreement = scorer.agreement
     frame = read_frame(session, source, agreement.export)
-    absent = _need(frame, model, source, columns)
+    absent = _need(frame, model, source, choices.columns)
     session.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", str(_BATCH))
-    once, again = without_repeats(frame, agreement.columns.id)
+    found = contents_of(frame)
+    job = _job(found, model, target, reasons, choices)
+    account = Account(session, target, job, kept.moment if kept else None)
+    if folder_of(target):
+        heal(session, folder_of(target))
+    if not choices.force and (done := account.made_before()):
+        return as_before(done)
+    account.begin()
     shared = session.sparkContext.broadcast(archive.content)
-    layout = Layout(agreement.columns.id, columns, model.version, agreement.label)
+    layout = Layout(agreement.columns.id, choices.columns, model.version, agreement.label)
     work = _Work(shared, model.version, model.digest, reasons, layout)
+    once, again = without_repeats(frame, agreement.columns.id, work.flagged)
     rejects = _rejects(once, again, work).persist()
-    rejected, read = rejects.count(), frame.count()
-    if rejected > max_reject * read:
+    rejected, read = rejects.count(), found.rows
+    if rejected > choices.max_reject * read:
         raise FileError(
             f"{source.address}: {rejected:,} of {read:,} rows are no leads, more than the "
-            f"{100 * max_reject:g}% that may be (--max-reject); nothing was written; "
+            f"{100 * choices.max_reject:g}% that may be (--max-reject); nothing was written; "
             f"{_usual(rejects)}"
         )
     write_frame(once.mapInArrow(work.scored, _spark_schema(_plain_schema(layout))), target)
-    _keep_rejects(rejects, rejected, target)
-    return _summary(session, target, read, rejected, absent)
+    if kept is not None and account.moment is not None:
+        keep_scores(once, scorer, kept, account.moment, partial(_leads, agreement))
+    _put_rejects(rejects, rejected, target)
+    put_in_place(session, target)
+    summary = _summary(session, target, read, rejected, absent)
+    account.end(summary, _name_of(source))
+    return summary
+
+
+def _name_of(source: Place) -> str:
+    """Return the last part of an address: the rest may hold what is nobody's business."""
+    return source.address.rstrip("/").rpartition("/")[2].partition("?")[0]
+
+
+def _job(
+    found: Contents, model: LoadedModel, target: Place, reasons: int, choices: Choices
+) -> dict[str, Any]:
+    return job_of(
+        found,
+        model_version=model.version,
+        model_digest=model.digest,
+        agreement_version=model.artefact.scorer.agreement.label,
+        output_kind=format_of_target(target),
+        reasons=reasons,
+        columns=list(choices.columns),
+        max_reject=choices.max_reject,
+    )
 
 
 def _need(
@@ -155,19 +200,28 @@ class _Work:
         scorer, schema = self._model().artefact.scorer, _plain_schema(self.layout)
         for batch in batches:
             faults: Faults = {}
-            leads = _leads(batch, scorer.agreement, faults)
+            leads = _leads(scorer.agreement, batch, faults)
             good = leads.take([i for i in range(len(leads)) if i not in faults])
             if len(good):
                 block = block_of(good, scorer.score_columns(good, self.reasons), self.layout)
                 plain = [_plain(column) for column in block.columns]
                 yield pa.RecordBatch.from_arrays(plain, schema=schema)
 
+    def flagged(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield rows with the word whether they are no leads."""
+        agreement = self._model().artefact.scorer.agreement
+        for batch in batches:
+            faults: Faults = {}
+            _leads(agreement, batch, faults)
+            mask = pa.array([i in faults for i in range(batch.num_rows)], pa.bool_())
+            yield batch.append_column(FAULTY, mask)
+
     def rejected(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield what is no lead."""
         agreement = self._model().artefact.scorer.agreement
         for batch in batches:
             faults: Faults = {}
-            leads = _leads(batch, agreement, faults)
+            leads = _leads(agreement, batch, faults)
             rows = [
                 (fault.field, text_of(fault.value), fault.reason, leads.ids[i])
                 for i, fault in sorted(faults.items())
@@ -184,12 +238,13 @@ def _opened(version: str, digest: str, content: bytes) -> LoadedModel:
     return open_model(version, digest, content)
 
 
-def _leads(batch: pa.RecordBatch, agreement: Agreement, faults: Faults) -> Leads:
+def _leads(agreement: Agreement, batch: pa.RecordBatch, faults: Faults) -> Leads:
     from features.leads import Fault
 
     cells = {
         name: cells_of(column)
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
+        if name not in OWN
     }
     for i, text in enumerate(cells.pop(BROKEN, coded([None] * batch.num_rows))):
         if text is not None:
@@ -251,14 +306,22 @@ def _usual(rejects: DataFrame) -> str:
     return "most often: " + ", ".join(f"{row[0] or 'whole lines'} ({row[1]:,})" for row in rows)
 
 
-def _keep_rejects(rejects: DataFrame, rejected: int, target: Place) -> None:
-    if target.format == "table":
+def _put_rejects(rejects: DataFrame, rejected: int, target: Place) -> None:
+    """Put what is no lead beside the scores, or into a table beside theirs; none of before stays.
+
+    They take their place before the scores do: so never are those of another night beside them.
+    """
+    session = rejects.sparkSession
+    if not folder_of(target):
+        rejects.write.mode("overwrite").saveAsTable(f"{target.address}_rejects")
         return
-    folder = f"{target.address.rstrip('/')}.rejects"
+    folder = f"{folder_of(target)}.rejects"
+    remove(session, f"{folder}.new")
     if rejected:
-        rejects.coalesce(1).write.mode("overwrite").option("header", "true").csv(folder)
+        rejects.coalesce(1).write.option("header", "true").csv(f"{folder}.new")
+        move(session, f"{folder}.new", folder)
     else:
-        remove(rejects.sparkSession, folder)
+        remove(session, folder)
 
 
 def _summary(

@@ -7,10 +7,13 @@ table:crm.leads           a table of the catalogue
 
 from __future__ import annotations
 
+import codecs
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pyarrow as pa
 
 from features.agreement import Export
 from features.delimited import find_delimiter
@@ -28,9 +31,18 @@ _ENDING = re.compile(r"(?i)\.(csv|tsv|jsonl|ndjson|json|parquet|orc)(\.gz|\.bz2|
 _FORMATS = {"tsv": "csv", "jsonl": "json", "ndjson": "json"}
 _COMMITS = ("delta", "iceberg")
 """Formats whose writing is all or nothing by itself."""
+_ASIDE = ".old"
+"""Behind the name of what is being replaced."""
 _SAMPLE = 200
+_HEAD = 1 << 20
+_IN_JAVA = {"utf-8-sig": "UTF-8", "cp1252": "windows-1252", "iso8859-1": "ISO-8859-1"}
+"""Java's names of encodings by Python's, where they differ."""
 _PLACE = ("_leadq_file", "_leadq_block", "_leadq_row")
 _KEY = "_leadq_id"
+FAULTY = "_leadq_faulty"
+"""The column that says whether a row is no lead."""
+OWN = frozenset((*_PLACE, _KEY, FAULTY))
+"""Columns of leadq's own, while it looks for ids that come again."""
 
 
 class Place(NamedTuple):
@@ -111,10 +123,13 @@ def _format_of(session: SparkSession, address: str) -> str:
 def _csv(session: SparkSession, address: str, export: Export) -> DataFrame:
     """Read CSV, its header first; a line that cannot be split is kept whole in `BROKEN`."""
     first = _first_file(session, address)
-    lines = [row[0] for row in session.read.text(first).take(_SAMPLE)]
+    encoding = _encoding_of(session, address, first, export.encoding)
+    # Else Spark reads Unicode, ASCII and Latin-1 alone.
+    session.conf.set("spark.sql.legacy.javaCharsets", "true")
+    lines = _first_lines(session, first, encoding)
     reader = (
         session.read.option("sep", export.delimiter or find_delimiter(lines))
-        .option("encoding", export.encoding or "UTF-8")
+        .option("encoding", encoding)
         .option("multiLine", "true")
         .option("escape", '"')
         .option("mode", "PERMISSIVE")
@@ -131,15 +146,60 @@ def _csv(session: SparkSession, address: str, export: Export) -> DataFrame:
     return frame.csv(address)
 
 
-def without_repeats(frame: DataFrame, id_column: str) -> tuple[DataFrame, DataFrame | None]:
+def _encoding_of(session: SparkSession, address: str, first: str, agreed: str | None) -> str:
+    """Return the encoding as Java names it: the agreed one, or as one machine finds it.
+
+    By byte order mark, else by most lines: a few broken lines are rows to reject; files full of
+    them are in the Windows code page.
+    """
+    from pyspark.sql import functions
+
+    if agreed:
+        name = codecs.lookup(agreed).name
+        return _IN_JAVA.get(name, name)
+    if _head(session, first, 2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "UTF-16"
+    lines = session.read.text(address).where(r"value rlike '[^\\x00-\\x7F]'")
+    broken = functions.sum((~functions.is_valid_utf8("value")).cast("long"))
+    row = lines.agg(broken, functions.count("*")).first()
+    return "windows-1252" if row and row[0] and 2 * row[0] > row[1] else "UTF-8"
+
+
+def _head(session: SparkSession, file: str, size: int) -> bytes:
+    files, path = _hadoop(session, file)
+    with closing(files.open(path)) as stream:
+        return bytes(stream.readNBytes(size))
+
+
+def _first_lines(session: SparkSession, file: str, encoding: str) -> list[str]:
+    if encoding.upper().startswith("UTF-16"):  # which Spark's reader of lines does not know
+        return _head(session, file, _HEAD).decode(encoding, "ignore").splitlines()[:_SAMPLE]
+    return [row[0] for row in session.read.text(file).take(_SAMPLE)]
+
+
+Flag = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+"""Adds to batches of rows the column `FAULTY`: whether a row is no lead."""
+
+
+def without_repeats(
+    frame: DataFrame, id_column: str, flag: Flag
+) -> tuple[DataFrame, DataFrame | None]:
     """Part the rows whose id stands in a row before: the first keeps the lead, as on one machine.
 
+    A row that is no lead keeps nothing: the next one does.
+
+    Args:
+        frame: the rows.
+        id_column: the column of the id.
+        flag: finds out which rows are no leads.
+
     Returns:
-        The rows to be scored and the others, None where there are none. "Before" is by name of
-        the file and place in it, or for a table by its partitions.
+        The rows to be scored, with those that are no leads, and the others, None where there are
+        none. "Before" is by name of the file and place in it, or for a table by its partitions.
 
     """
     from pyspark.sql import Window, functions
+    from pyspark.sql.types import BooleanType, StructField, StructType
 
     key = functions.trim(functions.col(_quoted(id_column)).cast("string"))
     rows = frame.withColumn(_KEY, key)
@@ -149,10 +209,13 @@ def without_repeats(frame: DataFrame, id_column: str) -> tuple[DataFrame, DataFr
     if several.isEmpty():
         return frame, None
     placed = _placed(whole).join(functions.broadcast(several), _KEY, "left_semi")
-    order = Window.partitionBy(_KEY).orderBy(*_PLACE)
-    ranked = placed.withColumn("_leadq_rank", functions.row_number().over(order))
-    first = ranked.where("_leadq_rank = 1").select(*map(_quoted, frame.columns))
-    again = ranked.where("_leadq_rank > 1").select(*map(_quoted, frame.columns))
+    schema = StructType([*placed.schema.fields, StructField(FAULTY, BooleanType())])
+    flagged = placed.mapInArrow(flag, schema)
+    order = Window.partitionBy(_KEY, FAULTY).orderBy(*_PLACE)
+    ranked = flagged.withColumn("_leadq_rank", functions.row_number().over(order))
+    keeps = f"_leadq_rank = 1 or {FAULTY}"
+    first = ranked.where(keeps).select(*map(_quoted, frame.columns))
+    again = ranked.where(f"not ({keeps})").select(*map(_quoted, frame.columns))
     once = rows.join(functions.broadcast(several), _KEY, "left_anti").select(
         *map(_quoted, frame.columns)
     )
@@ -194,16 +257,38 @@ def format_of_target(target: Place) -> str:
 
 
 def write_frame(frame: DataFrame, target: Place) -> None:
-    """Write scores; a folder appears under its name when it is whole, a table in one commit."""
+    """Write scores; a folder is put in place by `put_in_place`, a table is there in one commit."""
     kind = format_of_target(target)
     if kind == "table":
         frame.write.mode("overwrite").saveAsTable(target.address)
     elif kind in _COMMITS:
         frame.write.format(kind).mode("overwrite").save(target.address)
     else:
-        work = f"{target.address.rstrip('/')}.new"
-        frame.write.format(kind).mode("overwrite").save(work)
-        _move(frame.sparkSession, work, target.address)
+        frame.write.format(kind).mode("overwrite").save(f"{folder_of(target)}.new")
+
+
+def put_in_place(session: SparkSession, target: Place) -> None:
+    """Give a folder that is written whole its name; where it is a table it has it already.
+
+    Raises:
+        FileError: when the storage does not do it; the scores of before stand there then.
+
+    """
+    if format_of_target(target) not in ("table", *_COMMITS):
+        move(session, f"{folder_of(target)}.new", folder_of(target))
+
+
+def folder_of(target: Place) -> str:
+    """Return the address of a folder without a slash at its end; empty for a table."""
+    return "" if target.format == "table" else target.address.rstrip("/")
+
+
+def size_of(session: SparkSession, target: Place) -> int:
+    """Return the bytes of a folder; 0 where there is none, and for a table."""
+    if not folder_of(target):
+        return 0
+    files, path = _hadoop(session, folder_of(target))
+    return int(files.getContentSummary(path).getLength()) if files.exists(path) else 0
 
 
 def _hadoop(session: SparkSession, address: str) -> tuple[Any, Any]:
@@ -229,7 +314,7 @@ def need_apart(session: SparkSession, source: Place, target: Place) -> None:
     first, second = source.address.lower(), target.address.lower()
     if source.format != "table":
         first, second = (_whole_path(session, place.address) for place in (source, target))
-    ends = ("", ".new", ".rejects")
+    ends = ("", ".new", _ASIDE, ".rejects")
     if any(f"{first}/".startswith(f"{second}{end}/") for end in ends) or (
         f"{second}/".startswith(f"{first}/")
     ):
@@ -244,14 +329,58 @@ def _whole_path(session: SparkSession, address: str) -> str:
 
 
 def remove(session: SparkSession, address: str) -> None:
-    """Remove a folder, if it is there."""
+    """Remove a folder, if it is there.
+
+    Raises:
+        FileError: when the storage does not do it.
+
+    """
     files, path = _hadoop(session, address)
-    files.delete(path, True)
+    if files.exists(path) and not files.delete(path, True):
+        raise FileError(f"{address}: cannot be removed; it is of an earlier job")
 
 
-def _move(session: SparkSession, source: str, target: str) -> None:
+def move(session: SparkSession, source: str, target: str) -> None:
+    """Give a folder another's name. What stood there steps aside until that is done.
+
+    Raises:
+        FileError: when the storage does not do it; what stood there stands there again.
+
+    """
     files, new = _hadoop(session, source)
     _, old = _hadoop(session, target)
-    files.delete(old, True)
+    _, aside = _hadoop(session, f"{target}{_ASIDE}")
+    heal(session, target)
+    if files.exists(old) and not files.rename(old, aside):
+        raise FileError(f"{target}: cannot be replaced; the new one lies in {source}")
     if not files.rename(new, old):
-        raise FileError(f"{target}: cannot be put in place; the scores lie in {source}")
+        if files.exists(aside):
+            files.rename(aside, old)
+        raise FileError(f"{target}: cannot be put in place; the new one lies in {source}")
+    remove(session, f"{target}{_ASIDE}")
+
+
+def heal(session: SparkSession, target: str) -> None:
+    """Bring back what a killed job had put aside and not replaced; else remove it."""
+    files, old = _hadoop(session, target)
+    _, aside = _hadoop(session, f"{target}{_ASIDE}")
+    if files.exists(aside) and not files.exists(old) and not files.rename(aside, old):
+        raise FileError(f"{target}: lies in {target}{_ASIDE}, from a killed job; move it back")
+    remove(session, f"{target}{_ASIDE}")
+
+
+def write_text(session: SparkSession, address: str, text: str) -> None:
+    """Write a small file, whole or not at all."""
+    files, work = _hadoop(session, f"{address}.new")
+    with closing(files.create(work, True)) as stream:
+        stream.write(bytearray(text.encode()))
+    move(session, f"{address}.new", address)
+
+
+def read_text(session: SparkSession, address: str) -> str | None:
+    """Read a small file; None where there is none."""
+    files, path = _hadoop(session, address)
+    if not files.exists(path):
+        return None
+    with closing(files.open(path)) as stream:
+        return bytes(stream.readAllBytes()).decode()

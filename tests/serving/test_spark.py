@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,12 @@ from pyspark.sql import SparkSession, functions
 
 from benchmarks.servers import family
 from features.errors import FileError, UsageError
+from features.leads import Leads
 from serving.archive import open_model, pack
 from serving.artefact import leads_of_records, write
-from serving.batch import score_file
+from serving.batch import Choices, Kept, Scores, score_file
 from serving.spark import Archive, score_on_spark
-from serving.spark_frames import Place, place_of
+from serving.spark_frames import Place, heal, place_of
 from tests.serving.versions import champion, files
 from training.track import _example, _signature
 
@@ -107,9 +110,9 @@ def test_csv_with_quotes_and_broken_lines_scores_what_is_whole(
         encoding="utf-8",
     )
     target = tmp_path / "scored.parquet"
-    choice = {"columns": ("note",), "max_reject": 0.7}
+    choices = Choices(("note",), 0.7)
     found = score_on_spark(
-        session, archive, Place("", str(source)), Place("", str(target)), **choice
+        session, archive, Place("", str(source)), Place("", str(target)), choices=choices
     )
     assert [(row["id"], row["note"]) for row in _read(target)] == [
         ("1", "two\nlines; one cell"),
@@ -135,12 +138,82 @@ def test_of_leads_that_come_again_the_first_by_file_and_row_is_scored(
         rows = [{"id": "same", "source": "fair", "visits": str(first + i)} for i in range(3)]
         pa.parquet.write_table(pa.Table.from_pylist(rows), folder / f"{name}.parquet")
     target = tmp_path / "scored.parquet"
-    choice = {"columns": ("visits",), "max_reject": 1.0}
+    choices = Choices(("visits",), 1.0)
     found = score_on_spark(
-        session, archive, Place("", str(folder)), Place("", str(target)), **choice
+        session, archive, Place("", str(folder)), Place("", str(target)), choices=choices
     )
     assert [row["visits"] for row in _read(target)] == ["0"]
     assert (found.scored, found.rejected) == (1, 5)
+
+
+def test_where_the_first_row_of_an_id_is_no_lead_the_second_is_scored(
+    session: SparkSession, archive: Archive, tmp_path: Path
+) -> None:
+    made = ("soon", "2026-03-02", "2026-03-03")
+    rows = [
+        {"id": "same", "source": "fair", "visits": str(i), "created": made[i]} for i in (0, 1, 2)
+    ]
+    source, target = _write(tmp_path / "leads", rows, files=1), tmp_path / "scored.parquet"
+    found = score_on_spark(
+        *(session, archive, Place("", str(source)), Place("", str(target))),
+        choices=Choices(("visits",), 1.0),
+    )
+    alone = score_file(archive.model, source, tmp_path / "a.parquet", 5, Choices(("visits",), 1.0))
+    assert _read(target) == _read(tmp_path / "a.parquet")
+    assert (found.scored, found.rejected) == (alone.scored, alone.rejected) == (1, 2)
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_csv_in_another_encoding_is_read_as_on_one_machine(
+    session: SparkSession, archive: Archive, tmp_path: Path, encoding: str
+) -> None:
+    source, target = tmp_path / "leads.csv", tmp_path / "scored.parquet"
+    source.write_bytes("id;source;visits;note\n1;web;3;Köln\n2;fair;x;Süd\n".encode(encoding))
+    score_on_spark(
+        *(session, archive, Place("", str(source)), Place("", str(target))),
+        choices=Choices(("note",)),
+    )
+    assert [row["note"] for row in _read(target)] == ["Köln", "Süd"]
+
+
+def test_a_job_leaves_a_manifest_keeps_its_scores_and_is_nothing_to_do_again(
+    session: SparkSession, archive: Archive, tmp_path: Path
+) -> None:
+    source = _write(tmp_path / "leads", [*_rows(40), {**_rows(1)[0], "id": ""}])
+    target, monday = tmp_path / "scored.parquet", datetime(2028, 6, 5)
+    told: dict[str, tuple[float, datetime]] = {}
+
+    def keep(leads: Leads, scores: Scores, moment: datetime) -> None:
+        told.update(zip(leads.ids, ((p, moment) for p in scores.probability), strict=True))
+
+    places = Place("", str(source)), Place("", str(target))
+    score_on_spark(session, archive, *places, kept=Kept(monday, keep))
+    again = score_on_spark(session, archive, *places, kept=Kept(datetime(2028, 6, 6), keep))
+
+    assert told == {row["id"]: (row["probability"], monday) for row in _read(target)}
+    manifest = json.loads((tmp_path / "scored.parquet.manifest.json").read_text())
+    assert (manifest["read"], manifest["scored"], manifest["rejected"]) == (41, 40, 1)
+    assert (manifest["begun"], manifest["input"]) == (monday.isoformat(), "leads")
+    assert again.unchanged
+    assert again.scored == 40
+    assert (tmp_path / "scored.parquet.rejects").exists()
+    _write(tmp_path / "clean", _rows(41))
+    assert not score_on_spark(
+        session, archive, Place("", str(tmp_path / "clean")), places[1]
+    ).unchanged
+    assert not (tmp_path / "scored.parquet.rejects").exists()
+
+
+def test_scores_that_a_killed_job_put_aside_come_back(
+    session: SparkSession, tmp_path: Path
+) -> None:
+    target = tmp_path / "scored.parquet"
+    (tmp_path / "scored.parquet.old").mkdir()
+    (tmp_path / "scored.parquet.old" / "part").write_text("old")
+    for _ in range(2):
+        heal(session, str(target))
+    assert (target / "part").read_text() == "old"
+    assert not (tmp_path / "scored.parquet.old").exists()
 
 
 def test_a_table_of_the_catalogue_is_scored_into_another(
@@ -170,7 +243,9 @@ def test_columns_that_are_not_there_and_other_targets_are_refused(
 ) -> None:
     source = Place("", str(_write(tmp_path / "leads", _rows(4))))
     with pytest.raises(UsageError, match=r"has no column budget"):
-        score_on_spark(session, archive, source, Place("", "x.parquet"), columns=("budget",))
+        score_on_spark(
+            session, archive, source, Place("", "x.parquet"), choices=Choices(("budget",))
+        )
     with pytest.raises(UsageError, match=r"scores go to \.parquet"):
         score_on_spark(session, archive, source, Place("", str(tmp_path / "x.csv")))
     for inside in (source.address, f"{source.address}/scores.parquet"):
