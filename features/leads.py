@@ -140,9 +140,7 @@ def admit(
             where a lead must be placed in time).
 
     """
-    reading = missing_as_none(agreement.export.missing)
-    clean = {name: _without_placeholders(cells, reading) for name, cells in columns.items()}
-    return admit_clean(clean, agreement, faults, need_created)
+    return admit_clean(_Clean(columns, agreement), agreement, faults, need_created)
 
 
 def admit_clean(
@@ -158,10 +156,37 @@ def admit_clean(
     return Leads(ids, clean, created)
 
 
-def _without_placeholders(cells: Sequence[Cell], reading: Callable[[Cell], Cell]) -> Sequence[Cell]:
-    if isinstance(cells, CodedCells):
-        return cells.changed(reading)
-    return list(map(reading, cells))
+class _Clean(Mapping[str, Sequence[Cell]]):
+    """Columns without the agreed placeholders, each cleaned when it is first asked for.
+
+    An export has columns that nobody reads.
+    """
+
+    def __init__(self, columns: Mapping[str, Sequence[Cell]], agreement: Agreement) -> None:
+        self._raw = columns
+        self._reading = missing_as_none(agreement.export.missing)
+        self._clean: dict[str, Sequence[Cell]] = {}
+
+    def __getitem__(self, name: str) -> Sequence[Cell]:
+        found = self._clean.get(name)
+        if found is None:
+            cells = self._raw[name]
+            found = (
+                cells.changed(self._reading)
+                if isinstance(cells, CodedCells)
+                else list(map(self._reading, cells))
+            )
+            self._clean[name] = found
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._raw
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
 
 
 def _times(
@@ -186,21 +211,21 @@ def _times(
 def _parsed(
     cells: Sequence[Cell], read: Callable[[Cell], T], name: str, faults: Faults
 ) -> list[T | None]:
-    def attempt(cell: Cell) -> T | ValueError | None:
+    wrong: dict[Cell, str] = {}
+
+    def attempt(cell: Cell) -> T | None:
         if cell is None:
             return None
         try:
             return read(cell)
         except ValueError as error:
-            return error
+            wrong[cell] = str(error)
+            return None
 
-    values: list[T | None] = []
-    for i, result in enumerate(each(cells, attempt)):
-        if isinstance(result, ValueError):
-            faults.setdefault(i, Fault(name, cells[i], str(result)))
-            values.append(None)
-        else:
-            values.append(result)
+    values = each(cells, attempt)
+    for i, cell in enumerate(cells if wrong else ()):
+        if cell in wrong:
+            faults.setdefault(i, Fault(name, cell, wrong[cell]))
     return values
 
 

@@ -79,6 +79,9 @@ class Repeats:
         rows["salted"] = np.fromiter((hash(text + _SALT) for text in ids), np.int64, len(ids))
         rows["content"], rows["line"], rows["file"] = contents, lines, len(self._files) - 1
         found = self._seen_before(rows)
+        if not found and not passed_by and len(np.unique(rows["id"])) == len(rows):
+            self._keep(rows)
+            return {}
         within: dict[str, int] = {}
         kept: list[int] = []
         for place, text in enumerate(ids):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from serving.members import Vector
 from serving.scorer import Scorer
 from serving.watch import Bands, FieldSeen, Seen, bands_of, fields_seen
 
-_OF_A_CHUNK = 2_000
+_OF_A_CHUNK = 1_000
 """Leads of each chunk that are looked at, about."""
 _LOST = 0.25
 """Share of the fields from which on the loss is more than a word."""
@@ -73,7 +73,9 @@ class Unusual:
         """Count a regular part of a chunk."""
         if not len(leads):
             return
-        part = leads.take(range(0, len(leads), max(1, len(leads) // _OF_A_CHUNK)))
+        fields = {name: leads.columns[name] for name in self.scorer.fields if name in leads.columns}
+        own = replace(leads, columns=fields)
+        part = own.take(range(0, len(leads), max(1, len(leads) // _OF_A_CHUNK)))
         read = self.scorer.encoder.encoded(part)
         self.seen.leads += len(part)
         for each, cells, odd in zip(self.scorer.encoder.fields, read.cells, read.odd, strict=True):
