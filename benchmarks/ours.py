@@ -47,7 +47,8 @@ class Ours:
 def leadq(data: Set, train: Rows, test: Rows, seed: int) -> Ours:
     """Propose an agreement, fit and score, as a user of leadq would who knows the leaks.
 
-    - The rows get numbers of their own as ids, because ids of real sets repeat.
+    - The rows get numbers of their own as ids, because ids of real sets repeat. Where the set has
+      no time they are no serial numbers either: nothing is known of the order of its rows.
     - A date enters as it is, with a horizon of one day and no closing time, since in these sets
       every outcome is known; leadq then reads other dates by their distance from it. Any other
       time enters as the rank of each row, and so does a date that is the last one of many rows:
@@ -123,7 +124,8 @@ def _agreed(proposed: Agreement, data: Set) -> Agreement:
         roles = ["created", "closed"]
     dates = [name for role in roles if (name := getattr(columns, role))]
     fields |= {name: FieldUse(use="yes", kind="date", why=honest["why"]) for name in dates}
-    columns = columns.model_copy(update=dict.fromkeys(roles))
+    no_order = [] if data.place is not None else ["serial"]
+    columns = columns.model_copy(update=dict.fromkeys([*roles, *no_order]))
     horizon = {"horizon_days": 1} if _by_date(data) else {}
     return proposed.model_copy(update={"fields": fields, "columns": columns, **horizon})
 

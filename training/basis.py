@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from features.encoder import MIN_COUNT, Column, Matrix
 from serving.members import ColumnTable, Vector
@@ -87,17 +88,22 @@ class Basis:
             root[: len(at), : len(at)] = np.linalg.cholesky(correlation)
         return root
 
-    def design(self, cells: Vector) -> Matrix:
+    def design(self, cells: Vector) -> csr_array:
         """Return the column's part of the design, shape (rows, width); the last says missing."""
+        if self.codes is not None:
+            return self._codes(cells)
         missing = np.isnan(cells)
         design = np.zeros((len(cells), self.width))
-        filled = cells[~missing]
-        design[~missing, :-1] = self._hats(filled) if self.codes is None else self._codes(filled)
+        design[~missing, :-1] = self._hats(cells[~missing])
         design[missing, -1] = 1.0
-        return design
+        return csr_array(design)
 
-    def _codes(self, filled: Vector) -> Matrix:
-        return np.asarray(filled[:, None] == self.knots[None, :], dtype=np.float64)
+    def _codes(self, cells: Vector) -> csr_array:
+        place = np.where(np.isnan(cells), len(self.knots), cells).astype(np.intp)
+        weighed = np.isnan(cells) | (cells < len(self.knots))
+        ends = np.concatenate([[0], np.cumsum(weighed)])
+        place = place[weighed]
+        return csr_array((np.ones(len(place)), place, ends), (len(cells), self.width))
 
     def _hats(self, filled: Vector) -> Matrix:
         hats = [np.interp(filled, self.knots, unit) for unit in np.eye(len(self.knots))]

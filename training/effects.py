@@ -61,7 +61,7 @@ class Design:
             Basis.of(matrix[:, i], column, _FINENESS) for i, column in enumerate(columns)
         ]
         self._matrix = matrix[rows]
-        parts = [basis.design(self._matrix[:, i]) for i, basis in enumerate(self._bases)]
+        parts = [basis.design(self._matrix[:, i]).toarray() for i, basis in enumerate(self._bases)]
         self._ends = np.cumsum([0, *(basis.width for basis in self._bases)])
         # Points over no field have no column at all.
         self.values: Matrix = np.concatenate([np.zeros((len(rows), 0)), *parts], axis=1)

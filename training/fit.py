@@ -295,15 +295,15 @@ def candidates_on(
 
 
 def _logistic(data: Data, folds: list[tuple[Rows, Rows]]) -> _Candidate:
-    unseen = np.empty(len(data.labels))
+    unseen, known = np.empty(len(data.labels)), None
     for rows, rest in folds:
-        model = LogisticEstimator(data.columns)
-        model.fit(data.matrix[rows], data.labels[rows], data.weight[rows])
+        model = LogisticEstimator(data.columns, known)
+        known = model.fit(data.matrix[rows], data.labels[rows], data.weight[rows]).variances_
         unseen[rest] = model.decision_function(data.matrix[rest])
 
     def grow(on: Data, progress: Progress) -> Member:
         progress("logistic regression")
-        return LogisticEstimator(on.columns).fit(on.matrix, on.labels, on.weight).member_
+        return LogisticEstimator(on.columns, known).fit(on.matrix, on.labels, on.weight).member_
 
     return _Candidate("logistic", unseen, grow)
 

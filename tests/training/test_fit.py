@@ -108,14 +108,13 @@ def test_members_that_say_the_same_count_as_they_usually_do(usual: list[float]) 
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("seed", range(3))
-def test_random_labels_end_near_the_base_rate(recipe: Recipe, seed: int) -> None:
-    labels = np.random.default_rng(seed).permutation(LABELS)
+def test_random_labels_end_near_the_base_rate(recipe: Recipe) -> None:
+    shuffled = [np.random.default_rng(seed).permutation(LABELS) for seed in range(4)]
 
-    result = fitted(recipe, labels, seed)
+    results = [fitted(recipe, labels, seed) for seed, labels in enumerate(shuffled)]
 
-    assert result.calibration.slope >= 0
-    assert np.abs(said(result) - labels.mean()).mean() < 0.06
+    assert min(result.calibration.slope for result in results) >= 0
+    assert np.mean([np.abs(said(r) - LABELS.mean()).mean() for r in results]) < 0.04
 
 
 def test_where_nothing_was_learned_everyone_has_the_base_rate() -> None:
