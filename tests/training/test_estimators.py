@@ -228,3 +228,17 @@ def test_a_third_outcome_is_refused() -> None:
 
     with pytest.raises(ValueError, match="Only binary classification is supported; found 3"):
         LogisticEstimator().fit(X, y)
+
+
+def test_very_many_codes_leave_weights_to_the_frequent_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("training.estimators._MOST_WEIGHTS", 12)
+    codes = tuple(Column(name, name, tuple(f"v{i}" for i in range(30))) for name in "ab")
+    random = np.random.default_rng(4)
+    X = random.integers(0, 30, (3000, 2)).astype(float)
+    y = random.random(3000) < np.where(X[:, 0] % 2, 0.7, 0.3)
+
+    first = LogisticEstimator(codes).fit(X, y).member_.tables[0]
+
+    assert np.flatnonzero(first.values).tolist() == [0, 1, 2, 3, 4, 5]

@@ -85,6 +85,32 @@ def test_variances_are_told_by_some_of_very_many_rows(monkeypatch: pytest.Monkey
     assert some.weights == pytest.approx(all_.weights, abs=0.05)
 
 
+def test_an_unclear_group_borrows_from_the_others() -> None:
+    random = np.random.default_rng(2)
+    alone, among = random.normal(size=(300, 1)), random.normal(size=(300, 8))
+
+    def variance(of_others: float) -> float:
+        won = (random.random(300) < expit(among @ np.full(8, of_others))).astype(np.float64)
+        design = csr_array(np.column_stack([alone, among]))
+        return float(fit_weights(design, won, np.ones(300), np.arange(9)).variances[0])
+
+    assert variance(1.0) > 2 * variance(0.0)
+
+
+def test_a_fit_from_known_variances_ends_where_a_fit_anew_ends() -> None:
+    anew = found()
+
+    again = fit_weights(csr_array(DESIGN), WON, EQUAL, GROUPS, anew.variances)
+
+    assert again.weights == pytest.approx(anew.weights, abs=0.005)
+
+
+def test_a_group_that_was_idle_elsewhere_may_come_back() -> None:
+    fit = fit_weights(csr_array(DESIGN), WON, EQUAL, GROUPS, np.array([1e-5, 0.09]))
+
+    assert fit.weights[:10] @ TRUE[:10] / (TRUE @ TRUE) == pytest.approx(1, abs=0.15)
+
+
 def test_perfect_order_ends_in_finite_weights() -> None:
     apart = np.repeat([0.0, 1.0], 20)
 
