@@ -61,15 +61,17 @@ def explain(encoder: Encoder, leads: Leads, parts: Matrix, log_odds: float, most
     """
     base = float(parts[0, -1])
     effects: list[float] = by_field(encoder, parts)[0].tolist()
-    cells = [leads.column(field.field)[0] for field in encoder.fields]
-    # Ties are broken by the order of the fields, so that equal leads get equal reasons.
-    order = sorted(range(len(effects)), key=lambda i: -abs(effects[i]))[:most]
-    reasons = tuple(_reason(encoder.fields[i], cells[i], effects[i]) for i in order if effects[i])
-    missed = tuple(
-        field.field
-        for field, cell, effect in zip(encoder.fields, cells, effects, strict=True)
-        if cell is None and abs(effect) >= MATTERS
+    strengths = list(map(abs, effects))
+    # Ties stay in the order of the fields, so that equal leads get equal reasons.
+    order = sorted(range(len(effects)), key=strengths.__getitem__, reverse=True)
+    reasons = tuple(
+        _reason(encoder.fields[i], leads.column(encoder.fields[i].field)[0], effects[i])
+        for i in order[:most]
+        if effects[i]
     )
+    strong = [i for i, strength in enumerate(strengths) if strength >= MATTERS]
+    names = [encoder.fields[i].field for i in strong]
+    missed = tuple(name for name in names if leads.column(name)[0] is None)
     return Explained(reasons, base, rest_of(log_odds, base, [r.log_odds for r in reasons]), missed)
 
 
