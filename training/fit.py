@@ -228,6 +228,8 @@ def fit(
     if effort == DEFAULT and len(labels) > MOST_LEARNED:
         effort = LEAN
     parameters: Parameters = {"recipe": recipe, "seed": seed, "folds": effort.folds}
+    if len(learned) < len(labels):
+        parameters["learned_from"] = len(learned)
     part = data.standing_for(np.searchsorted(needed, chosen), chosen_for)
     candidates = list(candidates_on(part, recipe, effort, parameters, progress))
     shares = blend_weights(*offered(candidates), part)

@@ -286,6 +286,7 @@ def test_the_most_leads_that_are_learned_from_are_drawn(
     result = fitted(place=place)
 
     assert len(result.unseen.rows) == len(result.unseen.log_odds) == 300
+    assert result.parameters["learned_from"] == 400
     assert (np.diff(result.unseen.rows) > 0).all()
     assert np.ptp(result.unseen.rows) > 0.9 * ROWS
     assert np.corrcoef(said(result), CHANCE)[0, 1] > 0.85
