@@ -256,3 +256,17 @@ def test_an_export_without_id_and_time_trains(tmp_path: Path) -> None:
 def test_an_export_of_another_firm_is_refused(crm: Path, small: Agreement, tmp_path: Path) -> None:
     with pytest.raises(AgreementError, match="columns that the file does not have: created"):
         train(crm / "export.csv", small, home_at(tmp_path))
+
+
+def test_of_very_many_leads_a_part_judges_and_the_sentence_says_so(
+    export: Path, small: Agreement, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("splits", "train", "record"):
+        monkeypatch.setattr(f"training.{module}.MOST_JUDGED", 60)
+
+    result = train(export, small, home_at(tmp_path), recipe="logistic", preset="fast")
+
+    assert len(result.split.later) == len(result.later.labels) <= 60
+    assert result.split.method.endswith("such leads a regular part judges")
+    assert len(result.labelled.labels) > 300
+    assert load_champion(home_at(tmp_path)).artefact.facts["leads"] == len(result.labelled.labels)
