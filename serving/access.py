@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hmac import compare_digest
 from pathlib import Path
 from secrets import token_bytes
@@ -34,6 +34,7 @@ from features.store.api_keys import (
     write_used,
 )
 from features.store.database import Store
+from features.store.sessions import ended_sessions
 from serving.problems import where
 from serving.written import whole_or_not
 
@@ -45,6 +46,10 @@ log = structlog.get_logger()
 _HOW_TO_MAKE_ONE = "leadq keys new --name CRM --scope score,feedback"
 _START_SECONDS = 3.0
 """A store that does not answer holds up the start for no longer."""
+SESSION_HOURS = 12
+"""How long somebody stays signed in to the pages: a working day."""
+_BEHIND = timedelta(minutes=5)
+"""By so much the clocks of two hosts may differ."""
 _LONGEST = 128
 """Characters of a header that are looked at; no key is so long."""
 
@@ -151,6 +156,8 @@ class Access:
         self._held: dict[str, _Held] | None = None
         self._keys: list[KnownKey] = []
         self._used: dict[str, float] = {}
+        self._ended: dict[str, datetime] = {}
+        self._looked: datetime | None = None
         self._told = ""
         self._kept = ""
         self._stop, self._tried = threading.Event(), threading.Event()
@@ -190,6 +197,26 @@ class Access:
             raise _not_right()
         self._let_in(found, scopes)
         return found.holder
+
+    def has_ended(self, session: str) -> bool:
+        """Whether somebody has signed out of a session, here or at another worker."""
+        return session in self._ended
+
+    def end(self, session: str, at: datetime) -> None:
+        """Take a session for ended here at once; other workers learn it from the store."""
+        self._ended[session] = at
+
+    def _since(self) -> tuple[datetime, datetime]:
+        """Return from when on sessions may still live, and from when on their ends are unknown."""
+        now = datetime.fromtimestamp(self._wall(), UTC).replace(tzinfo=None)
+        oldest = now - timedelta(hours=SESSION_HOURS) - _BEHIND
+        return oldest, self._looked - _BEHIND if self._looked else oldest
+
+    def _take_ended(self, found: dict[str, datetime], oldest: datetime) -> None:
+        """Add sessions that have ended, and forget those that would be over by now anyway."""
+        known = {**found, **self._ended}
+        self._ended = {session: at for session, at in known.items() if at >= oldest}
+        self._looked = oldest + timedelta(hours=SESSION_HOURS) + _BEHIND
 
     def _known(self) -> dict[str, _Held]:
         if self._held is None:
@@ -243,12 +270,15 @@ class Access:
         try:
             if self._store is None:
                 self._store = self._open_store()
+            oldest, since = self._since()
             with self._store.reading() as connection:
                 keys = known_keys(connection)
+                ended = ended_sessions(connection, since)
         except LeadqError as error:
             self._tell_once("the keys cannot be read; those known last go on", str(error))
             return
         self._take(keys)
+        self._take_ended(ended, oldest)
         try:
             if used := self._used_since():
                 self._store.write(lambda connection: write_used(connection, used))

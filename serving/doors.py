@@ -46,6 +46,7 @@ PAGES: Mapping[Named, tuple[Scope, ...]] = {
     ("GET", "/sign-in"): (),
     ("POST", "/sign-in"): (),
     ("GET", "/sign-in/once"): (),
+    ("POST", "/sign-in/once"): (),
     ("POST", "/sign-out"): _BOTH,
     ("GET", "/queue"): _SALES,
     ("GET", "/model"): _BOTH,

@@ -119,7 +119,7 @@ def _add_desks(app: FastAPI, parts: Parts, store: OpenedStore, aside: Aside) -> 
     add_campaigns(app, store, agreement, lambda: live.model, campaigns)
     if parts.sessions is not None:
         behind = Behind(
-            store,
+            store.beside(),
             agreement,
             lambda: live.model,
             parts.sessions,

@@ -22,8 +22,9 @@ T = TypeVar("T")
 
 RETRY_AFTER = "10"
 """Seconds after which a caller may try a store again that is down."""
-_AT_ONCE = 8
-"""Requests that use the store at the same time; the others wait without holding up scores."""
+_AT_ONCE = 7
+"""Requests that use the store at the same time; the others wait without holding up scores. Pages
+and the API have so many each, and together no more than a store has connections (15)."""
 _SLOW = 2.0
 """Seconds after which a store is said not to answer."""
 
@@ -36,6 +37,10 @@ class OpenedStore:
         self._lock = threading.Lock()
         self._store: Store | None = None
         self._places = CapacityLimiter(_AT_ONCE)
+
+    def beside(self) -> OpenedStore:
+        """Return the same store with places of its own: who waits there holds up nobody here."""
+        return OpenedStore(self._opened)
 
     async def use(self, work: Callable[[Store], T]) -> T:
         """Return what `work` returns, or answer 503 where the store does not do what is asked."""

@@ -3,6 +3,7 @@
 - Headers have a size and a time; uvicorn reads them without end.
 - A caller who has said all and closes its half of the connection gets an answer.
 - What is no HTTP is answered by a problem as well.
+- Who does not read an answer is let go; uvicorn waits for ever.
 - Connections have an upper number; of those beyond it each is told to come again later.
 - One timer for each connection watches all its requests, where uvicorn sets one for each request.
 """
@@ -23,6 +24,8 @@ HEAD_BYTES = 64_000
 HEAD_SECONDS = 10.0
 IDLE_SECONDS = 75.0
 """How long a connection may rest; proxies keep theirs for 60 s, so they close first."""
+UNREAD_SECONDS = 60.0
+"""How long an answer may lie unread; it holds memory, and a place among the requests."""
 MOST_SECONDS = "1"
 """After which one who found no place may try again."""
 _LOOK_SECONDS = 2.5
@@ -40,6 +43,10 @@ class Wire(HttpToolsProtocol):
     _since = 0.0
     """Since when the next request is waited for."""
     _is_waiting = True
+    _unread = 0
+    """Bytes of answers that the caller had not taken at the last look."""
+    _moved = 0.0
+    """When some of them were taken last."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to watch the connection."""
@@ -99,9 +106,15 @@ class Wire(HttpToolsProtocol):
         self._timer = self.loop.call_later(_LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
-        """Close a connection that rests for too long, or that sends its headers too slowly."""
+        """Close a connection that rests for too long, or that sends or reads too slowly."""
         if self._is_over:
             self.transport.close()
+            return
+        unread, now = self.transport.get_write_buffer_size(), self.loop.time()
+        if not unread or unread != self._unread:
+            self._unread, self._moved = unread, now
+        elif now - self._moved >= UNREAD_SECONDS:
+            self.transport.abort()
             return
         waited = self.loop.time() - self._since
         if self._is_waiting and self._head and waited >= HEAD_SECONDS:

@@ -67,6 +67,14 @@ def answer_once(
     return kept
 
 
+def used_since(connection: Connection, kind: str, since: datetime) -> dict[str, datetime]:
+    """Return what was used up since a moment of all that is named `KIND NAME`: names, and when."""
+    rows = connection.execute(
+        select(Reply.key, Reply.at).where(Reply.at >= since, Reply.key.startswith(f"{kind} "))
+    )
+    return {key.removeprefix(f"{kind} "): at for key, at in rows}
+
+
 def use_up(connection: Connection, name: str, now: datetime) -> bool:
     """Use up what is good once; return whether it was still good.
 

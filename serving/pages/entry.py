@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from features.store.audit import audit
 from features.store.database import Store
 from features.store.replies import use_up
+from features.store.sessions import end_session
 from serving.pages.assets import asset
 from serving.pages.behind import Behind
 from serving.pages.forms import fields_of, inside, signed_fields_of
@@ -58,9 +59,22 @@ def add_entry(app: FastAPI, behind: Behind) -> None:
         return await _let_in(request, cookie, onward)
 
     @app.get("/sign-in/once", include_in_schema=False)
+    async def once(request: Request) -> Response:
+        """Ask whether to sign in by an address that is good once.
+
+        Opening it uses nothing up: programs that look through mail open addresses too.
+        """
+        if not sessions.has_keys:
+            return _to("/")
+        word = request.query_params.get("word", "")
+        sessions.of_link(word)
+        return show(request, "sign_in_once.html", word=word)
+
+    @app.post("/sign-in/once", include_in_schema=False)
     async def sign_in_once(request: Request) -> Response:
-        """Sign in by an address that is good once."""
-        cookie, nonce = sessions.of_link(request.query_params.get("word", ""))
+        """Sign in by the word of such an address, and use it up."""
+        fields = await fields_of(request)
+        cookie, nonce = sessions.of_link(fields.get("word", ""))
         at = now()
         if not await store.use(lambda s: s.write(lambda c: use_up(c, f"sign-in {nonce}", at))):
             raise HTTPException(401, "this address has been used; ask for a new one, or use a key")
@@ -69,8 +83,10 @@ def add_entry(app: FastAPI, behind: Behind) -> None:
     @app.post("/sign-out", include_in_schema=False)
     async def sign_out(request: Request) -> Response:
         await signed_fields_of(request)
-        who, at = session_of(request).caller.name, now()
-        await store.use(lambda s: s.write(lambda c: audit(c, "sign out", "the pages", who, at)))
+        session, at = session_of(request), now()
+        token, who = session.token, session.caller.name
+        await store.use(lambda s: s.write(lambda c: end_session(c, token, who, at)))
+        sessions.end(session, at)
         return _to("/sign-in", {"Set-Cookie": set_cookie("", request.headers)})
 
     async def _let_in(request: Request, cookie: str, onward: str) -> Response:

@@ -1,7 +1,8 @@
 """Who is signed in to the pages: a signed cookie in the place of an API key.
 
 The cookie names the key and an end, and is signed under the service's secret. The key itself is
-looked up at each request, so a key that is revoked ends its sessions. What changes something must
+looked up at each request, so a key that is revoked ends its sessions, and so is whether somebody
+has signed out: a copy of the cookie is then good for nothing. What changes something must
 come from a page of the same host (Origin) and carry the session's token, so that no other site can
 send it.
 """
@@ -14,14 +15,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from starlette.exceptions import HTTPException
 
-from serving.access import NO_KEYS, Access, Caller, Holder
+from serving.access import NO_KEYS, SESSION_HOURS, Access, Caller, Holder
 
 COOKIE = "leadq"
-HOURS = 12
-"""How long somebody stays signed in: a working day."""
 LINK_SECONDS = 900
 """How long an address that signs in may wait to be opened."""
 _FAILURES, _WITHIN = 10, 60.0
@@ -128,8 +128,15 @@ class Sessions:
         if self._access is None:
             return Session(NO_KEYS, _DEMO, frozenset(ROLES), self._token(_DEMO), can_leave=False)
         prefix, nonce = self._read(headers)
-        holder = self._access.again(prefix, scopes)
-        return _session(holder, self._token(nonce))
+        token = self._token(nonce)
+        if self._access.has_ended(token):
+            raise _nobody()
+        return _session(self._access.again(prefix, scopes), token)
+
+    def end(self, session: Session, at: datetime) -> None:
+        """End a session, also for whoever has copied its cookie; the store must know it already."""
+        if self._access is not None:
+            self._access.end(session.token, at)
 
     def link(self, prefix: str) -> str:
         """Return a word that signs in whoever has the key of this prefix; once, and soon."""
@@ -149,7 +156,7 @@ class Sessions:
         return self._cookie(prefix), nonce
 
     def _cookie(self, prefix: str) -> str:
-        end = self._wall() + 3600 * HOURS
+        end = self._wall() + 3600 * SESSION_HOURS
         return self._signed(_SESSION, f"{prefix}.{end:.0f}", secrets.token_hex(16))
 
     def _signed(self, use: str, what: str, nonce: str) -> str:
@@ -172,8 +179,12 @@ class Sessions:
         is_right = hmac.compare_digest(self._hmac(f"{use} {told}").encode(), signature.encode())
         parts = told.split(".")
         if not is_right or len(parts) != 3 or self._wall() >= float(parts[1]):
-            raise HTTPException(401, "nobody is signed in, or the time is over; sign in")
+            raise _nobody()
         return parts[0], parts[2]
+
+
+def _nobody() -> HTTPException:
+    return HTTPException(401, "nobody is signed in, or the time is over; sign in")
 
 
 def _session(holder: Holder, token: str) -> Session:
@@ -225,6 +236,6 @@ def set_cookie(value: str, headers: Mapping[str, str]) -> str:
     """Return the header that gives a browser its session; over TLS alone where it came so."""
     # Whoever makes this header up changes nothing but a cookie of its own.
     is_tls = headers.get("x-forwarded-proto", "").split(",")[0].strip() == "https"
-    age = 3600 * HOURS if value else 0
+    age = 3600 * SESSION_HOURS if value else 0
     end = f"Max-Age={age}; Path=/; HttpOnly; SameSite=Lax{'; Secure' if is_tls else ''}"
     return f"{COOKIE}={value}; {end}"

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
-from typing import Any
+import threading
+from typing import Any, cast
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from starlette.routing import compile_path
 
+from features.store.database import Store
 from serving import doors, routes
 from serving.api import build
 from serving.champion import Live
 from serving.metrics import Metrics
+from serving.stored import OpenedStore
 from tests.lives import Fixed
 from tests.serving.small import small_model
 
@@ -100,3 +104,17 @@ def test_a_door_takes_the_paths_that_its_route_takes(path: str) -> None:
     assert [bool(theirs.match(at)) for at in tried] == [
         bool(doors.pattern_of(path).match(at)) for at in tried
     ]
+
+
+def test_who_waits_for_the_store_at_a_page_holds_up_nobody_at_the_api() -> None:
+    async def ask() -> str:
+        held, store = threading.Event(), OpenedStore(lambda: cast(Store, object()))
+        pages = store.beside()
+        waiting = [asyncio.ensure_future(pages.use(lambda _: held.wait(20))) for _ in range(9)]
+        await asyncio.sleep(0)
+        found = await asyncio.wait_for(store.use(lambda _: "an answer"), 10)
+        held.set()
+        await asyncio.gather(*waiting)
+        return found
+
+    assert asyncio.run(ask()) == "an answer"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvicorn
@@ -128,6 +129,52 @@ def test_headers_that_come_too_slowly_are_given_up(port: int, monkeypatch) -> No
     monkeypatch.setattr(wire, "_LOOK_SECONDS", 0.1)
 
     assert status(talk(port, b"GET /healthz HTTP/1.1\r\nhost: x\r\n")) == 408
+
+
+class Unread:
+    """The other end of a connection, who takes nothing of what is written."""
+
+    def __init__(self) -> None:
+        self.left, self.is_let_go = 1000, False
+
+    def get_write_buffer_size(self) -> int:
+        return self.left
+
+    def is_closing(self) -> bool:
+        return self.is_let_go
+
+    def abort(self) -> None:
+        self.is_let_go = True
+
+
+def test_who_does_not_read_an_answer_is_let_go_and_who_reads_slowly_is_not() -> None:
+    at, line, other = [0.0], Wire.__new__(Wire), Unread()
+    line.transport = cast(asyncio.Transport, other)  # type: ignore[assignment]
+    line.loop = cast(asyncio.AbstractEventLoop, Clock(at))
+    line._is_waiting = False
+
+    def after(seconds: float, read: int) -> bool:
+        at[0] += seconds
+        other.left -= read
+        line._look()
+        return other.is_let_go
+
+    reads = [after(40, read=100) for _ in range(5)]
+    waits = [after(40, read=0) for _ in range(2)]
+
+    assert (reads, waits) == ([False] * 5, [False, True])
+
+
+class Clock:
+    """A loop whose time is what a test says."""
+
+    def __init__(self, at: list[float]) -> None:
+        self._at = at
+
+    def time(self) -> float:
+        return self._at[0]
+
+    def call_later(self, *_: object) -> None: ...
 
 
 def test_a_connection_that_rests_is_closed(port: int, monkeypatch) -> None:

@@ -16,8 +16,9 @@ from starlette.exceptions import HTTPException
 from features.store import api_keys
 from features.store.database import Store, open_store
 from features.store.tables import Audit
+from serving.access import SESSION_HOURS
 from serving.pages import assets
-from serving.pages.sessions import COOKIE, HOURS, LINK_SECONDS, Sessions, set_cookie
+from serving.pages.sessions import COOKIE, LINK_SECONDS, Sessions, set_cookie
 from tests.features.store.making import NOW
 from tests.serving.pages.signing import SECRET, key_for, pages, send, sign_in, token_in
 
@@ -87,7 +88,7 @@ def test_a_revoked_key_ends_its_sessions(client: TestClient, store: Store) -> No
 def test_a_session_ends_by_itself_and_cannot_be_made_longer(url: str) -> None:
     at = [1000.0]
     sessions = Sessions(SECRET, None, lambda: at[0])
-    assert float(sessions.sign_in("", "here").split(".")[1]) == at[0] + 3600 * HOURS
+    assert float(sessions.sign_in("", "here").split(".")[1]) == at[0] + 3600 * SESSION_HOURS
     word = sessions.link("leadq_k")
     prefix, end, nonce, signature = word.split(".")
     longer = f"{prefix}.{float(end) + 9e9:.0f}.{nonce}.{signature}"
@@ -169,6 +170,35 @@ def test_who_signs_out_is_out(client: TestClient, store: Store) -> None:
     assert client.get("/queue").status_code == 303
 
 
+def test_a_copied_cookie_is_good_for_nothing_once_its_owner_has_signed_out(
+    client: TestClient, store: Store, url: str, tmp_path: Path
+) -> None:
+    sign_in(client, key_for(store, "Kim", "sales"))
+    copied = client.cookies[COOKIE]
+    with pages(url, tmp_path) as elsewhere:
+        elsewhere.cookies.set(COOKIE, copied)
+        assert elsewhere.get("/queue").status_code == 200
+        send(client, "/sign-out")
+        elsewhere.access.refresh()  # type: ignore[attr-defined]
+        assert elsewhere.get("/queue").status_code == 303
+    client.cookies.clear()
+    client.cookies.set(COOKIE, copied)
+    assert client.get("/queue").status_code == 303
+    with pages(url, tmp_path) as started_later:
+        started_later.cookies.set(COOKIE, copied)
+        assert started_later.get("/queue").status_code == 303
+
+
+def test_signing_out_ends_no_other_session_of_the_key(client: TestClient, store: Store) -> None:
+    key = key_for(store, "Kim", "sales")
+    sign_in(client, key)
+    at_the_other_desk = client.cookies[COOKIE]
+    sign_in(client, key)
+    send(client, "/sign-out")
+    client.cookies.set(COOKIE, at_the_other_desk)
+    assert client.get("/queue").status_code == 200
+
+
 def test_coming_and_going_stand_in_the_audit_log(client: TestClient, store: Store) -> None:
     key = key_for(store, "Kim", "sales")
     sign_in(client, key)
@@ -182,12 +212,27 @@ def test_an_address_signs_in_once_and_soon(client: TestClient, store: Store) -> 
     key = key_for(store, "Kim", "sales")
     client.access.refresh()  # type: ignore[attr-defined]
     word = Sessions(SECRET, None).link(key[:14])
-    assert client.get(f"/sign-in/once?word={word}").headers["location"] == "/"
+    assert client.post("/sign-in/once", data={"word": word}).headers["location"] == "/"
     assert "Kim" in client.get("/queue").text
-    assert client.get(f"/sign-in/once?word={word}").status_code == 401
+    assert client.post("/sign-in/once", data={"word": word}).status_code == 401
     late = Sessions(SECRET, None, lambda: 2e9 - LINK_SECONDS - 1).link(key[:14])
     with pytest.raises(HTTPException, match="the time is over"):
         Sessions(SECRET, None, lambda: 2e9).of_link(late)
+
+
+def test_an_address_that_is_only_opened_signs_nobody_in_and_stays_good(
+    client: TestClient, store: Store
+) -> None:
+    key = key_for(store, "Kim", "sales")
+    client.access.refresh()  # type: ignore[attr-defined]
+    word = Sessions(SECRET, None).link(key[:14])
+    for _ in range(2):
+        page = client.get(f"/sign-in/once?word={word}")
+        assert (page.status_code, "set-cookie" in page.headers) == (200, False)
+        assert f'value="{word}"' in page.text
+    assert client.get("/queue").status_code == 303
+    assert client.post("/sign-in/once", data={"word": word}).status_code == 303
+    assert client.get("/queue").status_code == 200
 
 
 def test_an_address_of_a_key_that_is_gone_signs_nobody_in(client: TestClient, store: Store) -> None:
