@@ -28,10 +28,11 @@ ROUNDED_NUMBER = re.compile(r"\d(?:[.,]\d+)?E\+?\d{2,3}", re.IGNORECASE)
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return rows as CSV whose cells are all safe."""
+    """Return rows as CSV whose cells are all safe; without a header where that is empty."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
+    if header:
+        writer.writerow(header)
     writer.writerows([safe_cell(cell) for cell in row] for row in rows)
     return text.getvalue()
 

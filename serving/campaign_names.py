@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from features.cells import key_of
+from features.cells import Memo, key_of
 from features.store.campaigns import CampaignNote, Cost, LeadGroup, Reason
 
 NOT_GIVEN = "not given"
@@ -47,9 +47,13 @@ class Named:
 
 def gathered(told: Told, by: str) -> dict[str, Named]:
     """Gather what is told by campaign; spellings that differ in case or spacing are one."""
+    key_by_name = Memo(key_of)
     spelled: dict[str, Counter[str]] = {}
     for group in told.groups:
-        spelled.setdefault(key_of(group.name), Counter())[group.name or ""] += group.leads
+        key = key_by_name[group.name]
+        if key not in spelled:
+            spelled[key] = Counter()
+        spelled[key][group.name or ""] += group.leads
     for cost in told.costs:
         spelled.setdefault(key_of(cost.name), Counter())[cost.name] += 0
     found = {
@@ -58,7 +62,7 @@ def gathered(told: Told, by: str) -> dict[str, Named]:
         for key, n in spelled.items()
     }
     for group in told.groups:
-        found[key_of(group.name)].groups.append(group)
+        found[key_by_name[group.name]].groups.append(group)
     for reason in told.reasons:
         if (key := key_of(reason.name)) in found:
             found[key].reasons.append(reason)

@@ -5,8 +5,8 @@ the curve of the timing model say how many wins were to be expected by now, and 
 to come. A group may be better or worse than its leads look, by a shift of all its log-odds that is
 normal about that of the market; its wins so far tell of it, few wins little (empirical Bayes:
 Morris 1983, J. Am. Stat. Assoc. 78). What is to come is then a mixture of binomials over the shifts
-that are left, and its interval takes in luck, the group's own shift, and the model's error, which
-the spread of the shifts was measured with (training/spread.py).
+that are left; its interval takes in luck, the group's own shift, a market that moves meanwhile, and
+the model's error, which the spread of the shifts was measured with (training/spread.py).
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ USUAL = Spread(0.5, 0.7)
 _STEPS = 41
 _PART = 0.5**0.5
 """Of a spread, what all groups have in common and what each has of its own: equal variances."""
+_MOVES = 0.15
+"""How far the market moves between the wins so far and those to come: standard deviation in
+log-odds. Chosen on twelve simulated CRMs; see docs/science.md."""
 Table = npt.NDArray[np.float64]
 _MANY = 400
 """Wins from which on they are not counted one by one."""
@@ -104,7 +107,7 @@ def outlooks(
     spread = np.hypot(part, market.deviation)
     shifts = market.mean[:, None] + spread[:, None] * _normal_steps()
     own = _Posterior.of(shifts, chances.likelihood(counts.group, shifts))
-    strays = np.hypot(own.deviation, timing.spread)
+    strays = np.hypot(np.hypot(own.deviation, timing.spread), _MOVES)
     return [
         chances.outlook(
             place, counts.group == place, own.mean[place], strays[place], np.array(spreads)[place]
@@ -154,7 +157,7 @@ class _Chances:
         """Read them from the counts and the curve of an average lead."""
         days = np.array([0.0, *timing.days])
         age = np.clip(counts.age, 0.0, days[-1])
-        share = np.interp(age, days, [0.0, *timing.shares(0.0)])
+        share = _share_by(age, days, np.array([0.0, *timing.shares(0.0)]))
         lift = np.interp(age, days[:-1], timing.undecided)
         odds = np.clip(counts.probability, 1e-9, 1 - 1e-9)
         odds = odds / (1 - odds)
@@ -173,11 +176,15 @@ class _Chances:
 
         Only leads within their horizon speak: the model has learned from the older ones.
         """
-        chance = _expit(self.so_far[:, None] + shifts[group])
-        won, leads = (np.where(self.young, n, 0.0) for n in (self.counts.won, self.counts.leads))
-        told = won[:, None] * np.log(chance) + (leads - won)[:, None] * np.log1p(-chance)
+        young = np.flatnonzero(self.young)
+        chance = _expit(self.so_far[young, None] + shifts[group[young]])
+        won, leads = self.counts.won[young, None], self.counts.leads[young, None]
+        told = won * np.log(chance) + (leads - won) * np.log1p(-chance)
+        order = np.argsort(group[young], kind="stable")
+        places, starts = np.unique(group[young][order], return_index=True)
         total = np.zeros_like(shifts)
-        np.add.at(total, group, told)
+        if len(young):
+            total[places] = np.add.reduceat(told[order], starts, axis=0)
         return total
 
     def outlook(self, place: int, cells: Mask, mean: float, left: float, spread: float) -> Outlook:
@@ -203,6 +210,23 @@ class _Chances:
             Range(won + float(expected.mean()), won + low, won + high),
             mean,
         )
+
+
+def _share_by(age: Vector, days: Vector, shares: Vector) -> Vector:
+    """Return the share of the horizon's wins by each age, shape of `age`.
+
+    Straight between the days, but in the last interval, which is long: there wins thin out toward
+    the horizon, in such a way that they begin as often as half-way between its mean and that of
+    the interval before.
+    """
+    share = np.interp(age, days, shares)
+    if len(days) < 3:
+        return np.asarray(share)
+    rest, length = 1.0 - shares[-2], days[-1] - days[-2]
+    before = (shares[-2] - shares[-3]) / (days[-2] - days[-3])
+    power = max((before * length / max(rest, 1e-12) + 1) / 2, 1.0)
+    left = np.clip((days[-1] - age) / length, 0.0, 1.0)
+    return np.asarray(np.where(left < 1, 1 - rest * left**power, share))
 
 
 @cache
@@ -253,16 +277,13 @@ def _of_many(expected: Vector, variance: Vector) -> tuple[int, int]:
 
 def _nearest(share: Vector) -> tuple[int, int]:
     """Return the run of numbers, grown from the likeliest, whose share is nearest to `LEVEL`."""
-    low = high = int(share.argmax())
-    held = float(share[low])
-    while held < LEVEL:
-        before = share[low - 1] if low else 0.0
-        after = share[high + 1] if high + 1 < len(share) else 0.0
-        if held + max(before, after) - LEVEL > LEVEL - held:
-            break
-        low, high = (low - 1, high) if before > after else (low, high + 1)
-        held += float(max(before, after))
-    return low, high
+    order = np.argsort(-share, kind="stable")
+    held = np.cumsum(share[order])
+    last = int(np.searchsorted(held, LEVEL))
+    if last and held[last] - LEVEL > LEVEL - held[last - 1]:
+        last -= 1
+    numbers = order[: last + 1]
+    return int(numbers.min()), int(numbers.max())
 
 
 def _expit(log_odds: Table) -> Table:

@@ -23,11 +23,11 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as as_type
 
-from features.store.states import words
 from features.store.tables import (
     Audit,
     Disposition,
     Lead,
+    LeadState,
     Note,
     Score,
     Snapshot,
@@ -35,8 +35,6 @@ from features.store.tables import (
     Waiting,
 )
 
-ACCEPTED = ("accepted", "qualified", "opportunity")
-"""Steps that sales takes only with a lead that it has accepted."""
 WEEK = 7
 TREND_DAYS = 28
 """The trend holds so many days against as many before."""
@@ -98,44 +96,26 @@ def lead_groups(
     Args:
         connection: of a reading.
         since: a lead without a creation time stands by when it was first heard of.
-        as_of: what happened from this moment on is not seen.
+        as_of: this moment, by which leads have an age; what became of them is told as known now.
         horizon_days: a later win is `won late`.
         by: campaign, source, or the name of a field as it was when the lead was first scored.
 
     """
-    created = func.coalesce(Lead.created, Lead.added)
-    within = and_(Lead.erased.is_(None), created >= since, created < as_of)
-    keys = select(Lead.key).where(within)
-    score = _first_scores(keys, as_of)
-    word = words(as_of, Disposition.lead.in_(keys))
-    accepted = (
-        select(Disposition.lead)
-        .where(Disposition.lead.in_(keys), Disposition.code.in_(ACCEPTED), Disposition.at < as_of)
-        .group_by(Disposition.lead)
-        .subquery("accepted")
-    )
-    won = word.c.code == "won"
-    value = case((won, func.coalesce(word.c.value, _beside(word))))
+    state, code = LeadState, _code(as_of)
     alike = (
         _name(connection, by).label("name"),
-        _ages(created, as_of, horizon_days).label("ages"),
-        score.c.grade,
-        _state(connection, word, created, horizon_days).label("state"),
-        case((or_(accepted.c.lead.is_not(None), won), 1), else_=0).label("accepted"),
-        score.c.probability,
-        score.c.expected_value,
-        value.label("value"),
+        _ages(state.created, as_of, horizon_days).label("ages"),
+        state.grade,
+        _state(connection, code, horizon_days).label("state"),
+        case((or_(state.accepted == 1, code == "won"), 1), else_=0).label("accepted"),
+        state.probability,
+        state.expected_value,
+        case((code == "won", state.value)).label("value"),
     )
-    rows = (
-        select(*alike)
-        .select_from(Lead)
-        .outerjoin(score, score.c.lead == Lead.key)
-        .outerjoin(word, word.c.lead == Lead.key)
-        .outerjoin(accepted, accepted.c.lead == Lead.key)
-        .where(within)
-    )
+    within = (state.erased == 0, state.created >= since, state.created < as_of)
+    rows = select(*alike).where(*within)
     if by not in ("campaign", "source"):
-        rows = rows.outerjoin(Snapshot, Snapshot.key == score.c.snapshot)
+        rows = rows.outerjoin(Snapshot, Snapshot.key == state.snapshot)
     one = rows.subquery("one")
     groups = (one.c.name, one.c.ages, one.c.grade, one.c.state, one.c.accepted)
     told = case((one.c.expected_value.is_not(None), one.c.probability))
@@ -154,59 +134,34 @@ def lead_groups(
     return [LeadGroup(*row)._replace(accepted=bool(row.accepted)) for row in found]
 
 
-def _first_scores(keys: Any, as_of: datetime) -> Any:
-    """Select the first score of each lead: what was promised before anything became of it."""
-    place = func.row_number().over(partition_by=Score.lead, order_by=(Score.at, Score.key))
-    ranked = (
-        select(
-            Score.lead,
-            Score.grade,
-            Score.probability,
-            Score.expected_value,
-            Score.snapshot,
-            place.label("place"),
-        )
-        .where(Score.lead.in_(keys), Score.at < as_of)
-        .subquery()
-    )
-    return select(ranked).where(ranked.c.place == 1).subquery("score")
-
-
-def _beside(word: Any) -> Any:
-    """Select the value of a win: sales may say that it was won and the export what it is worth."""
-    return (
-        select(func.max(Disposition.value))
-        .where(Disposition.lead == word.c.lead, Disposition.at == word.c.at)
-        .where(Disposition.code == "won")
-        .scalar_subquery()
-    )
-
-
 def _name(connection: Connection, by: str) -> Any:
     if by in ("campaign", "source"):
-        return getattr(Lead, by)
+        return getattr(LeadState, by)
     # To SQLite a text is JSON as it is, and a cast would make a number of it.
     as_json = type_coerce if connection.dialect.name == "sqlite" else as_type
     return as_json(Snapshot.fields, JSON)[by].as_string()
 
 
-def _ages(created: ColumnElement[Any], as_of: datetime, horizon_days: int) -> ColumnElement[int]:
+def _ages(created: Any, as_of: datetime, horizon_days: int) -> ColumnElement[int]:
     bounds = age_bounds(horizon_days)
     younger = [(created > as_of - timedelta(days=end), i) for i, end in enumerate(bounds[1:])]
     return case(*younger, else_=len(bounds) - 1)
 
 
+def _code(as_of: datetime) -> ColumnElement[str]:
+    """Select the word that counts; one that is dated ahead does not yet."""
+    return case((LeadState.said < as_of, LeadState.code))
+
+
 def _state(
-    connection: Connection, word: Any, created: ColumnElement[Any], horizon_days: int
+    connection: Connection, code: ColumnElement[str], horizon_days: int
 ) -> ColumnElement[str]:
-    told = case((word.c.origin == "export", word.c.closed))
-    ended = func.coalesce(told, word.c.at)
-    over: Any = created + literal(timedelta(days=horizon_days))
+    over: Any = LeadState.created + literal(timedelta(days=horizon_days))
     if connection.dialect.name == "sqlite":
         # The format in which it keeps times; they are compared as text.
-        over = func.strftime("%Y-%m-%d %H:%M:%f", created, f"+{horizon_days} days")
-    late = and_(word.c.code == "won", ended >= over)
-    return case((late, "won late"), else_=func.coalesce(word.c.code, "open"))
+        over = func.strftime("%Y-%m-%d %H:%M:%f", LeadState.created, f"+{horizon_days} days")
+    late = and_(code == "won", LeadState.ended >= over)
+    return case((late, "won late"), else_=func.coalesce(code, "open"))
 
 
 class Reason(NamedTuple):
@@ -222,18 +177,16 @@ def reasons_of(
     connection: Connection, since: datetime, as_of: datetime, by: str = "campaign"
 ) -> list[Reason]:
     """Count why leads of a stretch of time were not won, by campaign or source."""
-    created = func.coalesce(Lead.created, Lead.added)
-    within = and_(Lead.erased.is_(None), created >= since, created < as_of)
-    word = words(as_of, Disposition.lead.in_(select(Lead.key).where(within)))
-    name = Lead.source if by == "source" else Lead.campaign
+    name = LeadState.source if by == "source" else LeadState.campaign
+    kinds: tuple[Any, ...] = (name, LeadState.code, LeadState.reason)
     rows = (
-        select(name, word.c.code, word.c.reason, func.count())
-        .join(word, word.c.lead == Lead.key)
-        .where(word.c.code.not_in(("won", "open")))
-        .group_by(name, word.c.code, word.c.reason)
-        .order_by(name, word.c.code, word.c.reason)
+        select(*kinds, func.count())
+        .where(LeadState.created >= since, LeadState.created < as_of, LeadState.said < as_of)
+        .where(LeadState.erased == 0, LeadState.code.not_in(("won", "open")))
+        .group_by(*kinds)
+        .order_by(*kinds)
     )
-    return [Reason(*row) for row in connection.execute(rows)]
+    return [Reason._make(row) for row in connection.execute(rows)]
 
 
 class Cost(NamedTuple):

@@ -17,6 +17,7 @@ from features.leads import Leads
 from features.store.bulk import Columns, among, insert_columns, new_keys
 from features.store.feedback import apply_waiting
 from features.store.keys import arrive, keys_of, stay_named
+from features.store.lead_states import draw
 from features.store.tables import Lead, Snapshot
 from features.store.texts import MAX_NAME, digest_of, storable
 
@@ -123,7 +124,9 @@ def _keys(connection: Connection, known: Known, now: datetime) -> list[int]:
     facts: dict[str, Sequence[Any]] = {name: getattr(known, name) for name in _FACTS}
     new = [i for i, id_ in enumerate(known.ids) if id_ not in there]
     old = [i for i, id_ in enumerate(known.ids) if id_ in there]
-    _fill_in(connection, {known.ids[i]: tuple(fact[i] for fact in facts.values()) for i in old})
+    told = {known.ids[i]: tuple(fact[i] for fact in facts.values()) for i in old}
+    if filled := _fill_in(connection, told):
+        draw(connection, sorted(there[id_] for id_ in filled))
     if new:
         columns: Columns = {
             "key": new_keys(connection, Lead, len(new)),
@@ -137,10 +140,10 @@ def _keys(connection: Connection, known: Known, now: datetime) -> list[int]:
     return [there[id_] for id_ in known.ids]
 
 
-def _fill_in(connection: Connection, told: dict[str, tuple[Any, ...]]) -> None:
-    """Add what was not known of leads when they arrived; what was known stays."""
+def _fill_in(connection: Connection, told: dict[str, tuple[Any, ...]]) -> list[str]:
+    """Add what was not known of leads when they arrived, and return of which; the rest stays."""
     if not told:
-        return
+        return []
     lacking = or_(*(getattr(Lead, name).is_(None) for name in _FACTS))
     some = select(Lead.id, *(getattr(Lead, name) for name in _FACTS)).where(
         among(connection, Lead.id, list(told)), lacking
@@ -154,6 +157,7 @@ def _fill_in(connection: Connection, told: dict[str, tuple[Any, ...]]) -> None:
         filled = {n: func.coalesce(getattr(Lead, n), bindparam(f"new_{n}")) for n in _FACTS}
         change = update(Lead).where(Lead.id == bindparam("of")).values(filled)
         connection.execute(change, added)
+    return [row["of"] for row in added]
 
 
 def _snapshots(

@@ -20,6 +20,7 @@ from features.store.audit import audit
 from features.store.database import Store
 from features.store.entries import NO_FIELDS
 from features.store.keys import forget
+from features.store.lead_states import draw
 from features.store.meetings import forget_names
 from features.store.tables import (
     Decision,
@@ -27,6 +28,7 @@ from features.store.tables import (
     Disposition,
     Handoff,
     Lead,
+    LeadState,
     Note,
     Reply,
     Score,
@@ -37,7 +39,7 @@ from features.store.tables import (
 )
 
 _TOUCHED = (
-    *(Lead, Snapshot, Disposition, Waiting, Reply, Delivery, Note, Worklist),
+    *(Lead, LeadState, Snapshot, Disposition, Waiting, Reply, Delivery, Note, Worklist),
     *(Decision, SideAnswer),
 )
 """The tables that erasure writes to."""
@@ -111,6 +113,7 @@ def _erase(connection: Connection, id_: str, who: str, now: datetime) -> Erased 
     connection.execute(delete(Delivery).where(Delivery.lead == key))
     connection.execute(delete(Note).where(Note.lead == key))
     connection.execute(delete(Worklist).where(Worklist.lead == key))
+    draw(connection, [key])
     audit(connection, "erase", "one lead", who, now)
     return Erased(snapshots, words, waiting)
 

@@ -26,6 +26,7 @@ from features.leads import History, has_ids
 from features.store.bulk import among, insert_columns
 from features.store.database import Store
 from features.store.entries import enter
+from features.store.lead_states import draw_new
 from features.store.tables import Disposition
 from features.store.texts import digest_of
 from features.store.worklist import refresh
@@ -59,6 +60,7 @@ def keep_export(store: Store, history: History, agreement: Agreement, now: datet
 def _keep(connection: Connection, history: History, agreement: Agreement, now: datetime) -> None:
     leads = history.leads
     keys = enter(connection, leads, agreement, [now] * len(leads), "export", now).leads
+    draw_new(connection, sorted(keys))
     before = _before(connection, keys)
     words = map(_Word, history.dispositions, history.closed, _values(history, agreement))
     rows = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select, text
@@ -19,6 +19,12 @@ _ERASURES = 7_310_553
 """The number under which erasure and whoever writes of leads wait for one another."""
 _SPEND = 7_310_554
 """The number under which those who write what campaigns cost wait for one another."""
+
+
+def chunks(keys: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield keys in parts that one statement takes."""
+    for start in range(0, len(keys), CHUNK):
+        yield keys[start : start + CHUNK]
 
 
 def keys_of(connection: Connection, ids: Sequence[str]) -> dict[str, int]:

@@ -1,10 +1,10 @@
-"""What databases say differently of moments: the day of one, and the time between two."""
+"""What databases say differently of moments: the day of one, days later, the time between two."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import DateTime, Float
+from sqlalchemy import Date, DateTime, Float
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
@@ -20,6 +20,20 @@ class seconds(GenericFunction[float]):  # noqa: N801
     """The seconds from the second moment to the first, to the thousandth."""
 
     type = Float()
+    inherit_cache = True
+
+
+class days_later(GenericFunction[Any]):  # noqa: N801
+    """The day that lies so many days after that of a moment; before it, where they are negative."""
+
+    type = Date()
+    inherit_cache = True
+
+
+class later(GenericFunction[Any]):  # noqa: N801
+    """The later of two days."""
+
+    type = Date()
     inherit_cache = True
 
 
@@ -44,3 +58,25 @@ def _seconds(element: seconds, compiler: Any, **how: Any) -> str:
 def _seconds_there(element: seconds, compiler: Any, **how: Any) -> str:
     end, start = (compiler.process(part, **how) for part in element.clauses)
     return f"CAST(EXTRACT(EPOCH FROM {end} - {start}) AS float8)"
+
+
+@compiles(days_later)
+def _days_later(element: days_later, compiler: Any, **how: Any) -> str:
+    moment, days = (compiler.process(part, **how) for part in element.clauses)
+    return f"date({moment}, {days} || ' days')"
+
+
+@compiles(days_later, "postgresql")
+def _days_later_there(element: days_later, compiler: Any, **how: Any) -> str:
+    moment, days = (compiler.process(part, **how) for part in element.clauses)
+    return f"(CAST({moment} AS date) + CAST({days} AS integer))"
+
+
+@compiles(later)
+def _later(element: later, compiler: Any, **how: Any) -> str:
+    return f"max({compiler.process(element.clauses, **how)})"
+
+
+@compiles(later, "postgresql")
+def _later_there(element: later, compiler: Any, **how: Any) -> str:
+    return f"greatest({compiler.process(element.clauses, **how)})"

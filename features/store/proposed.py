@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, or_, select
 from sqlalchemy.orm import aliased
 
-from features.store.states import DECISIONS, words
-from features.store.tables import Disposition, Score
+from features.store.states import DECISIONS
+from features.store.tables import Disposition, LeadState, Score
 
 STEP = 0.001
 """Scores are counted by thousandths; bounds between two of them are not told apart."""
@@ -50,33 +50,35 @@ def first_scores(
         connection: of a reading.
         since: first scores from here on,
         until: and before this.
-        as_of: words from this moment on are not seen.
+        as_of: words after this moment are not seen.
         model: the version by which they were scored; None: by whichever was first.
 
     """
-    earlier = aliased(Score)
-    of_it = () if model is None else (earlier.model == model,)
-    before = select(func.min(earlier.at)).where(
-        earlier.lead == Score.lead, earlier.at < Score.at, *of_it
-    )
-    first = (
-        select(Score.lead, func.min(Score.probability).label("p"))
-        .where(Score.at >= since, Score.at < until)
-        .where(*(() if model is None else (Score.model == model,)))
-        .where(before.correlate(Score).scalar_subquery().is_(None))
-        .group_by(Score.lead)
-        .cte("first_scores")
-        .prefix_with("MATERIALIZED")
-    )
-    word = words(as_of, Disposition.lead.in_(select(first.c.lead)), Disposition.at >= since)
-    said = aliased(Disposition)
+    state, word = LeadState, case((LeadState.said.between(since, as_of), LeadState.word))
+    if model is None:
+        first = select(state.probability.label("p"), word.label("word")).where(
+            state.scored >= since, state.scored < until
+        )
+    else:
+        earlier = aliased(Score)
+        before = select(func.min(earlier.at)).where(
+            earlier.lead == Score.lead, earlier.at < Score.at, earlier.model == model
+        )
+        # Most were scored by no other before: of these nobody need look for an earlier score.
+        is_first = or_(
+            state.scored == Score.at, before.correlate(Score).scalar_subquery().is_(None)
+        )
+        first = (
+            select(Score.probability.label("p"), word.label("word"))
+            .join(state, state.lead == Score.lead)
+            .where(Score.model == model, Score.at >= since, Score.at < until, is_first)
+        )
+    one, said = first.subquery("first_scores"), aliased(Disposition)
     # A little more, so that a bound itself lies in its own thousandth.
-    place = func.floor(first.c.p / STEP + 1e-9)
+    place = func.floor(one.c.p / STEP + 1e-9)
     rows = (
         select(place, said.code, said.told, func.count())
-        .select_from(first)
-        .outerjoin(word, word.c.lead == first.c.lead)
-        .outerjoin(said, said.key == word.c.key)
+        .outerjoin_from(one, said, said.key == one.c.word)
         .group_by(place, said.code, said.told)
         .order_by(place)
     )

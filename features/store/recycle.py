@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import Connection, Subquery, and_, case, func, or_, select
 
 from features.agreement import Agreement
 from features.cells import Cell
@@ -15,8 +15,9 @@ from features.sections import Recycle
 from features.store.bulk import among
 from features.store.entries import NO_FIELDS, fields_of, newest_snapshots
 from features.store.keys import CHUNK
-from features.store.states import RECYCLED, answers, handed, steps, words
-from features.store.tables import Disposition, Handoff, Lead, Snapshot
+from features.store.moments import days_later, later, midnight
+from features.store.states import RECYCLED
+from features.store.tables import Disposition, Handoff, Lead, LeadState, Snapshot
 
 
 class Event(NamedTuple):
@@ -93,48 +94,81 @@ def due_leads(
     Args:
         connection: of a reading.
         agreement: its delays.
-        as_of: what happened from this moment on is not seen.
+        as_of: this moment; a word that is dated ahead does not count yet.
         until: the last day, inclusive.
-        since: the first day; leads that came back before it are not even read.
+        since: the first day.
 
     """
-    which = () if since == date.min else (_may_be_due(since, agreement.recycle),)
-    word, step, hand = words(as_of, *which), steps(as_of), handed(as_of)
-    rows = connection.execute(
-        select(Lead.key, Lead.id, word.c.key.label("word"), word.c.code, word.c.at)
-        .add_columns(word.c.return_on, hand.c.last)
-        .join(word, word.c.lead == Lead.key)
-        .outerjoin(step, step.c.lead == Lead.key)
-        .outerjoin(hand, hand.c.lead == Lead.key)
-        .where(
-            Lead.erased.is_(None),
-            word.c.code.in_(RECYCLED),
-            word.c.at < datetime.combine(until, time.min) + timedelta(days=1),
-            func.coalesce(step.c.at <= word.c.at, True),
-        )
+    back = _coming_back(agreement.recycle, as_of, until).c
+    rows = (
+        select(back.key, back.id, back.word, back.code, back.said, back.return_on, back.due)
+        .where(back.due >= since)
+        .order_by(back.due, back.id)
     )
-    found = [
-        Due(row.key, row.id, row.word, row.code, row.at, row.return_on, due)
-        for row in rows
-        if row.last is None or answers(row.at, row.last)
-        if since
-        <= (due := due_on(row.code, row.at.date(), row.return_on, agreement.recycle))
-        <= until
-    ]
-    return sorted(found, key=lambda lead: (lead.due, lead.id))
+    return [Due(*row) for row in connection.execute(rows)]
 
 
-def _may_be_due(since: date, rules: Recycle) -> ColumnElement[bool]:
-    """Choose the words on leads of which one may bring them back on or after a day."""
-    longest = timedelta(days=max(rules.not_ready_after_days, rules.unreachable_after_days))
-    leads = select(Disposition.lead).where(
-        Disposition.code.in_(RECYCLED),
-        or_(
-            Disposition.return_on >= since,
-            Disposition.at >= datetime.combine(since, time.min) - longest,
-        ),
+class DuePart(NamedTuple):
+    """Leads that come back within one span of days for one reason."""
+
+    span: int
+    """The place of its end among those that were asked for."""
+    code: str
+    total: int
+    leads: tuple[Due, ...]
+    """The first of them, the longest due first."""
+
+
+def due_parts(
+    connection: Connection, agreement: Agreement, as_of: datetime, ends: Sequence[date], most: int
+) -> list[DuePart]:
+    """Count the leads that come back, and name the first of each part.
+
+    Args:
+        connection: of a reading.
+        agreement: its delays.
+        as_of: as for `due_leads`.
+        ends: the last days of the spans, rising; the first one takes in all that came before.
+        most: how many leads of each part are named.
+
+    """
+    back = _coming_back(agreement.recycle, as_of, ends[-1]).c
+    span = case(*((back.due <= end, n) for n, end in enumerate(ends)))
+    place = func.row_number().over(partition_by=(span, back.code), order_by=(back.due, back.id))
+    ranked = (
+        select(span.label("span"), func.count().over(partition_by=(span, back.code)).label("total"))
+        .add_columns(back.key, back.id, back.word, back.code, back.said, back.return_on, back.due)
+        .add_columns(place.label("place"))
+        .subquery()
     )
-    return Disposition.lead.in_(leads)
+    shown = [column for column in ranked.c if column.name != "place"]
+    rows = select(*shown).where(ranked.c.place <= most)
+    found: dict[tuple[int, str], list[Due]] = {}
+    totals: dict[tuple[int, str], int] = {}
+    for n, total, *due in connection.execute(rows.order_by(ranked.c.due, ranked.c.id)):
+        lead = Due(*due)
+        found.setdefault((n, lead.code), []).append(lead)
+        totals[n, lead.code] = total
+    return [DuePart(*part, totals[part], tuple(leads)) for part, leads in found.items()]
+
+
+def _coming_back(rules: Recycle, as_of: datetime, until: date) -> Subquery:
+    """Select the leads that come back by a day, each with the day; as `due_on` finds it."""
+    s = LeadState
+    ahead = case((s.code == "in_contract", -rules.in_contract_ahead_days), else_=0)
+    after = {"unreachable": rules.unreachable_after_days}
+    delay = case(after, value=s.code, else_=rules.not_ready_after_days)
+    named = later(days_later(s.said, 0), days_later(s.return_on, ahead))
+    due = case((s.return_on.is_not(None), named), else_=days_later(s.said, delay)).label("due")
+    rows = (
+        select(Lead.key, Lead.id, s.word, s.code, s.said, s.return_on, due)
+        .join(Lead, Lead.key == s.lead)
+        .where(s.erased == 0, s.code.in_(RECYCLED), s.said < as_of)
+        .where(or_(s.stepped.is_(None), s.stepped <= s.said, s.stepped >= as_of))
+        .where(or_(s.handed.is_(None), s.said >= s.handed, s.said == midnight(s.handed)))
+        .subquery()
+    )
+    return select(rows).where(rows.c.due <= until).subquery("coming_back")
 
 
 def with_history(connection: Connection, due: Sequence[Due]) -> list[Recycled]:

@@ -135,7 +135,11 @@ class Score(Row):
     """A score that was given, and in which lane of the queue the lead stood by it."""
 
     __tablename__ = "scores"
-    __table_args__ = (UniqueConstraint("lead", "at", "model"), Index(None, "model", "at"))
+    __table_args__ = (
+        UniqueConstraint("lead", "at", "model"),
+        Index(None, "model", "at"),
+        Index(None, "at"),
+    )
 
     key: Mapped[int] = mapped_column(_Key, primary_key=True)
     lead: Mapped[int] = mapped_column(ForeignKey("leads.key"))
@@ -347,6 +351,47 @@ class Worklist(Row):
     """Of the hand-off; not shown before the lead is answered."""
     worth: Mapped[float] = mapped_column(Float)
     """By which the list is ordered."""
+
+
+class LeadState(Row):
+    """Each lead as it stands now: drawn from what happened, kept to be quick; see `lead_states`."""
+
+    __tablename__ = "lead_states"
+    __table_args__ = (Index(None, "created"), Index(None, "scored"), Index(None, "code"))
+
+    lead: Mapped[int] = mapped_column(
+        _Key, ForeignKey("leads.key"), primary_key=True, autoincrement=False
+    )
+    created: Mapped[datetime]
+    """Without a creation time: when it was first heard of."""
+    campaign: Mapped[str | None] = mapped_column(Text)
+    source: Mapped[str | None] = mapped_column(Text)
+    scored: Mapped[datetime | None]
+    """When the first score was given: what was promised before anything became of it."""
+    model: Mapped[str | None] = mapped_column(String(16))
+    probability: Mapped[float | None] = mapped_column(Float)
+    expected_value: Mapped[float | None] = mapped_column(Float)
+    grade: Mapped[str | None] = mapped_column(String(1))
+    snapshot: Mapped[int | None] = mapped_column(_Key)
+    """As the lead was known at that score."""
+    word: Mapped[int | None] = mapped_column(_Key)
+    """The disposition that counts; None: nobody said anything, or steps alone."""
+    code: Mapped[str | None] = mapped_column(String(16))
+    said: Mapped[datetime | None]
+    ended: Mapped[datetime | None]
+    """When that came about; an export may say it later."""
+    value: Mapped[float | None] = mapped_column(Float)
+    """Of a win, also where sales says that it was won and the export what it is worth."""
+    return_on: Mapped[date | None]
+    reason: Mapped[str | None] = mapped_column(Text)
+    stepped: Mapped[datetime | None]
+    """The newest step."""
+    accepted: Mapped[int] = mapped_column(Integer)
+    """Whether sales has accepted it, 1 or 0; a win aside."""
+    handed: Mapped[datetime | None]
+    """The newest hand-off."""
+    erased: Mapped[int] = mapped_column(Integer)
+    """1 where its data was erased, else 0."""
 
 
 class Note(Row):

@@ -7,7 +7,7 @@ is drawn anew from them within the same write. So a page of the queue reads no h
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,8 @@ from sqlalchemy import Connection, delete, func, select
 
 from features.sections import STEPS
 from features.store.bulk import Columns, among, insert_columns
-from features.store.keys import CHUNK
+from features.store.keys import chunks
+from features.store.lead_states import draw, draw_new
 from features.store.states import answers, words
 from features.store.tables import Disposition, Handoff, Lead, Score, Worklist
 
@@ -23,28 +24,27 @@ _EVER = datetime.max
 
 
 def refresh(connection: Connection, leads: Sequence[int]) -> None:
-    """Draw the lines of leads anew, after a hand-off or a word of sales.
+    """Draw the lines of leads anew, after a hand-off or a word of sales, and their states.
 
     Args:
         connection: of a write.
         leads: their keys; those that sales does not have, or has answered, get no line.
 
     """
-    for some in _parts(sorted(set(leads))):
+    keys = sorted(set(leads))
+    draw(connection, keys)
+    for some in chunks(keys):
         _refresh(connection, some)
 
 
 def rescored(connection: Connection, leads: Sequence[int]) -> None:
     """Do the same after leads were scored: only those that are on the list have a line."""
-    for some in _parts(sorted(set(leads))):
+    keys = sorted(set(leads))
+    draw_new(connection, keys)
+    for some in chunks(keys):
         on_it = among(connection, Worklist.lead, some)
         if listed := list(connection.execute(select(Worklist.lead).where(on_it)).scalars()):
             _refresh(connection, sorted(listed))
-
-
-def _parts(keys: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(keys), CHUNK):
-        yield keys[start : start + CHUNK]
 
 
 def _refresh(connection: Connection, keys: Sequence[int]) -> None:

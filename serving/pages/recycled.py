@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
+from itertools import groupby
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
 from features.spreadsheet import csv_text
 from features.store.database import Store
-from features.store.recycle import Due, Recycled, due_leads, with_history
+from features.store.recycle import Due, DuePart, due_leads, due_parts, with_history
 from serving.pages.behind import Behind
 from serving.pages.render import HEADERS, show
 from serving.recycled import COLUMNS, RecycledReply, rows, with_scores
@@ -24,7 +26,8 @@ WHY = {
 }
 _SHOWN = 20
 """Leads of one week and reason that a page shows; the file has all of them."""
-_MOST = 10_000
+_AT_ONCE = 1000
+"""Leads of the file that are read and scored at once, or those of one day."""
 
 
 @dataclass(frozen=True)
@@ -60,64 +63,71 @@ def add_recycled(app: FastAPI, behind: Behind) -> None:
 
         def read(opened: Store) -> list[Week]:
             with opened.reading() as connection:
-                due = due_leads(connection, agreed, at, ends[1])
-                found = with_history(connection, _first(due, ends))
-            return _weeks(due, with_scores(found, model()), ends)
+                parts = due_parts(connection, agreed, at, ends, _SHOWN)
+                due = [lead for part in parts for lead in part.leads]
+                found = with_history(connection, due)
+            return _weeks(parts, with_scores(found, model()), ends)
 
         values: dict[str, Any] = {"weeks": await store.use(read), "today": at.date()}
         return show(request, "recycled.html", **values)
 
     @app.get("/recycled/file", include_in_schema=False)
     async def file(request: Request) -> Response:
-        """Give the list as CSV that is safe to open in a spreadsheet."""
+        """Give the whole list as CSV that is safe to open in a spreadsheet, some days at a time."""
         agreed, at = agreement(), now()
-        until = _ends(at.date())[0 if request.query_params.get("week") == "this" else 1]
+        until = _ends(at.date())[1 if request.query_params.get("week") == "this" else 2]
 
-        def read(opened: Store) -> str:
+        def listed(opened: Store) -> list[Due]:
             with opened.reading() as connection:
-                due = due_leads(connection, agreed, at, until)[:_MOST]
-                found: list[Recycled] = with_history(connection, due)
-            return csv_text(COLUMNS, rows(with_scores(found, model())))
+                return due_leads(connection, agreed, at, until)
 
-        told = {"Content-Disposition": f'attachment; filename="nurture-{until}.csv"'}
-        text = await store.use(read)
-        return Response(text, headers=HEADERS | told, media_type="text/csv; charset=utf-8")
+        def told(due: Sequence[Due], opened: Store) -> list[list[str]]:
+            with opened.reading() as connection:
+                found = with_history(connection, due)
+            return list(rows(with_scores(found, model())))
+
+        async def lines() -> AsyncIterator[str]:
+            yield csv_text(COLUMNS, ())
+            for part in _by_days(due):
+                yield csv_text((), await store.use(partial(told, part)))
+
+        # Whatever is wrong with the store is answered before the file begins.
+        due = await store.use(listed)
+        disposition = {"Content-Disposition": f'attachment; filename="nurture-{until}.csv"'}
+        media = "text/csv; charset=utf-8"
+        return StreamingResponse(lines(), headers=HEADERS | disposition, media_type=media)
 
 
-def _ends(today: date) -> tuple[date, date]:
-    """Return the Sundays with which this week and the next one end."""
-    sunday = today + timedelta(days=6 - today.weekday())
-    return sunday, sunday + timedelta(days=7)
+def _by_days(due: Sequence[Due]) -> Iterator[list[Due]]:
+    """Yield leads in parts of whole days, since those of a day are ordered among themselves."""
+    part: list[Due] = []
+    for _, of_a_day in groupby(due, key=lambda lead: lead.due):
+        part += of_a_day
+        if len(part) >= _AT_ONCE:
+            yield part
+            part = []
+    if part:
+        yield part
 
 
-def _place(lead: Due | RecycledReply, ends: tuple[date, date]) -> tuple[int, str]:
-    """Return where a lead stands: 0 from before this week, 1 this week, 2 the next; and why."""
-    return sum(lead.due > end for end in (ends[0] - timedelta(days=7), *ends[:1])), lead.code
-
-
-def _first(due: Sequence[Due], ends: tuple[date, date]) -> list[Due]:
-    """Return the leads that are shown: the first of each week and reason."""
-    seen: dict[tuple[int, str], int] = {}
-    kept = []
-    for lead in due:
-        place = _place(lead, ends)
-        seen[place] = seen.get(place, 0) + 1
-        if seen[place] <= _SHOWN:
-            kept.append(lead)
-    return kept
+def _ends(today: date) -> tuple[date, date, date]:
+    """Return the Sundays with which the week before, this one and the next one end."""
+    week, sunday = timedelta(days=7), today + timedelta(days=6 - today.weekday())
+    return sunday - week, sunday, sunday + week
 
 
 def _weeks(
-    due: Sequence[Due], leads: Sequence[RecycledReply], ends: tuple[date, date]
+    parts: Sequence[DuePart], leads: Sequence[RecycledReply], ends: Sequence[date]
 ) -> list[Week]:
+    scored = {lead.id: lead for lead in leads}
+    place = {lead.id: n for n, lead in enumerate(leads)}
     weeks = []
-    until = (ends[0] - timedelta(days=7), *ends)
     for n, name in enumerate(("Waiting from before", "This week", "Next week")):
-        parts = []
+        found = []
         for code, why in WHY.items():
-            total = sum(_place(lead, ends) == (n, code) for lead in due)
-            of_it = [lead for lead in leads if _place(lead, ends) == (n, code)]
-            if total:
-                parts.append(Part(why, total, of_it))
-        weeks.append(Week(name, until[n], sum(part.total for part in parts), parts))
+            for part in parts:
+                if (part.span, part.code) == (n, code):
+                    ids = sorted((lead.id for lead in part.leads), key=place.__getitem__)
+                    found.append(Part(why, part.total, [scored[id_] for id_ in ids]))
+        weeks.append(Week(name, ends[n], sum(part.total for part in found), found))
     return weeks

@@ -21,7 +21,7 @@ from serving.campaign_desk import CampaignDesk
 from serving.campaign_figures import Campaign, Campaigns
 from serving.campaign_lines import COLUMNS, campaign_lines, rows
 from serving.campaign_names import NOT_GIVEN
-from tests.features.store.making import agreed
+from tests.features.store.making import agreed, hand
 from tests.features.store.simulated import filled
 from tests.serving.test_intake import NO_MODEL, PROBLEM, backing
 
@@ -206,8 +206,7 @@ def test_leads_are_counted_again_once_something_has_happened(tmp_path: Path) -> 
     filled(store, leads=200, months=6)
     desk = CampaignDesk()
     before = desk.figures(store, agreed(), None, NOW, DAYS).total
-    row = {"campaign": "New", "id": "x", "created": NOW - timedelta(days=1), "added": NOW}
-    store.write(lambda c: c.execute(insert(Lead), [row]))
+    hand(store, "x", created=(NOW - timedelta(days=1)).isoformat())
     after = desk.figures(store, agreed(), None, NOW + timedelta(seconds=11), DAYS).total
     store.close()
     assert after.leads == before.leads + 1

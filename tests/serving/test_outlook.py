@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from serving.outlook import Counts, even, outlooks
+from serving.timing import Timing
 
 
 def group(
@@ -41,6 +42,18 @@ def test_wins_so_far_tell_of_those_to_come_the_more_the_less_is_known() -> None:
     sure, unsure = (outlooks(ahead, 1, even(90.0), [s])[0] for s in (0.01, 1.0))
     assert unsure.shift > 0.3 > abs(sure.shift)
     assert unsure.final.value > sure.final.value
+
+
+def test_toward_the_horizon_wins_thin_out_as_they_did_before() -> None:
+    early = Timing((10.0, 90.0), (0.0,), even(90.0).delay, (0.0, 0.0), 0.0)
+    to_come = [
+        outlooks(group(1000, 0.2, age), 1, timing, [0.0])[0].final.value
+        for timing in (even(90.0), early)
+        for age in (10.0, 50.0, 89.0)
+    ]
+    straight, thinning = to_come[:3], to_come[3:]
+    assert thinning[1] / thinning[0] < 0.7 * straight[1] / straight[0]
+    assert thinning[2] < 0.1
 
 
 def test_a_small_group_is_pulled_to_the_market_more_than_a_large_one() -> None:

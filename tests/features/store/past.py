@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from features.store.database import Store
+from features.store.lead_states import draw
 from features.store.tables import Disposition, Handoff, Lead, Score, Snapshot, Spend
 
 START = datetime(2026, 1, 5)
@@ -42,6 +43,7 @@ class Past:
         )  # fmt: skip
         for table, rows in zip(tables, parts, strict=True):
             store.write(lambda c, table=table, rows=rows: c.execute(insert(table), rows))
+        store.write(lambda c: draw(c, sorted(row["key"] for row in self.leads)))
 
 
 def drawn(seed: int, leads: int = 300) -> Past:

@@ -9,6 +9,7 @@ from features.simulate import Settings, simulate
 from features.simulate.crm import Crm
 from features.store.bulk import insert_columns
 from features.store.database import Store
+from features.store.lead_states import draw
 from features.store.tables import Disposition, Handoff, Lead, Score, Snapshot, Spend
 
 GRADES = (("A", 0.25), ("B", 0.12), ("C", 0.06), ("D", 0.0))
@@ -52,6 +53,7 @@ def _fill(connection: Any, crm: Crm) -> None:
     handoff |= {name: crm.handoffs[name] for name in ("owner", "team")} | {"snapshot": passed}
     insert_columns(connection, Handoff, handoff)
     _fill_words(connection, crm, key)
+    draw(connection, keys)
     cost = crm.spend
     days = [_moment(text).date() for text in cost["date"]]
     spend: dict[str, Any] = {"campaign": cost["campaign"], "date": days}

@@ -11,6 +11,8 @@ from sqlalchemy import event, insert, select
 
 from features.store import campaigns
 from features.store.database import Store
+from features.store.erasure import erase
+from features.store.lead_states import draw
 from features.store.said import Said
 from features.store.spend import Spent, book
 from features.store.tables import Disposition, Lead, Note, Score
@@ -31,6 +33,7 @@ def score(store: Store, id_: str, probability: float, grade: str, at: datetime =
     row = {"lead": key, "at": at, "model": "1", "agreement": "1-x", "grade": grade}
     row |= {"probability": probability, "expected_value": 100 * probability}
     store.write(lambda c: c.execute(insert(Score), [row]))
+    store.write(lambda c: draw(c, [key]))
 
 
 def test_leads_alike_are_counted_together_with_their_first_scores(store: Store) -> None:
@@ -56,6 +59,7 @@ def test_an_export_counts_from_when_it_says_that_the_lead_was_won(store: Store) 
     row = {"lead": key, "at": NOW - DAY, "code": "won", "origin": "export", "received": NOW}
     row |= {"closed": datetime(2026, 3, 9), "digest": "x"}
     store.write(lambda c: c.execute(insert(Disposition), [row]))
+    store.write(lambda c: draw(c, [key]))
     assert [g.state for g in groups(store)] == ["won"]
 
 
@@ -76,9 +80,7 @@ def test_accepted_are_leads_with_a_step_beyond_contact_and_won_ones(store: Store
 def test_what_is_said_later_and_erased_leads_are_not_seen(store: Store) -> None:
     hand(store, "a", "b")
     say(store, Said("a", "won", NOW + timedelta(hours=1)))
-    store.write(
-        lambda c: c.execute(Lead.__table__.update().where(Lead.id == "b").values(erased=NOW))
-    )
+    erase(store, ["b"], "dpo", NOW)
     assert [(g.state, g.leads) for g in groups(store)] == [("open", 1)]
 
 
@@ -97,6 +99,7 @@ def test_leads_are_grouped_by_a_field_as_it_was_when_first_scored(store: Store) 
         row = {"lead": key, "at": MONDAY, "model": "1", "agreement": "1-x", "grade": "A"}
         row |= {"probability": 0.5, "snapshot": key}
         store.write(lambda c, row=row: c.execute(insert(Score), [row]))
+    store.write(lambda c: draw(c, sorted(snapshots)))
     assert [(g.name, g.leads) for g in groups(store, "visits")] == [("7", 2)]
 
 

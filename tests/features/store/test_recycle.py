@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,15 @@ from features.store.database import Store
 from features.store.entries import fields_of
 from features.store.erasure import erase
 from features.store.exports import keep_export
-from features.store.recycle import Event, Recycled, due_leads, due_on, recycled, with_history
+from features.store.recycle import (
+    Event,
+    Recycled,
+    due_leads,
+    due_on,
+    due_parts,
+    recycled,
+    with_history,
+)
 from features.store.said import Said
 from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say
 from tests.features.store.test_exports import an_export
@@ -99,11 +108,11 @@ def test_a_lead_that_is_back_in_work_or_decided_is_not_listed(store: Store) -> N
     assert [lead.id for lead in _listed(store, NOW.date())] == ["still"]
 
 
-def test_what_happened_later_is_not_seen_as_of_an_earlier_day(store: Store) -> None:
+def test_a_word_that_is_dated_ahead_does_not_count_yet(store: Store) -> None:
     hand(store, "a")
-    say(store, Said("a", "unreachable", MONDAY), lost("a", 60))
+    say(store, Said("a", "unreachable", NOW + timedelta(hours=1), return_on=NOW.date()))
     assert _listed(store, NOW.date()) == []
-    assert [lead.id for lead in _listed(store, NOW.date(), MONDAY + 50 * DAY)] == ["a"]
+    assert len(_listed(store, NOW.date(), NOW + timedelta(hours=2))) == 1
 
 
 def test_the_order_in_which_words_arrive_changes_nothing(store: Store) -> None:
@@ -165,3 +174,29 @@ def test_leads_that_came_back_before_a_day_are_left_out(store: Store) -> None:
 
     assert {lead.id for lead in every} == {"a", "b", "c"}
     assert [lead.id for lead in late] == [lead.id for lead in every if lead.due.month >= 6] == ["b"]
+
+
+def test_the_database_finds_the_same_days_as_the_rule(store: Store) -> None:
+    lot, ids = random.Random(0), [f"l{i:02}" for i in range(60)]
+    hand(store, *ids, at=MONDAY)
+    said = [
+        Said(
+            id_,
+            lot.choice(("not_ready", "in_contract", "unreachable")),
+            MONDAY + lot.random() * 50 * DAY,
+            return_on=lot.choice((None, MONDAY.date() + timedelta(days=lot.randrange(60, 200)))),
+        )
+        for id_ in ids
+    ]
+    say(store, *said)
+    rules = agreed().recycle
+    expected = {one.id: due_on(one.code, one.at.date(), one.return_on, rules) for one in said}
+    with store.reading() as connection:
+        found = due_leads(connection, agreed(), NOW, date(2027, 12, 31))
+        parts = due_parts(connection, agreed(), NOW, [date(2026, 5, 31), date(2027, 12, 31)], 5)
+    assert {lead.id: lead.due for lead in found} == expected
+    assert sum(part.total for part in parts) == 60
+    for part in parts:
+        alike = [lead for lead in found if lead.code == part.code]
+        of_span = [lead for lead in alike if (lead.due > date(2026, 5, 31)) == part.span]
+        assert (part.total, list(part.leads)) == (len(of_span), of_span[:5])

@@ -15,7 +15,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, delete, event, func, insert, select, update
 
 from features.store.database import Store, open_store
+from features.store.lead_states import draw
 from features.store.tables import Disposition, Handoff, Lead, Note
+from serving.pages import recycled
 from serving.pages.recycled import _SHOWN
 from tests.features.store.simulated import filled
 from tests.serving.pages.signing import key_for, pages, sign_in
@@ -99,6 +101,11 @@ def test_leads_are_not_counted_by_a_name_of_a_person(client: TestClient) -> None
     assert client.get("/campaigns?by=email").status_code == 404
 
 
+def draw_all(store: Store) -> None:
+    """Draw the lines of all leads anew, after they were changed by hand."""
+    store.write(lambda c: draw(c, list(c.execute(select(Lead.key).order_by(Lead.key)).scalars())))
+
+
 def test_markup_in_names_reasons_and_notes_is_shown_as_text(
     client: TestClient, store: Store
 ) -> None:
@@ -108,6 +115,7 @@ def test_markup_in_names_reasons_and_notes_is_shown_as_text(
         lambda c: c.execute(update(Lead).where(Lead.campaign == name).values(campaign=EVIL))
     )
     store.write(lambda c: c.execute(update(Lead).values(created=today() - timedelta(days=9))))
+    draw_all(store)
     store.write(lambda c: c.execute(insert(Note), [note]))
     page = client.get("/campaigns?days=3000").text
     assert EVIL not in page
@@ -119,6 +127,7 @@ def test_the_file_is_safe_to_open_in_a_spreadsheet(client: TestClient, store: St
     store.write(
         lambda c: c.execute(update(Lead).where(Lead.campaign == name).values(campaign=FORMULA))
     )
+    draw_all(store)
     reply = client.get("/campaigns/file?days=3000")
     assert reply.headers["content-type"].startswith("text/csv")
     cells = [row[0] for row in csv.reader(io.StringIO(reply.text))]
@@ -140,16 +149,20 @@ def test_the_statements_of_a_page_are_few(client: TestClient) -> None:
     assert len(seen) - first <= 12
 
 
-def come_back(store: Store, days: int, leads: int, code: str = "not_ready") -> None:
-    """Let leads come back some days from now."""
+def come_back(store: Store, days: int, leads: int, start: int = 0) -> None:
+    """Let leads come back some days from now, those from `start` on."""
     at = today() - timedelta(days=40)
     with store.reading() as connection:
-        keys = connection.execute(select(Lead.key).limit(leads)).scalars().all()
+        keys = (
+            connection.execute(select(Lead.key).order_by(Lead.key).offset(start).limit(leads))
+            .scalars()
+            .all()
+        )
     rows = [
         {
             "lead": key,
             "at": at,
-            "code": code,
+            "code": "not_ready",
             "by": "kim",
             "reason": FORMULA,
             "return_on": (today() + timedelta(days=days)).date(),
@@ -159,9 +172,11 @@ def come_back(store: Store, days: int, leads: int, code: str = "not_ready") -> N
         }
         for key in keys
     ]
-    store.write(lambda c: c.execute(delete(Disposition)))
-    store.write(lambda c: c.execute(delete(Handoff)))
+    if not start:
+        store.write(lambda c: c.execute(delete(Disposition)))
+        store.write(lambda c: c.execute(delete(Handoff)))
     store.write(lambda c: c.execute(insert(Disposition), rows))
+    draw_all(store)
 
 
 def test_leads_stand_by_week_and_reason(client: TestClient, store: Store) -> None:
@@ -182,3 +197,15 @@ def test_a_long_list_is_cut_and_the_file_has_all(client: TestClient, store: Stor
     listed = list(csv.reader(io.StringIO(client.get("/recycled/file?week=this").text)))
     assert len(listed) == 1 + _SHOWN + 20
     assert listed[1][6] == f"'{FORMULA}"
+
+
+def test_a_file_of_many_parts_holds_each_lead_once_in_order(
+    client: TestClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recycled, "_AT_ONCE", 3)
+    come_back(store, -1, 30)
+    come_back(store, 0, 10, start=30)
+    listed = list(csv.reader(io.StringIO(client.get("/recycled/file?week=this").text)))
+    assert [row[0] for row in listed].count("id") == 1
+    assert len({row[0] for row in listed[1:]}) == len(listed) - 1 == 40
+    assert [row[3] for row in listed[1:]] == sorted(row[3] for row in listed[1:])
