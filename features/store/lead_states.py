@@ -75,7 +75,7 @@ def _drawn(connection: Connection, leads: Sequence[int]) -> Select[Any]:
     words_, scores = words(_EVER, of_them), _first_scores(connection, leads)
     steps, handoffs = _said(connection, leads), _handed(connection, leads)
     word, score, said, handed = words_.c, scores.c, steps.c, handoffs.c
-    told = case((word.origin == "export", word.closed))
+    ended = case((word.origin == "export", word.closed))
     beside = (
         select(func.max(Disposition.value))
         .where(Disposition.lead == word.lead, Disposition.at == word.at, Disposition.code == "won")
@@ -85,8 +85,8 @@ def _drawn(connection: Connection, leads: Sequence[int]) -> Select[Any]:
     return (
         select(Lead.key, func.coalesce(Lead.created, Lead.added), Lead.campaign, Lead.source)
         .add_columns(score.at, score.model, score.probability, score.expected_value)
-        .add_columns(score.grade, score.snapshot, word.key, word.code, word.at)
-        .add_columns(func.coalesce(told, word.at), value, word.return_on, word.reason)
+        .add_columns(score.grade, score.snapshot, word.key, word.code, word.told, word.at)
+        .add_columns(func.coalesce(ended, word.at), value, word.return_on, word.reason)
         .add_columns(said.stepped, func.coalesce(said.accepted, 0), handed.at)
         .add_columns(case((Lead.erased.is_(None), 0), else_=1))
         .outerjoin(scores, score.lead == Lead.key)

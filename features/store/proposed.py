@@ -10,7 +10,7 @@ from sqlalchemy import Connection, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from features.store.states import DECISIONS
-from features.store.tables import Disposition, LeadState, Score
+from features.store.tables import LeadState, Score
 
 STEP = 0.001
 """Scores are counted by thousandths; bounds between two of them are not told apart."""
@@ -54,11 +54,15 @@ def first_scores(
         model: the version by which they were scored; None: by whichever was first.
 
     """
-    state, word = LeadState, case((LeadState.said.between(since, as_of), LeadState.word))
+    state = LeadState
+    is_said = state.said.between(since, as_of)
+    word = (
+        state.probability.label("p"),
+        case((is_said, state.code)).label("code"),
+        case((is_said, state.told)).label("told"),
+    )
     if model is None:
-        first = select(state.probability.label("p"), word.label("word")).where(
-            state.scored >= since, state.scored < until
-        )
+        first = select(*word).where(state.scored >= since, state.scored < until)
     else:
         earlier = aliased(Score)
         before = select(func.min(earlier.at)).where(
@@ -69,17 +73,16 @@ def first_scores(
             state.scored == Score.at, before.correlate(Score).scalar_subquery().is_(None)
         )
         first = (
-            select(Score.probability.label("p"), word.label("word"))
+            select(Score.probability.label("p"), *word[1:])
             .join(state, state.lead == Score.lead)
             .where(Score.model == model, Score.at >= since, Score.at < until, is_first)
         )
-    one, said = first.subquery("first_scores"), aliased(Disposition)
+    one = first.subquery("first_scores").c
     # A little more, so that a bound itself lies in its own thousandth.
-    place = func.floor(one.c.p / STEP + 1e-9)
+    place = func.floor(one.p / STEP + 1e-9)
     rows = (
-        select(place, said.code, said.told, func.count())
-        .outerjoin_from(one, said, said.key == one.c.word)
-        .group_by(place, said.code, said.told)
+        select(place, one.code, one.told, func.count())
+        .group_by(place, one.code, one.told)
         .order_by(place)
     )
     return [Became(float(n) * STEP, *rest) for n, *rest in connection.execute(rows)]

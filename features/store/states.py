@@ -65,7 +65,7 @@ def words(as_of: datetime, *which: ColumnElement[bool]) -> Subquery:
 
     Looked at are the dispositions for which all conditions `which` hold.
 
-    Columns: key, lead, at, code, closed, by, value, reason, return_on, origin.
+    Columns: key, lead, at, code, told, closed, by, value, reason, return_on, origin.
     """
     rank = case(PRECEDENCE, value=Disposition.code, else_=0)
     newest = func.row_number().over(
@@ -83,6 +83,7 @@ def words(as_of: datetime, *which: ColumnElement[bool]) -> Subquery:
             Disposition.lead,
             Disposition.at,
             Disposition.code,
+            Disposition.told,
             Disposition.closed,
             Disposition.by,
             Disposition.value,

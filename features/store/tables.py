@@ -377,6 +377,8 @@ class LeadState(Row):
     word: Mapped[int | None] = mapped_column(_Key)
     """The disposition that counts; None: nobody said anything, or steps alone."""
     code: Mapped[str | None] = mapped_column(String(16))
+    told: Mapped[str | None] = mapped_column(Text)
+    """By which word of the CRM, where that is known."""
     said: Mapped[datetime | None]
     ended: Mapped[datetime | None]
     """When that came about; an export may say it later."""

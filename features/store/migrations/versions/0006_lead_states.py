@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("snapshot", counted, nullable=True),
         sa.Column("word", counted, nullable=True),
         sa.Column("code", sa.String(length=16), nullable=True),
+        sa.Column("told", sa.Text(), nullable=True),
         sa.Column("said", sa.DateTime(), nullable=True),
         sa.Column("ended", sa.DateTime(), nullable=True),
         sa.Column("value", sa.Float(), nullable=True),
@@ -47,7 +48,7 @@ def upgrade() -> None:
 # Frozen as of this step; `features.store.lead_states` draws the lines from now on.
 _FILL = """
 WITH words AS (
-  SELECT key, lead, at, code, closed, value, reason, return_on, origin, ROW_NUMBER() OVER (
+  SELECT key, lead, at, code, told, closed, value, reason, return_on, origin, ROW_NUMBER() OVER (
     PARTITION BY lead ORDER BY at DESC, CASE code
       WHEN 'won' THEN 6 WHEN 'lost' THEN 5 WHEN 'unqualified' THEN 4 WHEN 'in_contract' THEN 3
       WHEN 'not_ready' THEN 2 WHEN 'unreachable' THEN 1 ELSE 0 END DESC,
@@ -66,10 +67,10 @@ WITH words AS (
   SELECT lead, MAX(at) AS at FROM handoffs GROUP BY lead
 )
 INSERT INTO lead_states (lead, created, campaign, source, scored, model, probability,
-  expected_value, grade, snapshot, word, code, said, ended, value, return_on, reason, stepped,
+  expected_value, grade, snapshot, word, code, told, said, ended, value, return_on, reason, stepped,
   accepted, handed, erased)
 SELECT l.key, COALESCE(l.created, l.added), l.campaign, l.source, s.at, s.model, s.probability,
-  s.expected_value, s.grade, s.snapshot, w.key, w.code, w.at,
+  s.expected_value, s.grade, s.snapshot, w.key, w.code, w.told, w.at,
   COALESCE(CASE WHEN w.origin = 'export' THEN w.closed END, w.at),
   CASE WHEN w.code = 'won' THEN COALESCE(w.value, (SELECT MAX(d.value) FROM dispositions d
     WHERE d.lead = w.lead AND d.at = w.at AND d.code = 'won')) END,
