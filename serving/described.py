@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 
 from serving.artefact import LoadedModel
 from serving.doors import HEALTH, READY, SCOPES, SCORE
+from serving.inbound import ROUTES as SIGNED
 from serving.problems import WITH_A_BODY, documented
 from serving.replies import ScoreReply, Status, openapi_example
 from serving.scoring import MOST_REASONS, REASONS
@@ -132,12 +133,21 @@ def _say_what_follows(schema: dict[str, Any]) -> None:
 def _say_scopes(schema: dict[str, Any]) -> None:
     """Say of each route which scope of a key it needs."""
     schema["components"]["securitySchemes"] = {
-        "key": {"type": "http", "scheme": "bearer", "description": _KEY}
+        "key": {"type": "http", "scheme": "bearer", "description": _KEY},
+        "signature": {
+            "type": "apiKey",
+            "in": "header",
+            "name": "webhook-signature",
+            "description": _SIGNED,
+        },
     }
     for (method, path), scope in SCOPES.items():
         route = schema["paths"].get(path.replace(":path}", "}"), {})
         if scope is not None and method.lower() in route:
-            route[method.lower()]["security"] = [{"key": [scope]}]
+            ways: list[dict[str, list[str]]] = [{"key": [scope]}]
+            route[method.lower()]["security"] = ways
+            if path in SIGNED:
+                ways.append({"signature": []})
 
 
 def page_of(schema: dict[str, Any]) -> str:
@@ -183,6 +193,10 @@ def _table(rows: list[tuple[str, str]]) -> str:
 
 
 _BY_SHELL = "the shell answers this route"
+_SIGNED = (
+    "A message signed by Standard Webhooks in place of a key, with the headers webhook-id and "
+    "webhook-timestamp; its secret is shown by leadq hooks inbound."
+)
 _KEY = "A key made by leadq keys new, with the scope that stands at the route."
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>

@@ -174,7 +174,8 @@ def _step_back() -> None:
 
 @lru_cache(maxsize=64)
 def _reasons(query: bytes) -> int:
-    found = dict(parse_qsl(query.decode("latin-1"))).get("reasons", str(REASONS))
+    said = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    found = said.get("reasons", str(REASONS))
     if not _NUMBER.fullmatch(found) or int(found) > MOST_REASONS:
         raise HTTPException(422, f"query.reasons: send a whole number from 0 to {MOST_REASONS}")
     return int(found)

@@ -219,6 +219,10 @@ def test_the_description_says_which_scope_a_route_needs(
     assert paths["/v1/score"]["post"]["security"] == [{"key": ["score"]}]
     assert paths["/v1/leads/{lead}"]["delete"]["security"] == [{"key": ["admin"]}]
     assert "security" not in paths["/healthz"]["get"]
+    assert described["components"]["securitySchemes"]["signature"]["name"] == "webhook-signature"
+    assert paths["/v1/feedback"]["post"]["security"] == [{"key": ["feedback"]}, {"signature": []}]
+    assert paths["/v1/handoffs"]["post"]["security"] == [{"key": ["feedback"]}, {"signature": []}]
+    assert paths["/v1/spend"]["post"]["security"] == [{"key": ["feedback"]}]
 
 
 @pytest.mark.parametrize(
