@@ -193,8 +193,11 @@ def _hammered(at: Scene, name: str, seconds: float, rate: float) -> list[dict[st
 
 
 def _every(over: threading.Event, seconds: float, act: Callable[[], None]) -> None:
-    while not over.wait(seconds):
+    """Act at fixed moments, however long each act takes; one that comes late is done at once."""
+    due = time.monotonic() + seconds
+    while not over.wait(max(0.0, due - time.monotonic())):
         act()
+        due += seconds
 
 
 def _once(over: threading.Event, seconds: float, act: Callable[[], None]) -> None:
