@@ -7,6 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def build(
     sessions: Sessions | None = None,
     inbound: Inbound | None = None,
     settled: Callable[[], None] = lambda: None,
+    now: Callable[[], datetime] | None = None,
 ) -> Shell:
     """Build the service.
 
@@ -81,6 +83,7 @@ def build(
         sessions: knows who is signed in to the pages; None: there are no pages.
         inbound: verifies signed messages; None: nobody is let in by a signature.
         settled: called once all routes are there, a moment after the first score can be given.
+        now: gives this moment (UTC) to the pages; None: the clock does.
 
     """
     limits = settings or ServeSettings()
@@ -103,6 +106,7 @@ def build(
             backing.agreement if backing else None,
             sessions,
             has_keys=access is not None,
+            now=now,
         )
         return app_of(parts, doors.named)
 

@@ -5,8 +5,9 @@ It is slow to import and needed by no score, so a worker builds it beside the fi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
@@ -27,7 +28,7 @@ from serving.erasing import Aside
 from serving.intake import add_intake
 from serving.metrics import CONTENT_TYPE, Metrics
 from serving.pages.added import add_pages
-from serving.pages.behind import Behind
+from serving.pages.behind import Behind, utc_now
 from serving.pages.sessions import Sessions
 from serving.problems import UNEXPECTED, documented, refusal
 from serving.published import remembering
@@ -61,6 +62,8 @@ class Parts:
     sessions: Sessions | None = None
     """Knows who is signed in to the pages; None: there are no pages."""
     has_keys: bool = False
+    now: Callable[[], datetime] | None = None
+    """Gives this moment (UTC) to the pages; None: the clock does."""
 
 
 def app_of(parts: Parts, doors: Collection[Named]) -> FastAPI:
@@ -126,6 +129,7 @@ def _add_desks(app: FastAPI, parts: Parts, store: OpenedStore, aside: Aside) -> 
             campaigns,
             watched=lambda: parts.metrics.fields(parts.metrics.state()),
             mlflow=limits.mlflow,
+            now=parts.now or utc_now,
         )
         add_pages(app, behind, load)
 

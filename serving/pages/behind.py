@@ -14,7 +14,8 @@ from serving.stored import OpenedStore
 from serving.watch import FieldSeen
 
 
-def _now() -> datetime:
+def utc_now() -> datetime:
+    """Return this moment, in UTC without a zone mark."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
@@ -34,5 +35,5 @@ class Behind:
     """Gives what recent leads show of each field."""
     mlflow: str = ""
     """Address of MLflow as people open it; empty: there is none."""
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = utc_now
     """Gives this moment (UTC)."""

@@ -77,6 +77,7 @@ def add_queue(app: FastAPI, behind: Behind) -> None:
                 raise HTTPException(409, _told(found))
             return RedirectResponse(inside(fields.get("back") or _path_of(lead)), 303)
         values: dict[str, Any] = {"said": said, "found": found, "item": item, "at": at}
+        values["back"] = inside(fields.get("back") or "/queue")
         status = 409 if found.meanwhile else 200
         return show(request, "answered.html", status, **values, may_answer=True)
 

@@ -1,80 +1,46 @@
-"""The day of a rep in a real browser, by mouse, by keyboard and by two at once."""
+"""The days of a rep and of a marketer in a real browser: by mouse, by keyboard, by two at once."""
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
-from sqlalchemy import select
 
-from features.store.database import Store, open_store
-from features.store.tables import Disposition, Lead
-from tests.browser.serving import SHOTS, chromium, person, service
-from tests.serving.pages.signing import key_for
-from tests.serving.pages.test_queue import BAD, an_agreement, hand, recently
-from tests.serving.small import small_model
+from features.agreement import parse
+from features.store.database import Store
+from leadq import app
+from serving.agreed import as_toml
+from tests.browser.scene import NOW, the_agreement, words_on
+from tests.browser.serving import person, watched
 
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    folder = tmp_path_factory.mktemp("browser")
-    opened = open_store(f"sqlite:///{folder / 'store.db'}")
-    for i in range(40):
-        kind = "Software" if i % 3 else "Trade"
-        at = recently(1 + i)
-        known = {"visits": str(i % 20), "industry": kind, "created": at.isoformat()}
-        hand(opened, f"lead-{i:02}", at=at, owner="Kim", **known)
-    hand(opened, "lead-03", at=recently(0.5), visits="19", industry="Trade")
-    hand(opened, BAD, at=recently(2), visits="12", industry=BAD, campaign=BAD, owner="Lee")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def address(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    agreement = an_agreement(capacity={"leads_per_day": 30})
-    folder = tmp_path_factory.mktemp("served")
-    with service(store.address, folder, small_model(), agreement) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def keys(store: Store) -> dict[str, str]:
-    found = {name: key_for(store, name, "sales") for name in ("Kim", "Lee")}
-    return found | {"Ada": key_for(store, "Ada", "admin")}
+SPRING = "Spring fair"
 
 
 @pytest.fixture
 def page(browser: Browser, address: str, keys: dict[str, str]) -> Iterator[Page]:
-    context = person(browser, address, keys["Kim"], viewport=WIDE)
-    page = context.new_page()
-    elsewhere, faults = [], []
-    page.on("request", lambda sent: elsewhere.append(sent.url))
-    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    yield page
-    assert [url for url in elsewhere if not url.startswith(address)] == []
-    assert [text for text in faults if "409" not in text and "422" not in text] == []
+    """A window of Kim, who is in sales."""
+    context = person(browser, address, keys["Kim"])
+    window = watched(context, address)
+    yield window.page
+    window.check()
     context.close()
 
 
-def said(store: Store, id_: str) -> list[Any]:
-    told = select(Disposition.code).join(Lead, Lead.key == Disposition.lead).where(Lead.id == id_)
-    with store.reading() as connection:
-        return list(connection.execute(told.order_by(Disposition.key)).scalars())
+@pytest.fixture
+def mias(browser: Browser, address: str, keys: dict[str, str]) -> Iterator[Page]:
+    """A window of Mia, who is in marketing."""
+    context = person(browser, address, keys["Mia"])
+    window = watched(context, address)
+    yield window.page
+    window.check()
+    context.close()
 
 
 def card(page: Page, id_: str) -> Any:
@@ -83,39 +49,81 @@ def card(page: Page, id_: str) -> Any:
 
 def test_a_rep_works_through_the_day_by_mouse(page: Page, store: Store) -> None:
     page.goto("/queue")
-    first = page.locator("article.lead").first
-    expect(first.get_by_role("list")).to_contain_text("raises the odds")
-    lead = card(page, "lead-39")
-    lead.get_by_role("button", name="Contacted").click()
-    expect(card(page, "lead-39").get_by_role("button", name="Accepted")).to_be_visible()
+    page.get_by_role("link", name="Mine").click()
+    page.wait_for_url("**/queue?owner=Kim")
+    known = card(page, "lead-03")
+    expect(known.get_by_role("list")).to_contain_text("raises the odds")
+    known.get_by_text("How it adds up").click()
+    expect(known.get_by_role("table")).to_contain_text("An average lead")
+    expect(known).to_contain_text("Since yesterday: visits 3 → 19")
+    expect(known).to_contain_text("first touch due in 23 h")
+    material = card(page, "lead-38").get_by_role("link", name="the material for Makers")
+    expect(material).to_have_attribute("href", "https://example.com/makers")
+    expect(card(page, "lead-38").get_by_role("link", name="+4530000038")).to_be_visible()
+
+    card(page, "lead-39").get_by_role("button", name="Contacted").click()
+    expect(card(page, "lead-39").get_by_role("status")).to_contain_text("Contacted is written down")
+    card(page, "lead-39").get_by_role("button", name="Undo").click()
+    expect(card(page, "lead-39").get_by_role("button", name="Contacted")).to_be_visible()
+    expect(card(page, "lead-39").get_by_role("button", name="Undo")).to_have_count(0)
     card(page, "lead-39").get_by_role("button", name="Lost").click()
-    done = card(page, "lead-39")
-    expect(done).to_contain_text("Lost")
-    done.get_by_role("button", name="Undo").click()
+    expect(card(page, "lead-39")).to_contain_text("Lost")
+    card(page, "lead-39").get_by_role("button", name="Undo").click()
     expect(card(page, "lead-39").get_by_role("button", name="Lost")).to_be_visible()
-    assert said(store, "lead-39") == ["contacted", "lost", "open"]
+    assert words_on(store, "lead-39") == ["contacted", "open", "lost", "open"]
 
     lead = card(page, "lead-38")
     lead.get_by_text("Not ready…").click()
-    lead.get_by_label("Ask again on").fill((recently() + timedelta(days=60)).date().isoformat())
+    lead.get_by_label("Ask again on").fill((NOW + timedelta(days=60)).date().isoformat())
     lead.get_by_role("button", name="Not ready", exact=True).click()
-    expect(card(page, "lead-38")).to_contain_text("back on")
+    expect(card(page, "lead-38")).to_contain_text("back on 17 Jan 2027")
 
     lead = card(page, "lead-37")
+    lead.get_by_text("In a contract…").click()
+    lead.get_by_role("button", name="In a contract", exact=True).click()
+    assert lead.locator("input:invalid").count() > 0, "a contract needs its end"
+    lead.get_by_label("It ends on").fill("2027-06-30")
+    lead.get_by_role("button", name="In a contract", exact=True).click()
+    expect(card(page, "lead-37")).to_contain_text("In a contract")
+
+    lead = card(page, "lead-36")
     lead.get_by_text("Won…").click()
     lead.get_by_label("Worth").fill("1200")
     lead.get_by_role("button", name="Won", exact=True).click()
-    expect(card(page, "lead-37")).to_contain_text("worth 1,200")
+    expect(card(page, "lead-36")).to_contain_text("worth 1,200")
 
-    lead = card(page, "lead-36")
-    lead.get_by_text("Note…").click()
-    lead.get_by_label("What should marketing know of the campaign?").fill(
-        "They ask for a price list"
-    )
-    lead.get_by_role("button", name="Leave the note").click()
-    expect(lead).to_contain_text("stands beside the campaign")
-    lead.get_by_role("link", name="lead-36").click()
-    expect(page.get_by_text("They ask for a price list")).to_be_visible()
+
+def test_a_lead_that_was_drawn_by_lot_is_marked_once_it_is_answered(page: Page) -> None:
+    page.goto("/queue?owner=Kim")
+    while not card(page, "by-lot").count():
+        page.get_by_role("link", name="Next", exact=True).click()
+    drawn = card(page, "by-lot")
+    assert "lot," not in drawn.inner_text()
+    drawn.get_by_role("button", name="Unqualified").click()
+    expect(card(page, "by-lot")).to_contain_text("drawn by lot, to learn from")
+
+
+def test_a_note_reaches_the_campaign_and_a_step_is_taken_back_on_the_page_of_the_lead(
+    page: Page, mias: Page, store: Store
+) -> None:
+    page.goto("/leads/lead-35")
+    page.get_by_text("Note…").click()
+    page.get_by_label("What should marketing know of the campaign?").fill("They ask for prices")
+    page.get_by_role("button", name="Leave the note").click()
+    expect(page.locator(".time")).to_contain_text("Note by Kim: They ask for prices")
+    page.get_by_role("button", name="Contacted").click()
+    expect(page.locator(".said")).to_contain_text("Contacted by Kim")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".time")).to_contain_text("Taken back by Kim")
+    page.get_by_role("button", name="Unqualified").click()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("button", name="Contacted")).to_be_visible()
+    assert words_on(store, "lead-35") == ["contacted", "open", "unqualified", "open"]
+
+    mias.goto("/campaigns?order=leads")
+    row = mias.locator("tr").filter(has_text=SPRING)
+    row.locator("summary").click()
+    expect(row).to_contain_text("They ask for prices Kim, 18 Nov 2026")
 
 
 def test_a_rep_works_by_keyboard_alone(page: Page, store: Store) -> None:
@@ -124,11 +132,16 @@ def test_a_rep_works_by_keyboard_alone(page: Page, store: Store) -> None:
     page.keyboard.press("j")
     name = page.locator("article.lead:focus h2").inner_text()
     assert name == page.locator("article.lead h2").nth(1).inner_text()
+    before = words_on(store, name)
+    page.keyboard.press("c")
+    expect(page.locator("article.lead:focus .said")).to_contain_text("Contacted")
+    page.keyboard.press("z")
+    expect(page.locator("article.lead:focus")).not_to_contain_text("Contacted is written down")
     page.keyboard.press("l")
     expect(page.locator("article.done")).to_contain_text(name)
     page.keyboard.press("z")
     expect(page.locator("article.done")).to_have_count(0)
-    assert said(store, name) == ["lost", "open"]
+    assert words_on(store, name) == [*before, "contacted", "open", "lost", "open"]
     page.keyboard.press("k")
     page.keyboard.press("n")
     expect(page.locator("input[name=return_on]:focus")).to_have_count(1)
@@ -138,7 +151,7 @@ def test_a_rep_works_by_keyboard_alone(page: Page, store: Store) -> None:
 
 
 def test_what_is_chosen_stands_in_the_address_and_in_the_history(page: Page) -> None:
-    page.goto("/queue")
+    page.goto("/queue?owner=Kim")
     page.get_by_label("Grade").select_option("A")
     page.wait_for_url("**/queue?*grade=A*")
     expect(page.locator("article.lead .grade:not(.A)")).to_have_count(0)
@@ -154,62 +167,114 @@ def test_the_second_of_two_reps_is_told_and_nothing_is_overwritten(
 ) -> None:
     other = person(browser, address, keys["Lee"])
     theirs = other.new_page()
-    theirs.goto("/queue")
-    page.goto("/queue")
-    before = said(store, "lead-19")
+    theirs.goto("/queue?owner=Kim")
+    page.goto("/queue?owner=Kim")
+    before = words_on(store, "lead-19")
     card(theirs, "lead-19").get_by_role("button", name="Unqualified").click()
     expect(card(theirs, "lead-19")).to_contain_text("Undo")
     card(page, "lead-19").get_by_role("button", name="Lost").click()
     expect(page.get_by_role("alert")).to_contain_text("Lee: unqualified today")
-    assert said(store, "lead-19") == [*before, "unqualified"]
+    assert words_on(store, "lead-19") == [*before, "unqualified"]
     other.close()
 
 
-def test_markup_of_a_lead_runs_nowhere(page: Page) -> None:
-    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
-    page.goto("/queue?owner=Lee")
-    expect(page.locator("article.lead h2")).to_contain_text("<script>alert(1)</script>")
-    page.locator("article.lead h2 a").click()
-    expect(page.locator("h1")).to_contain_text("<script>alert(1)</script>")
-
-
-@pytest.mark.parametrize(("scheme", "size"), [("light", WIDE), ("dark", PHONE)])
-def test_every_page_can_be_read_by_everybody(
-    browser: Browser, address: str, keys: dict[str, str], scheme: Any, size: Any
+def test_a_marketer_sees_what_campaigns_bring_and_tries_what_if(
+    mias: Page, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context = person(browser, address, keys["Ada"], viewport=size, color_scheme=scheme)
-    page = context.new_page()
-    for path in paths(page):
-        page.goto(path)
-        found = Axe().run(page).response["violations"]
-        bad = [
-            (fault["id"], [node["html"][:120] for node in fault["nodes"][:3]])
-            for fault in found
-            if fault["impact"] in ("serious", "critical")
-        ]
-        assert bad == [], path
-        wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert page.evaluate(wide) <= 0, f"{path} is wider than the window"
-    context.close()
+    spend = tmp_path / "spend.csv"
+    spend.write_text(f"campaign,date,amount\n{SPRING},2026-11-17,1234\n", encoding="utf-8")
+    (tmp_path / "agreement.toml").write_text(as_toml(the_agreement()), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LEADQ_STORE__URL", store.address)
+    monkeypatch.setenv("LEADQ_HOME", str(tmp_path))
+    app(["spend", str(spend)], standalone_mode=False)
+    mias.goto("/")
+    mias.wait_for_url("**/campaigns")
+    assert mias.get_by_role("link", name="Queue").count() == 0, "the queue is for sales"
+    row = mias.locator("tr").filter(has_text=SPRING)
+    expect(row).to_contain_text("1,234")
+
+    mias.get_by_role("link", name="Wins to expect").click()
+    mias.wait_for_url("**order=wins*")
+    wins = mias.locator("td[data-name='Wins to expect'] .measure").all_inner_texts()
+    first = [float(text.split()[0].replace(",", "")) for text in wins]
+    assert first == sorted(first, reverse=True)
+    mias.get_by_label("Leads of the last").select_option("90")
+    mias.get_by_role("button", name="Show").click()
+    mias.wait_for_url(lambda url: "days=90" in url and "order=wins" in url)
+
+    slider = mias.get_by_role("slider").first
+    slider.focus()
+    for _ in range(3):
+        mias.keyboard.press("ArrowRight")
+    answer = mias.locator("#what-if-answer")
+    expect(answer).to_contain_text(re.compile(r"[+-]\d+\.\d wins to expect \([+-].* to .*\)"))
+    expect(answer).to_contain_text("Marginal is not average")
+    assert slider.input_value() == "130"
+    expect(mias.locator("output.moved")).to_have_count(1)
 
 
-@pytest.mark.skipif(not SHOTS, reason="pictures are made where LEADQ_SHOTS names a folder")
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
-def test_pictures_of_every_page(
-    browser: Browser, address: str, keys: dict[str, str], scheme: Any, size: Any
-) -> None:
-    context = person(browser, address, keys["Ada"], viewport=size, color_scheme=scheme)
-    page = context.new_page()
-    for path in paths(page):
-        page.goto(path)
-        name = path.strip("/").replace("/", "-")
-        page.screenshot(path=Path(SHOTS) / f"{name}-{scheme}-{size['width']}.png")
-    context.close()
+def test_a_marketer_takes_the_nurture_list_and_no_cell_of_it_acts(mias: Page) -> None:
+    mias.goto("/recycled")
+    expect(mias.locator(".head p")).to_contain_text("come back this week")
+    for link in ("Nurture list up to this week (CSV)", "With next week (CSV)"):
+        with mias.expect_download() as loading:
+            mias.get_by_role("link", name=link).click()
+        text = Path(loading.value.path()).read_text(encoding="utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text)))
+        assert len(rows) > 3
+        cells = [cell for row in rows for cell in row]
+        assert [cell for cell in cells if re.match(r"[=+@\t\r]|-(?!\d)", cell)] == []
 
 
-def paths(page: Page) -> list[str]:
-    """The pages of the navigation, and those that nobody finds there."""
-    page.goto("/queue")
-    found = [str(link.get_attribute("href")) for link in page.locator(".top nav a").all()]
-    return [*found, "/leads/lead-03", "/leads/nobody", "/sign-in"]
+def test_a_marketer_reads_the_report_decides_and_says_how_it_goes(mias: Page) -> None:
+    mias.goto("/alignment?week=2026-W47")
+    expect(mias.get_by_role("heading", level=1)).to_contain_text("week 47 of 2026")
+    short = mias.locator("section.part").first
+    expect(short).to_contain_text("missed the day that was agreed")
+    mias.get_by_label("We decided").fill("Ask for the company size on the form")
+    mias.get_by_label("Who does it").fill("Mia")
+    mias.get_by_label("By", exact=True).fill("2026-12-01")
+    mias.get_by_label("Otherwise").fill("Sales asks in the first call")
+    mias.get_by_role("button", name="Write it down").click()
+    decided = mias.get_by_role("row").filter(has_text="Ask for the company size")
+    expect(decided).to_contain_text("1 Dec 2026")
+    mias.get_by_role("button", name="Done: Ask for the company size").click()
+    expect(decided).to_contain_text("done 18 Nov 2026")
+
+    assert mias.get_by_role("group", name="Were the leads of this week worth").count() == 0
+    question = mias.get_by_role("group", name="Did sales follow up our leads of this week")
+    question.get_by_label("4", exact=True).check()
+    mias.get_by_label("Comment").fill("Faster than last week")
+    mias.get_by_role("button", name="Answer").click()
+    expect(mias.get_by_role("row").filter(has_text="Faster than last week")).to_contain_text("Mia")
+    with mias.expect_download() as loading:
+        mias.get_by_role("link", name="PDF").click()
+    assert Path(loading.value.path()).read_bytes().startswith(b"%PDF-")
+    mias.get_by_role("link", name="Week 46").click()
+    mias.wait_for_url("**week=2026-W46")
+
+
+def test_a_marketer_reads_the_agreement_proposes_and_signs_out(mias: Page) -> None:
+    mias.goto("/agreement")
+    expect(mias.get_by_role("heading", name="Who signed it")).to_be_visible()
+    expect(mias.locator("main")).to_contain_text("capacity › leads per day")
+    mias.get_by_role("link", name="Propose a change").click()
+    won = mias.get_by_role("row").filter(has_text="Share of them won").locator("td")
+    before = won.last.inner_text()
+    mias.get_by_label("MQL from, in %").fill("20")
+    mias.get_by_label("No answer").select_option("lost")
+    mias.get_by_role("button", name="See what it would have meant").click()
+    mias.wait_for_url("**mql=20*")
+    moved = mias.locator("tr.moved")
+    expect(moved.filter(has_text="MQLs")).to_have_count(1)
+    assert won.first.inner_text() == before
+    assert won.last.inner_text() != before
+    with mias.expect_download() as loading:
+        mias.get_by_role("link", name="Download the proposed agreement.toml").click()
+    proposed = parse(Path(loading.value.path()).read_text(encoding="utf-8"))
+    assert (proposed.bar.mql_probability, proposed.outcomes.unreachable) == (0.2, [])
+    mias.get_by_role("button", name="Sign out").click()
+    mias.wait_for_url("**/sign-in")
+    mias.goto("/campaigns")
+    mias.wait_for_url("**/sign-in?next=*")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from features.simulate import Settings, simulate
@@ -15,9 +15,11 @@ from features.store.tables import Disposition, Handoff, Lead, Score, Snapshot, S
 GRADES = (("A", 0.25), ("B", 0.12), ("C", 0.06), ("D", 0.0))
 
 
-def filled(store: Store, leads: int = 2000, months: int = 12, seed: int = 5) -> Crm:
+def filled(
+    store: Store, leads: int = 2000, months: int = 12, seed: int = 5, end: date = Settings.end
+) -> Crm:
     """Fill a store with leads, true probabilities as scores, hand-offs, words and spend."""
-    crm = simulate(Settings(leads=leads, months=months, seed=seed))
+    crm = simulate(Settings(leads=leads, months=months, seed=seed, end=end))
     store.write(lambda connection: _fill(connection, crm))
     store.look_at_tables()
     return crm
