@@ -19,6 +19,7 @@ from features.store.proposed import STEP, Scored
 from serving.artefact import LoadedModel
 from serving.known import NOT_KNOWN, Matured, matured, told
 from serving.pages.model import REGISTERED, _link
+from serving.shown import plain
 from serving.watch import FieldSeen
 from tests.features.store.past import START, drawn
 from tests.serving.pages.signing import key_for, pages, sign_in
@@ -63,7 +64,7 @@ def test_the_page_shows_what_training_kept(client: TestClient, model: LoadedMode
     assert page.status_code == 200
     assert f"{facts['evaluation']['roc_auc']:.3f}" in page.text
     assert f"<b>{facts['leads']:,}</b>" in page.text
-    assert all(name in page.text for name in list(facts["shown"]["drivers"])[:5])
+    assert all(plain(name) in page.text for name in list(facts["shown"]["drivers"])[:5])
     assert page.text.count("<svg") == 2
     assert NOT_KNOWN not in page.text
 
