@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from importlib.resources import files
+from functools import cache
+from importlib.util import find_spec
 from io import BytesIO
+from pathlib import Path
 
 from fpdf import FPDF, FontFace
 from fpdf.enums import Align, TableBordersLayout, XPos, YPos
@@ -56,6 +58,15 @@ def pdf(title: str, facts: Mapping[str, str], sections: Sequence[Section], made:
     return bytes(page.output())
 
 
+@cache
+def _fonts() -> Path:
+    """Return the folder of the fonts that come with matplotlib, without loading it."""
+    found = find_spec("matplotlib")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("a PDF needs the fonts of matplotlib; install leadq whole")
+    return Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
+
+
 class _Page(FPDF):
     """A4 pages that are written from top to bottom."""
 
@@ -65,9 +76,8 @@ class _Page(FPDF):
         self.set_lang("en")
         self.set_auto_page_break(True, margin=16)
         self.set_margins(16, 16, 16)
-        fonts = files("matplotlib") / "mpl-data" / "fonts" / "ttf"
-        self.add_font(_FONT, "", str(fonts / "DejaVuSans.ttf"))
-        self.add_font(_FONT, "B", str(fonts / "DejaVuSans-Bold.ttf"))
+        self.add_font(_FONT, "", _fonts() / "DejaVuSans.ttf")
+        self.add_font(_FONT, "B", _fonts() / "DejaVuSans-Bold.ttf")
         self.add_page()
 
     def footer(self) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 
 import pytest
@@ -141,3 +143,13 @@ def test_what_stands_out_is_marked() -> None:
 
 def test_a_per_cent_sign_never_begins_a_line() -> None:
     assert "52\u00a0%" in render("a", {}, SECTIONS)
+
+
+def test_a_pdf_takes_the_fonts_of_matplotlib_without_loading_it() -> None:
+    code = (
+        "import sys; from datetime import datetime; from serving.document_pdf import pdf; "
+        "print(pdf('T', {}, (), datetime(2026, 1, 1))[:5], 'matplotlib' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["b'%PDF-'", "False"]
