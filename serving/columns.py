@@ -132,7 +132,10 @@ def reasons_of(
     rest = rest_of(log_odds, base, strongest.T).tolist()
     lead = np.repeat(np.arange(len(order)), given.sum(axis=1))
     kinds, codes = _in_words(encoder.fields, leads, lead, order[given], strongest[given])
-    missing = np.column_stack([_is_missing(cells.values)[cells.codes] for cells in leads.cells])
+    none = np.empty((len(order), 0), dtype=np.bool_)  # of a model without fields
+    missing = np.column_stack(
+        [none, *(_is_missing(cells.values)[cells.codes] for cells in leads.cells)]
+    )
     rows, fields = np.nonzero(missing & (strengths >= MATTERS))
     missed = _coded(rows, fields, [field.field for field in encoder.fields], len(order))
     return Reasons(_ends(lead, len(order)), codes, kinds, strongest[given], base, rest, missed)

@@ -15,6 +15,7 @@ import structlog
 
 from features.errors import LeadqError
 from features.store.database import Store
+from features.store.promotions import Champion, written
 from features.store.scores import GivenScore
 from features.store.unscored import Wants, add_wanted, newest_change, unscored
 from serving.artefact import LoadedModel
@@ -115,7 +116,11 @@ class Scorekeeper:
             return 0
         with store.reading() as connection:
             seen = (model.version, *newest_change(connection))
-        if seen == self._done:
+            if seen == self._done:
+                return 0
+            champion = written(connection)
+        # Else two services of which one refuses the champion would score in turn for ever.
+        if champion not in (None, Champion(model.version, model.digest)):
             return 0
         looked_at = score_listed(store, model, self._now())
         if not looked_at:

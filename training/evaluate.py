@@ -124,13 +124,22 @@ class Evaluation:
         return self.figures["mean_actual"].value
 
 
-def judge(judged: Judged, agreement: Agreement | None = None, seed: int = 0) -> Evaluation:
+def judge(
+    judged: Judged, agreement: Agreement | None = None, seed: int = 0, share: float = 1.0
+) -> Evaluation:
     """Judge probabilities by what became of the leads, with 95 % intervals.
 
     The intervals say how far the figures would move among other leads of the same kind and time;
     they know nothing of what changes later.
+
+    Args:
+        judged: the leads, what was said of them and what became of them.
+        agreement: gives the calls of a day; None: no figure of them.
+        seed: of the draws.
+        share: of all leads of that time those that are here: as many of a day's calls are theirs.
+
     """
-    calls = _calls(judged, agreement)
+    calls = _calls(judged, agreement, share)
     view = _View(judged, None if calls is None else calls[1])
     point, gain = view.figures(judged.weights)
     drawn = [view.figures(weights) for weights in draws(judged, seed)]
@@ -201,14 +210,14 @@ def _value_found(steps: Steps, share: Vector) -> float:
     return float(steps.found(share)[0]) if steps.won.sum() > 0 else float("nan")
 
 
-def _calls(judged: Judged, agreement: Agreement | None) -> tuple[int, Vector] | None:
+def _calls(judged: Judged, agreement: Agreement | None, share: float) -> tuple[int, Vector] | None:
     """Return the calls of a day and how much of each lead they reach, or None without days."""
     if agreement is None or judged.place is None or not agreement.columns.created:
         return None
     if not judged.y[np.isfinite(judged.place)].any():
         return None
     each_day = agreement.capacity.leads_per_day
-    return each_day, best_by_day(judged.probability, judged.place, each_day)
+    return each_day, best_by_day(judged.probability, judged.place, each_day * share)
 
 
 def _at_capacity(called: Vector, weights: Vector, y: Labels) -> dict[str, float]:

@@ -118,7 +118,9 @@ def _part(labelled: Labelled, history: History, split: Split) -> tuple[Labelled,
     if step <= 1:
         return labelled, history, split
     kept = np.arange(0, len(labelled.labels), step)
-    earlier, later = (np.flatnonzero(np.isin(kept, rows)) for rows in (split.earlier, split.later))
+    earlier, later = (
+        np.flatnonzero(np.isin(kept, rows)) for rows in (split.earlier, split.all_later)
+    )
     part = replace(labelled, history=labelled.history.take(kept), labels=labelled.labels[kept])
     every = history.take(range(0, len(history), step))
     return part, every, Split(earlier, later, split.method)

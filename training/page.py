@@ -35,6 +35,14 @@ def leak_page(findings: dict[str, Finding], agreement: Agreement) -> str:
     return render("Leak report", facts, [leak_section(findings, agreement)])
 
 
+def fitted_on(training: Training) -> str:
+    """Say what the registered model was fitted on; of very many leads that is a part."""
+    total, learned = len(training.labelled.labels), training.parameters.get("learned_from")
+    if learned is None:
+        return f"all {total:,} labelled leads"
+    return f"{learned:,} leads drawn from all {total:,} labelled ones"
+
+
 def _facts(training: Training) -> dict[str, str]:
     labelled, agreement = training.labelled, training.scorer.agreement
     won, total = int(labelled.labels.sum()), len(labelled.labels)
@@ -112,7 +120,7 @@ def _notes(training: Training) -> Iterator[str]:
         yield _sentence(training.verdict.sentence)
     yield (
         "The figures are those of a fit on the earlier leads. What is registered was then fitted "
-        "anew on all of them, with the same recipe, and is not judged itself."
+        f"anew on {fitted_on(training)}, with the same recipe, and is not judged itself."
     )
     for why, count in training.labelled.unlabelled.items():
         yield f"{count:,} leads taught nothing: {why}."

@@ -16,7 +16,7 @@ from training.labels import Labels
 
 LATER_SHARE = 0.3
 MOST_JUDGED = 200_000
-"""Rows on which figures, shares and deciles are found; more would move no digit that is told."""
+"""Rows on which figures, shares and deciles are found; more would hardly move what is told."""
 _ORIGINS = (0.4, 0.55, 0.7, 0.85)
 """Shares of the leads that came before each rolling origin."""
 _FEWEST = 10
@@ -35,6 +35,18 @@ class Split:
     later: Rows
     method: str
     """One sentence for the summary and the run."""
+    drawn_from: Rows | None = None
+    """All later rows, where only a part of them judges."""
+
+    @property
+    def all_later(self) -> Rows:
+        """The later rows, also those that do not judge."""
+        return self.later if self.drawn_from is None else self.drawn_from
+
+    @property
+    def share(self) -> float:
+        """Of the later rows those that judge."""
+        return len(self.later) / len(self.all_later) if len(self.all_later) else 1.0
 
 
 def order(history: History, agreement: Agreement) -> npt.NDArray[np.float64] | None:
@@ -92,12 +104,14 @@ def judged_part(found: Split) -> Split:
     if len(later) == len(found.later):
         return found
     told = f"{found.method}; of {len(found.later):,} such leads a regular part judges"
-    return Split(found.earlier, later, told)
+    return Split(found.earlier, later, told, found.later)
 
 
 def regular(rows: Rows, most: int) -> Rows:
     """Return a regular part of many rows, `most` at most."""
-    return rows[:: max(1, -(-len(rows) // most))]
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).astype(np.intp)]
 
 
 def origins(history: History, labels: Labels, agreement: Agreement) -> list[Split]:

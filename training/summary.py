@@ -14,6 +14,7 @@ from training.choose import Choice, LeftOut
 from training.evaluate import Evaluation
 from training.leak_report import reason_of, verdict_of, worst_first
 from training.leaks import Finding
+from training.page import fitted_on
 from training.propose import Proposal
 from training.rolling import in_short
 from training.shown import Verdict
@@ -146,8 +147,8 @@ def _registered_lines(training: Training) -> Iterator[str]:
         has_points = bool(training.scorer.encoder.fields)
         what = " and scores by the agreed points" if has_points else ", and scores all leads alike"
     yield (
-        f"Version {registered.version} is {role}{what}; it was fitted anew on all "
-        f"{len(training.labelled.labels):,} labelled leads."
+        f"Version {registered.version} is {role}{what}; it was fitted anew on "
+        f"{fitted_on(training)}."
     )
     if not registered.is_champion:
         yield f"Make it champion with: leadq promote {registered.version}"

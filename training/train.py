@@ -305,7 +305,7 @@ def _evaluated(work: Work, labels: npt.NDArray[np.int8], said: Vector) -> Evalua
         return None
     history, later = work.labelled.history, work.split.later
     view = judged_rows(history, later, labels, said, work.agreement)
-    return judge(view, work.agreement, work.plan.seed)
+    return judge(view, work.agreement, work.plan.seed, work.split.share)
 
 
 def _growth(work: Work, verdict: Verdict) -> str:
@@ -330,7 +330,7 @@ def _past(work: Work) -> tuple[list[Origin], list[Held | None]]:
     """Judge the recipe, with little effort, at several moments of the past."""
     quick = replace(work, effort=PRESETS["fast"], progress=lambda _: None)
     splits = origins(work.labelled.history, work.labelled.labels, work.agreement)
-    judged_already = set(work.split.later.tolist())
+    judged_already = set(work.split.all_later.tolist())
     sums: list[Held | None] = []
 
     def said(earlier: Rows, later: Rows) -> Vector:
@@ -380,7 +380,10 @@ def _final(work: Work, verdict: Verdict) -> tuple[Scorer, Parameters]:
         scorer = work.rules(rows)
         log_odds = scorer.blend.log_odds(scorer.encoder.encode(work.leads(rows)))
         interval = fit_interval(log_odds, work.labels(rows), work.weight(rows))
-        return replace(scorer, interval=interval), {"recipe": "points", "seed": work.plan.seed}
+        parameters: Parameters = {"recipe": "points", "seed": work.plan.seed}
+        if len(rows) < len(work.labelled.labels):
+            parameters["learned_from"] = len(rows)
+        return replace(scorer, interval=interval), parameters
     fitted = work.fit(rows, "all leads")
     unseen = fitted.unseen
     interval = fit_interval(unseen.log_odds, work.labels(rows)[unseen.rows], unseen.weight)

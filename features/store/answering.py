@@ -12,7 +12,7 @@ from features.agreement import Agreement
 from features.leads import Fault
 from features.store.audit import audit
 from features.store.feedback import keep
-from features.store.keys import stay_named
+from features.store.keys import stay_named, stay_unknown
 from features.store.said import Said
 from features.store.tables import Disposition, Handoff, Lead, Note, Worklist
 
@@ -59,6 +59,9 @@ def answer(
         None where the store does not know the lead.
 
     """
+    # In the order of every other write: first these locks, then those of rows.
+    stay_named(connection)
+    stay_unknown(connection)
     lead = select(Lead.key).where(Lead.id == said.id, Lead.erased.is_(None))
     # As `worklist` holds it: whoever has written a word on it may go on to draw its line.
     key = connection.execute(lead.with_for_update(key_share=True)).scalar_one_or_none()

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, updat
 from features.cells import Cell
 from features.store.bulk import among
 from features.store.entries import NO_FIELDS, fields_of, newest_snapshots
+from features.store.keys import arrive, stay_named
 from features.store.scores import GivenScore, add_scores_of_known
 from features.store.tables import Disposition, Handoff, Lead, Score, Snapshot, Worklist
 
@@ -94,6 +95,9 @@ def add_wanted(
         now: when this is written down.
 
     """
+    # In the order of every other write: first these locks, then those of rows.
+    stay_named(connection)
+    arrive(connection)
     ids = [score.lead for score in scores]
     waiting = (
         select(Lead.id)

@@ -1,4 +1,8 @@
-"""One service over 100,000 leads and one browser for all tests of a process."""
+"""One service over 100,000 leads and one browser for the tests of a file.
+
+Not for those of a process: Playwright holds its event loop as long as it lives, and no other test
+of the process could run one. And what one file does to the leads is not there for the next.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from tests.browser.serving import chromium, service
 from tests.serving.pages.signing import key_for
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     opened = open_store(f"sqlite:///{tmp_path_factory.mktemp('browser') / 'store.db'}")
     played(opened)
@@ -21,20 +25,20 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("served")
     with service(store.address, folder, the_model(), the_agreement(), NOW) as address:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def keys(store: Store) -> dict[str, str]:
     found = {name: key_for(store, name, "sales") for name in ("Kim", "Lee")}
     return found | {

@@ -171,3 +171,16 @@ def test_an_effect_is_told_as_a_factor_with_one_decimal(log_odds: float, words: 
 
     assert effect_words(place, raises=True) == f"raises the odds {words}"
     assert effect_words(place, raises=False) == f"lowers the odds {words}"
+
+
+@pytest.mark.parametrize("reasons", [0, 5])
+def test_where_no_field_is_left_many_are_scored_as_each_is_alone(
+    agreement: Agreement, leads: Leads, reasons: int
+) -> None:
+    scorer = Scorer(agreement, Encoder(()), Blend((Additive(-1.5, ()),)))
+
+    found = scorer.score(leads, reasons)
+
+    assert found == alone(scorer, leads, reasons)
+    (probability,) = {score.probability for score in found}
+    assert probability == pytest.approx(1 / (1 + math.exp(1.5)))

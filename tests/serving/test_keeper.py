@@ -139,8 +139,8 @@ def test_a_keeper_whose_service_is_killed_brings_what_it_left_and_ends(
     )
     folder = tmp_path / "spool"
     assert until(folder.exists)
-    service.kill()
     fill(folder, scored("a"))
+    service.kill()
     # Its standard error is the keeper's too: it ends when both have.
     service.communicate(timeout=60)
     assert until(lambda: count(store) == 1, 1)

@@ -10,6 +10,7 @@ from sqlalchemy import event, func, select
 
 from features.errors import StoreError
 from features.store.database import Store
+from features.store.promotions import Champion, write_down
 from features.store.scores import GivenScore
 from features.store.tables import Score, Worklist
 from features.store.unscored import Wants, add_wanted
@@ -43,6 +44,18 @@ def test_another_champion_scores_anew(store: Store) -> None:
     keeper_of(store, small_model()).step()
     keeper_of(store, small_model("2")).step()
     assert scores(store) == ["1", "2"]
+
+
+def test_of_two_services_only_the_one_with_the_champion_scores(store: Store) -> None:
+    one, other = small_model(), small_model("2")
+    champion = Champion(other.version, other.digest)
+    store.write(lambda c: write_down(c, champion, "promote", "by hand", "kim", NOW))
+    hand(store, "a")
+    keepers = [keeper_of(store, one), keeper_of(store, other)]
+    for _ in range(3):
+        for keeper in keepers:
+            keeper.step()
+    assert scores(store) == ["2"]
 
 
 def test_where_nothing_has_happened_the_list_is_not_looked_through(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from features.home import Home
 from tests.conftest import home_at
 from tests.training.firms import Enquiry, decided, write_export
 from training.compare import compare
-from training.page import page
+from training.page import fitted_on, page
 from training.propose import propose
 from training.registry import connect
 from training.roles import Told
@@ -49,8 +50,18 @@ def test_it_says_who_scores_and_that_what_is_registered_was_fitted_anew(
     words = told(report)
 
     assert trained[1].verdict.sentence[1:] in words
-    assert "What is registered was then fitted anew on all of them" in words
+    leads = len(trained[1].labelled.labels)
+    assert f"What is registered was then fitted anew on all {leads:,} labelled leads" in words
     assert trained[1].split.method in words
+
+
+def test_of_very_many_leads_it_says_how_many_the_model_was_fitted_on(
+    trained: tuple[Home, Training],
+) -> None:
+    drawn = replace(trained[1], parameters={**trained[1].parameters, "learned_from": 1234})
+
+    leads = len(drawn.labelled.labels)
+    assert fitted_on(drawn) == f"1,234 leads drawn from all {leads:,} labelled ones"
 
 
 def test_it_tells_when_wins_come(trained: tuple[Home, Training], report: str) -> None:

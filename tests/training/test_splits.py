@@ -130,7 +130,10 @@ def test_of_very_many_later_leads_a_regular_part_judges_and_the_sentence_says_so
 
     part = judged_part(found)
 
-    assert part.later.tolist() == list(range(700, 1000, 8))
+    assert (len(part.later), part.later[0], part.later[-1]) == (40, 700, 999)
+    assert set(np.diff(part.later)) == {7, 8}
+    assert part.all_later.tolist() == found.later.tolist()
+    assert part.share == 40 / 300
     assert part.earlier.tolist() == found.earlier.tolist()
     assert part.method == f"{found.method}; of 300 such leads a regular part judges"
 
