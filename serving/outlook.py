@@ -276,7 +276,10 @@ def _of_many(expected: Vector, variance: Vector) -> tuple[int, int]:
 
 
 def _nearest(share: Vector) -> tuple[int, int]:
-    """Return the run of numbers, grown from the likeliest, whose share is nearest to `LEVEL`."""
+    """Return the ends of the likeliest numbers whose share is nearest to `LEVEL`.
+
+    What lies between them belongs to the range too: where likely numbers stand apart it holds more.
+    """
     order = np.argsort(-share, kind="stable")
     held = np.cumsum(share[order])
     last = int(np.searchsorted(held, LEVEL))
