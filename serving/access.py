@@ -46,6 +46,8 @@ log = structlog.get_logger()
 _HOW_TO_MAKE_ONE = "leadq keys new --name CRM --scope score,feedback"
 _START_SECONDS = 3.0
 """A store that does not answer holds up the start for no longer."""
+_CLOSE_SECONDS = 1.0
+"""Nor does it hold up the end for longer."""
 SESSION_HOURS = 12
 """How long somebody stays signed in to the pages: a working day."""
 _BEHIND = timedelta(minutes=5)
@@ -161,6 +163,7 @@ class Access:
         self._told = ""
         self._kept = ""
         self._stop, self._tried = threading.Event(), threading.Event()
+        self._reader: threading.Thread | None = None
         # Nobody knows what hashes to it, and it is good for nothing.
         nobody = Holder(NO_KEYS, "", frozenset())
         self._nobody = _Held(token_bytes(32), math.inf, nobody, Bucket(1.0, 0.0))
@@ -258,12 +261,15 @@ class Access:
     def start(self) -> None:
         """Read the keys, and go on reading them; a store that is slow is not waited for."""
         self._recall()
-        threading.Thread(target=self._read_on, name="keys", daemon=True).start()
+        self._reader = threading.Thread(target=self._read_on, name="keys", daemon=True)
+        self._reader.start()
         self._tried.wait(_START_SECONDS)
 
     def close(self) -> None:
-        """Stop reading."""
+        """Stop reading; a look that was begun comes to its end, unless the store hangs."""
         self._stop.set()
+        if self._reader is not None:
+            self._reader.join(_CLOSE_SECONDS)
 
     def refresh(self) -> None:
         """Read the keys from the store, and write down there which were used."""
