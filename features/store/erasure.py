@@ -66,7 +66,8 @@ def erase(
 
     A lead keeps its campaign, its moments, scores and dispositions under a name that leads
     nowhere; its fields, its id, reasons and authors are gone, and id and e-mail address also from
-    what meetings wrote down. It teaches no model any more.
+    what meetings wrote down, unless other leads name that address too: then it is a colleague's. It
+    teaches no model any more.
 
     Raises:
         StoreError: when the store cannot be reached, or the disk still holds what was deleted;
@@ -90,7 +91,11 @@ def _erase(connection: Connection, id_: str, who: str, now: datetime) -> Erased 
     # Replies kept for a replay repeat ids; JSON escapes them as it did when they were written.
     connection.execute(delete(Reply).where(Reply.reply.contains(json.dumps(id_), autoescape=True)))
     key = connection.execute(select(Lead.key).where(Lead.id == id_)).scalar_one_or_none()
-    forget_names(connection, {id_, *_addresses(connection, key)})
+    forget_names(
+        connection,
+        {id_, *_addresses(connection, key)},
+        lambda found: found.lower() != id_.lower() and _is_anothers(connection, key, found),
+    )
     if key is None:
         if not waiting:
             return None
@@ -123,6 +128,13 @@ def _addresses(connection: Connection, key: int | None) -> set[str]:
     rows = connection.execute(select(Snapshot.fields).where(Snapshot.lead == key)).scalars()
     told = [value for fields in rows for value in json.loads(fields or "{}").values()]
     return {text for text in map(str, told) if re.fullmatch(r"\S+@\S+", text)}
+
+
+def _is_anothers(connection: Connection, key: int | None, address: str) -> bool:
+    """Tell whether other leads name an address too, as they do a colleague's who owns them."""
+    named = Snapshot.fields.icontains(json.dumps(address)[1:-1], autoescape=True)
+    others = select(Snapshot.key).where(Snapshot.lead != key, named)
+    return connection.execute(others.limit(1)).first() is not None
 
 
 def expired(connection: Connection, days: int, now: datetime) -> list[str]:

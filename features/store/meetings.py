@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -166,7 +166,9 @@ def answers(connection: Connection, weeks: Sequence[str]) -> list[Answer]:
     return [Answer(*row) for row in connection.execute(rows)]
 
 
-def forget_names(connection: Connection, names: Collection[str]) -> None:
+def forget_names(
+    connection: Connection, names: Collection[str], stays: Callable[[str], bool]
+) -> None:
     """Take names of a person out of what meetings have written down.
 
     A number of up to four digits may be any number and stays.
@@ -174,17 +176,22 @@ def forget_names(connection: Connection, names: Collection[str]) -> None:
     Args:
         connection: of a write.
         names: ids and addresses, each found as a word of its own.
+        stays: tells of one that was found, as it was written, whether it stays.
 
     """
     long = [name for name in names if name and not re.fullmatch(r"\d{1,4}", name)]
     if not long:
         return
     pattern = re.compile("|".join(rf"(?<!\w){re.escape(n)}(?!\w)" for n in long), re.IGNORECASE)
+
+    def left_of(found: re.Match[str]) -> str:
+        return found[0] if stays(found[0]) else ERASED
+
     for table, fields in _WRITTEN.items():
         texts = [getattr(table, field) for field in fields]
         named = or_(*(text.icontains(n, autoescape=True) for text in texts for n in long))
         for key, *told in connection.execute(select(table.key, *texts).where(named)).all():
-            left = [text and pattern.sub(ERASED, text) for text in told]
+            left = [text and pattern.sub(left_of, text) for text in told]
             changed = dict(zip(fields, left, strict=True))
             connection.execute(update(table).where(table.key == key).values(**changed))
 

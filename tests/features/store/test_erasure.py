@@ -115,6 +115,20 @@ def test_what_meetings_wrote_down_names_the_person_no_more(store: Store) -> None
     assert answered.comment == "[erased]!"
 
 
+def test_the_address_of_a_colleague_stays_in_what_meetings_wrote_down(store: Store) -> None:
+    colleague, own = "Kim@seller.example", "zaphod@home.example"
+    hand(store, "first", owner=colleague, email=own)
+    hand(store, "second", owner=colleague.lower())
+    due = NOW.date() + timedelta(days=7)
+    text = f"{colleague} writes to {own}"
+    store.write(lambda c: decide(c, text, colleague, due, "none", "kim", "key 1", NOW))
+    erase(store, ["first"], "dpo", NOW)
+
+    with store.reading() as connection:
+        (decided,) = decisions(connection, NOW, NOW + timedelta(days=1))
+    assert (decided.text, decided.owner) == (f"{colleague} writes to [erased]", colleague)
+
+
 def test_a_short_number_stays_in_what_meetings_wrote_down(store: Store) -> None:
     hand(store, "7")
     due = NOW.date() + timedelta(days=7)
