@@ -6,14 +6,18 @@ to each distinct cell. So one lead and a million leads encode alike, to the last
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from features.agreement import Agreement, FieldUse
+from features.cells import Cell
 from features.coded import CodedCells
 from features.fields import (
+    KEPT,
     MAX_LEVELS,
     MAX_TOKENS,
     MIN_COUNT,
@@ -78,7 +82,7 @@ class Encoder:
         self.fields = fields
         self.columns: tuple[Column, ...] = tuple(c for field in fields for c in field.columns)
         ends = np.cumsum([0, *(len(field.columns) for field in fields)])
-        self._steps = [(field.field, field.reader, field.code) for field in fields]
+        self._steps = [(field.field, field.familiar(), field.keeps, field) for field in fields]
         self.starts: npt.NDArray[np.int64] = ends[:-1]
         """The first column of each field."""
 
@@ -94,8 +98,6 @@ class Encoder:
 
         A field that the leads do not have at all counts as missing.
         """
-        if len(leads) == 1:  # a lead alone is served at once
-            return self._encode_one(leads)
         return self.encoded(leads).matrix
 
     def encoded(self, leads: Leads) -> Encoded:
@@ -115,13 +117,26 @@ class Encoder:
             at = end
         return Encoded(matrix, cells, odd)
 
-    def _encode_one(self, leads: Leads) -> Matrix:
-        created, columns = leads.created[0], leads.columns
+    def alone(
+        self, cells: Mapping[str, Cell], created: datetime | None
+    ) -> tuple[list[float], dict[str, str]]:
+        """Return the row of a lead that is alone, and what is odd about its cells, by field.
+
+        Most cells are those that many leads have; what they come to is looked up whole.
+        """
         row: list[float] = []
-        for name, reader, code in self._steps:
-            cell = columns[name][0] if name in columns else None
-            row += code(None if cell is None else reader(cell), created)
-        return np.array([row], dtype=np.float64)
+        odd: dict[str, str] = {}
+        for name, familiar, keeps, field in self._steps:
+            cell = cells.get(name)
+            codes = familiar.get(cell)
+            if codes is None:
+                codes = field.encode(cell, created)
+                if remark := field.remark(cell):
+                    odd[name] = remark
+                elif keeps and len(familiar) < KEPT:
+                    familiar[cell] = codes
+            row += codes
+        return row, odd
 
     def as_dict(self) -> list[dict[str, Any]]:
         """Return the state as JSON values; `from_dict` reads it back."""

@@ -67,6 +67,15 @@ class CellReader(Protocol):
         """Return the values of its columns; NaN for missing."""
         return self.code(None if cell is None else self.reader(cell), created)
 
+    @property
+    def keeps(self) -> bool:
+        """Whether the codes of any cell may be kept: not of what may tell of a person."""
+        return False
+
+    def familiar(self) -> dict[Cell, Codes]:
+        """Return codes that are known before a cell comes, and about which nothing is odd."""
+        return {None: self.code(None, None)}
+
     def shows(self, cell: Cell, read: Any) -> str | None:
         """Return a cell as reasons show it: never more of a person than the model read.
 
@@ -142,6 +151,11 @@ class NumberEncoder(CellReader):
     def reader(self) -> Callable[[Cell], float]:
         """Reads a number; text that is none counts as missing."""
         return _number_reader(self.decimal)
+
+    @property
+    def keeps(self) -> bool:
+        """Numbers tell of nobody."""
+        return True
 
     def code(self, read: float | None, created: datetime | None) -> Codes:
         """Return the number as it is."""
@@ -255,6 +269,11 @@ class CategoryEncoder(CellReader):
         """Return the same for each, shape (read, 1)."""
         codes = [math.nan if text is None else self._code_of(text) for text in read]
         return np.array(codes, dtype=np.float64).reshape(-1, 1)
+
+    def familiar(self) -> dict[Cell, Codes]:
+        """Return the codes of the categories as training saw them spelled, and of none."""
+        levels = () if self.derived else self.levels
+        return {cell: self.encode(cell, None) for cell in (None, *levels)}
 
     def _code_of(self, text: str) -> float:
         code = self._codes.get(text)

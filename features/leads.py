@@ -48,6 +48,14 @@ class Fault(NamedTuple):
         return self.reason.replace(f"{text_of(self.value)!r} ", "")
 
 
+class Lead(NamedTuple):
+    """A lead that is alone: what was known, nothing about the outcome."""
+
+    id: str
+    cells: Mapping[str, Cell]
+    created: datetime | None
+
+
 Faults = dict[int, Fault]
 """Faults by position in the batch; the first one found for a row counts."""
 
@@ -154,6 +162,21 @@ def admit_clean(
             faults.setdefault(i, Fault(names.id, None, "the id is missing"))
     created = _times(clean, names.created, agreement, faults, need_created, len(ids))
     return Leads(ids, clean, created)
+
+
+def admit_one(cells: Mapping[str, Cell], agreement: Agreement) -> Lead | Fault:
+    """Do the same with one lead, which need not have a creation time, or say why it is none."""
+    names = agreement.columns
+    text = text_of(cells.get(names.id))
+    cell = cells.get(names.created) if names.created else None
+    if not text:
+        return Fault(names.id, None, "the id is missing")
+    if names.created is None or cell is None:
+        return Lead(text, cells, None)
+    try:
+        return Lead(text, cells, moment(cell, agreement.export.day_first))
+    except ValueError as error:
+        return Fault(names.created, cell, str(error))
 
 
 class _Clean(Mapping[str, Sequence[Cell]]):

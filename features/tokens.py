@@ -50,6 +50,11 @@ class TokensEncoder(CellReader):
         """Splits a cell into its tokens."""
         return _splitter(self.separator)
 
+    @property
+    def keeps(self) -> bool:
+        """Options were chosen from a list; a text may hold anything."""
+        return bool(self.separator)
+
     def code(self, read: frozenset[str] | None, created: datetime | None) -> Codes:
         """Return 1 for each token that is there, and the number of tokens; all NaN if missing."""
         if read is None:

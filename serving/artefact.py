@@ -31,7 +31,7 @@ from features.agreement import from_dict
 from features.cells import Cell
 from features.encoder import Encoder
 from features.errors import ModelError
-from features.leads import ROW_NUMBER, Faults, Leads, admit_clean
+from features.leads import ROW_NUMBER, Fault, Faults, Lead, Leads, admit_clean, admit_one
 from serving.interval import Interval
 from serving.members import Additive, Member, Trees
 from serving.scorer import Blend, Score, Scorer
@@ -92,15 +92,17 @@ def leads_of_records(records: list[Record], scorer: Scorer, faults: Faults) -> L
 def leads_of_cells(records: Sequence[Mapping[str, Cell]], scorer: Scorer, faults: Faults) -> Leads:
     """Do the same with records of cells, as `Scorer.cell` gives them."""
     names = scorer.agreement.columns
-    columns: dict[str, list[Cell]]
-    if len(records) == 1:  # a lead alone is served at once
-        (record,) = records
-        columns = {name: [record.get(name)] for name in scorer.read_names}
-    else:
-        columns = {name: [r.get(name) for r in records] for name in scorer.read_names}
+    columns = {name: [r.get(name) for r in records] for name in scorer.read_names}
     if names.id == ROW_NUMBER:
         columns[ROW_NUMBER] = [c or str(i) for i, c in enumerate(columns[ROW_NUMBER], 1)]
     return admit_clean(columns, scorer.agreement, faults, need_created=False)
+
+
+def lead_of_cells(cells: Mapping[str, Cell], scorer: Scorer) -> Lead | Fault:
+    """Do the same with one record, or say why it is no lead."""
+    if scorer.agreement.columns.id == ROW_NUMBER and not cells.get(ROW_NUMBER):
+        cells = {**cells, ROW_NUMBER: "1"}
+    return admit_one(cells, scorer.agreement)
 
 
 def write(artefact: Artefact, folder: Path) -> str:

@@ -21,6 +21,7 @@ from serving.members import Vector
 from serving.reasons import (
     FACTOR_ENDS,
     MATTERS,
+    MISSED,
     Reason,
     by_field,
     effect_words,
@@ -229,7 +230,7 @@ def warnings_of(encoder: Encoder, leads: Encoded, reasons: Reasons | None) -> Co
     if reasons is not None:
         rows.append(_rows(reasons.missed.ends))
         codes.append(reasons.missed.codes + len(kinds))
-        kinds += [f"{name}: is missing and would have mattered" for name in reasons.missed.kinds]
+        kinds += [f"{name}: {MISSED}" for name in reasons.missed.kinds]
     return _coded(np.concatenate(rows), np.concatenate(codes), kinds, len(leads.matrix))
 
 

@@ -21,10 +21,11 @@ class Effects:
 
     def at(self, matrix: Matrix) -> Vector:
         """Return the sum of the tables, shape (rows,)."""
-        return self._kernel.log_odds(matrix)
+        return self.kernel.log_odds(matrix)
 
     @cached_property
-    def _kernel(self) -> Tables:
+    def kernel(self) -> Tables:
+        """What adds them up."""
         return self.tables.over(self.columns)
 
     def as_dict(self) -> dict[str, Any]:

@@ -452,6 +452,53 @@ int64_t tables_sums(const struct tables *f, const double *matrix, int64_t rows, 
     return -1;
 }
 
+/* A blend of members, and the tables that are read beside it; NULL where there are none. */
+struct blend {
+    int32_t columns, members;
+    double offset;
+    const int32_t *is_forest;    /* [members] */
+    const void *const *member;   /* [members] a struct forest or a struct tables */
+    const struct tables *worth;  /* of a row: the logarithm of its value */
+    const struct tables *delay;  /* of a row and its log-odds behind it */
+};
+
+/* Do for one row what a score asks for: its log-odds, worth and delay go to `out`, the log-odds
+ * behind the row as well, and to `parts`, where it is given, each column's part of them, the base
+ * last. `own` is room for as many. Return the column of an unknown code, or -1. */
+int32_t blend_one(const struct blend *b, double *row, double *scratch, double *own, double *out,
+                  double *parts)
+{
+    const struct tables *beside[2] = {b->worth, b->delay};
+    double total = b->offset, sum;
+    for (int32_t c = 0; parts && c <= b->columns; c++)
+        parts[c] = 0.0;
+    for (int32_t m = 0; m < b->members; m++) {
+        if (b->is_forest[m]) {
+            forest_sums(b->member[m], row, 1, scratch, &sum, parts ? own : NULL);
+        } else {
+            const struct tables *tables = b->member[m];
+            int64_t place = tables_sums(tables, row, 1, b->columns, &sum, parts ? own : NULL);
+            if (place >= 0)
+                return tables->column[place];
+        }
+        total += sum;
+        for (int32_t c = 0; parts && c <= b->columns; c++)
+            parts[c] += own[c];
+    }
+    if (parts)
+        parts[b->columns] += b->offset;
+    out[0] = row[b->columns] = total;
+    for (int32_t i = 0; i < 2; i++) {
+        int64_t place = -1;
+        out[1 + i] = 0.0;
+        if (beside[i])
+            place = tables_sums(beside[i], row, 1, b->columns + 1, out + 1 + i, NULL);
+        if (place >= 0)
+            return beside[i]->column[place];
+    }
+    return -1;
+}
+
 /* What this library was compiled from: the SHA-256 of this file. */
 const char *kernel_source(void)
 {

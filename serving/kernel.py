@@ -6,9 +6,11 @@ A single row costs little more than its sums: what does not change is laid out o
 from __future__ import annotations
 
 import ctypes
+from array import array
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from struct import Struct
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +54,15 @@ class _TablesStruct(ctypes.Structure):
     )
 
 
+class _BlendStruct(ctypes.Structure):
+    _fields_ = (
+        ("columns", _INT32),
+        ("members", _INT32),
+        ("offset", _DOUBLE),
+        *((name, _ARRAY) for name in ("is_forest", "member", "worth", "delay")),
+    )
+
+
 @cache
 def _library() -> ctypes.CDLL:
     """Load the kernel.
@@ -73,6 +84,8 @@ def _library() -> ctypes.CDLL:
     library.forest_scratch.restype = _INT64
     library.tables_sums.argtypes = (_ARRAY, _ARRAY, _INT64, _INT64, _ARRAY, _ARRAY)
     library.tables_sums.restype = _INT64
+    library.blend_one.argtypes = (_ARRAY,) * 6
+    library.blend_one.restype = _INT32
     return library
 
 
@@ -104,9 +117,11 @@ class Forest:
         library = _library()
         self._fields = fields
         self._struct = _filled(_ForestStruct(), fields)
-        self._at = ctypes.addressof(self._struct)
-        self._columns: int = fields["columns"]
-        self._scratch: int = library.forest_scratch(self._at)
+        self.at = ctypes.addressof(self._struct)
+        self.columns: int = fields["columns"]
+        """Of the matrices that it takes."""
+        self.scratch: int = library.forest_scratch(self.at)
+        """Doubles of memory that a call needs."""
         self._sums = library.forest_sums
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -118,15 +133,15 @@ class Forest:
 
     def explained(self, matrix: Matrix) -> tuple[Matrix, Matrix]:
         """Return the same, and each column's part, shape (rows, columns + 1), the base last."""
-        parts = np.empty((len(matrix), self._columns + 1))
+        parts = np.empty((len(matrix), self.columns + 1))
         return self._run(matrix, parts), parts
 
     def _run(self, matrix: Matrix, parts: Matrix | None) -> Matrix:
-        matrix = _checked(matrix, self._columns)
+        matrix = _checked(matrix, self.columns)
         out = np.empty(len(matrix))
-        scratch = np.empty(self._scratch)
+        scratch = np.empty(self.scratch)
         at = None if parts is None else _at(parts)
-        self._sums(self._at, _at(matrix), len(matrix), _at(scratch), _at(out), at)
+        self._sums(self.at, _at(matrix), len(matrix), _at(scratch), _at(out), at)
         return out
 
 
@@ -150,9 +165,11 @@ class Tables:
         self._made = fields, columns
         self._kept = column
         self._struct = _filled(_TablesStruct(), {**fields, "column": column})
-        self._at = ctypes.addressof(self._struct)
-        self._tables = len(column)
-        self._widest = max(columns, default=-1) + 1
+        self.at = ctypes.addressof(self._struct)
+        self.tables = len(column)
+        """How many there are."""
+        self.widest = max(columns, default=-1) + 1
+        """Columns that a matrix has at least."""
         self._sums = library.tables_sums
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -167,19 +184,137 @@ class Tables:
 
         The shapes are (rows,) and (rows, tables + 1).
         """
-        parts = np.empty((len(matrix), self._tables + 1))
+        parts = np.empty((len(matrix), self.tables + 1))
         return self._run(matrix, parts), parts
 
     def _run(self, matrix: Matrix, parts: Matrix | None) -> Matrix:
-        matrix = _checked(matrix, max(self._widest, matrix.shape[1]))
+        matrix = _checked(matrix, max(self.widest, matrix.shape[1]))
         rows, columns = matrix.shape
         out = np.empty(rows)
         at = None if parts is None else _at(parts)
-        place = self._sums(self._at, _at(matrix), rows, columns, _at(out), at)
+        place = self._sums(self.at, _at(matrix), rows, columns, _at(out), at)
         if place >= 0:
-            row, table = divmod(place, self._tables)
+            row, table = divmod(place, self.tables)
             column = self._kept[table]
             raise ValueError(
                 f"column {column} has no value for code {matrix[row, column]:g} (row {row})"
             )
         return out
+
+
+class Sums(NamedTuple):
+    """What a row that is alone comes to."""
+
+    log_odds: float
+    worth: float
+    """The logarithm of its value given won, but for the factor; 0 without a model of it."""
+    delay: float
+    """Of its win; 0 without a model of it."""
+    base: float
+    """Where an average row starts; 0 where parts were not asked for."""
+    effects: list[float]
+    """The part of the log-odds of each group of columns; empty where they were not asked for."""
+
+
+class _Desk:
+    """Memory of a call, kept from one to the next: to lay it out takes as long as the sums."""
+
+    __slots__ = ("at", "out", "parts", "parts_at", "room", "row")
+
+    def __init__(self, columns: int, scratch: int) -> None:
+        self.row, self.out = array("d", bytes(8 * (columns + 1))), array("d", bytes(24))
+        self.room, self.parts = np.empty(scratch + columns + 1), np.empty((1, columns + 1))
+        row, out = self.row.buffer_info()[0], self.out.buffer_info()[0]
+        room = self.room.ctypes.data
+        self.at = row, room, room + 8 * scratch, out
+        self.parts_at: int = self.parts.ctypes.data
+
+
+class Alone:
+    """All that is asked of a row that is alone, in one call; threads may share it.
+
+    Calls take several times as long as the sums of one row. These have the bits that the row gets
+    among others.
+
+    Args:
+        groups: the first column of each group whose columns' parts are added up.
+        columns: of the row.
+        offset: what is added to the members.
+        members: what is added up to log-odds; tables have one for each column.
+        worth: over the row.
+        delay: over the row and its log-odds.
+
+    Raises:
+        ValueError: when a part does not fit the columns.
+
+    """
+
+    def __init__(
+        self,
+        groups: npt.NDArray[np.int64],
+        columns: int,
+        offset: float,
+        members: Sequence[Forest | Tables],
+        worth: Tables | None,
+        delay: Tables | None,
+    ) -> None:
+        self._made = groups, columns, offset, members, worth, delay
+        wide = [m.columns if isinstance(m, Forest) else m.tables for m in members]
+        read = [m.widest for m in members if isinstance(m, Tables)]
+        read += [worth.widest] if worth else []
+        read += [delay.widest - 1] if delay else []
+        if any(w != columns for w in wide) or any(r > columns for r in read):
+            raise ValueError(f"a part of the model does not fit {columns} columns")
+        count = len(members)
+        self._groups, self._columns = groups, columns
+        self._scratch = max((m.scratch for m in members if isinstance(m, Forest)), default=0)
+        is_forest = np.array([isinstance(m, Forest) for m in members], dtype=np.int32)
+        member = np.array([m.at for m in members], dtype=np.uintp)
+        self._kept = is_forest, member
+        self._struct = _filled(
+            _BlendStruct(),
+            {
+                "columns": columns,
+                "members": count,
+                "offset": offset,
+                "is_forest": is_forest,
+                "member": member,
+                "worth": worth.at if worth else None,
+                "delay": delay.at if delay else None,
+            },
+        )
+        self._at = ctypes.addressof(self._struct)
+        self._desks: list[_Desk] = []
+        self._put_row = Struct(f"{columns}d").pack_into
+        self._sums = _library().blend_one
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Alone, self._made
+
+    def sums(self, row: Sequence[float], with_effects: bool) -> Sums:
+        """Return what a row comes to.
+
+        Raises:
+            ValueError: when a table has no value for a code of the row.
+
+        """
+        try:
+            desk = self._desks.pop()
+        except IndexError:
+            desk = _Desk(self._columns, self._scratch)
+        try:
+            return self._sums_on(desk, row, with_effects)
+        finally:
+            self._desks.append(desk)
+
+    def _sums_on(self, desk: _Desk, row: Sequence[float], with_effects: bool) -> Sums:
+        self._put_row(desk.row, 0, *row)
+        parts = desk.parts
+        column = self._sums(self._at, *desk.at, desk.parts_at if with_effects else None)
+        if column >= 0:
+            raise ValueError(f"column {column} has no value for code {desk.row[column]:g}")
+        log_odds, worth, delay = desk.out
+        if not with_effects:
+            return Sums(log_odds, worth, delay, 0.0, [])
+        effects = np.add.reduceat(parts[:, :-1], self._groups, axis=1)[0]
+        return Sums(log_odds, worth, delay, float(parts[0, -1]), effects.tolist())

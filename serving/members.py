@@ -29,6 +29,10 @@ Mask = npt.NDArray[np.bool_]
 class Member(Protocol):
     """One model of a blend."""
 
+    @property
+    def kernel(self) -> Forest | Tables:
+        """What adds it up."""
+
     def log_odds(self, matrix: Matrix) -> Vector:
         """Return the log-odds, shape (rows,)."""
 
@@ -54,15 +58,15 @@ class Trees:
         self.text = text
         columns, trees = read_trees(text)
         self._size = len(trees), sum(len(tree.leaves) for tree in trees)
-        self._forest = Forest(lay_out(columns, trees))
+        self.kernel = Forest(lay_out(columns, trees))
 
     def log_odds(self, matrix: Matrix) -> Vector:
         """Return the sum of the leaves, shape (rows,)."""
-        return self._forest.log_odds(matrix)
+        return self.kernel.log_odds(matrix)
 
     def explained(self, matrix: Matrix) -> tuple[Vector, Matrix]:
         """Return the same with exact SHAP values, shape (rows, columns + 1)."""
-        return self._forest.explained(matrix)
+        return self.kernel.explained(matrix)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -102,7 +106,8 @@ class Additive:
     tables: tuple[ColumnTable, ...]
 
     @cached_property
-    def _kernel(self) -> Tables:
+    def kernel(self) -> Tables:
+        """What adds them up, one for each column."""
         return self.over(range(len(self.tables)))
 
     def over(self, columns: Sequence[int]) -> Tables:
@@ -116,11 +121,11 @@ class Additive:
 
     def log_odds(self, matrix: Matrix) -> Vector:
         """Return the sum of the tables, shape (rows,), always added in the same order."""
-        return self._kernel.log_odds(matrix)
+        return self.kernel.log_odds(matrix)
 
     def explained(self, matrix: Matrix) -> tuple[Vector, Matrix]:
         """Return the same with each column's distance from its mean, shape (rows, columns + 1)."""
-        return self._kernel.explained(matrix)
+        return self.kernel.explained(matrix)
 
     def scaled(self, weight: float) -> Additive:
         """Return it with every log-odds times `weight`."""

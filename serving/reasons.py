@@ -7,8 +7,9 @@ both say what `what_is` and `effect_words` say, and order reasons alike.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
+from itertools import takewhile
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -16,11 +17,13 @@ import numpy.typing as npt
 
 from features.cells import Cell
 from features.encoder import Encoder, FieldEncoder, Matrix
-from features.leads import Leads
+from features.leads import Lead
+from serving.kernel import Sums
 
 T = TypeVar("T", float, npt.NDArray[np.float64])
 MATTERS = 0.1
 """Log-odds from which on a missing field is worth a word."""
+MISSED = "is missing and would have mattered"
 _LARGEST = 1_000
 """Factor beyond which it is not told how large it is."""
 FACTOR_ENDS = np.log((np.arange(10, 10 * _LARGEST) + 0.5) / 10)
@@ -48,31 +51,30 @@ class Explained(NamedTuple):
     """Fields that are missing and would have mattered."""
 
 
-def explain(encoder: Encoder, leads: Leads, parts: Matrix, log_odds: float, most: int) -> Explained:
-    """Return the reasons of a lead that stands alone, strongest first.
+def explain(encoder: Encoder, lead: Lead, odd: Collection[str], sums: Sums, most: int) -> Explained:
+    """Return the reasons of a lead that is alone, strongest first.
 
     Args:
-        encoder: says which columns belong to which field.
-        leads: the lead, for the values shown.
-        parts: contributions, shape (1, columns + 1), the base last.
-        log_odds: the score itself; the rest is what makes the sum exact.
+        encoder: its fields are the groups of `sums`.
+        lead: for the values shown.
+        odd: the fields about whose cells there is a remark.
+        sums: the score itself, and each field's part of it.
         most: how many reasons at most.
 
     """
-    base = float(parts[0, -1])
-    effects: list[float] = by_field(encoder, parts)[0].tolist()
+    effects, cells, fields = sums.effects, lead.cells, encoder.fields
     strengths = list(map(abs, effects))
     # Ties stay in the order of the fields, so that equal leads get equal reasons.
     order = sorted(range(len(effects)), key=strengths.__getitem__, reverse=True)
     reasons = tuple(
-        _reason(encoder.fields[i], leads.column(encoder.fields[i].field)[0], effects[i])
+        _reason(fields[i], cells.get(fields[i].field), fields[i].field in odd, effects[i])
         for i in order[:most]
         if effects[i]
     )
-    strong = [i for i, strength in enumerate(strengths) if strength >= MATTERS]
-    names = [encoder.fields[i].field for i in strong]
-    missed = tuple(name for name in names if leads.column(name)[0] is None)
-    return Explained(reasons, base, rest_of(log_odds, base, [r.log_odds for r in reasons]), missed)
+    strong = sorted(takewhile(lambda i: strengths[i] >= MATTERS, order))
+    missed = tuple(fields[i].field for i in strong if cells.get(fields[i].field) is None)
+    rest = rest_of(sums.log_odds, sums.base, [reason.log_odds for reason in reasons])
+    return Explained(reasons, sums.base, rest, missed)
 
 
 def by_field(encoder: Encoder, parts: Matrix) -> Matrix:
@@ -88,10 +90,9 @@ def rest_of(log_odds: T, base: float, effects: Iterable[T]) -> T:
     return rest
 
 
-def _reason(field: FieldEncoder, cell: Cell, effect: float) -> Reason:
+def _reason(field: FieldEncoder, cell: Cell, is_odd: bool, effect: float) -> Reason:
     read = None if cell is None else field.reader(cell)
-    seldom = cell is not None and field.remark(cell) is not None
-    value, what = what_is(field, cell, read, seldom)
+    value, what = what_is(field, cell, read, is_odd)
     place = bisect_right(_FACTOR_ENDS, abs(effect))
     text = f"{what}: {effect_words(place, effect > 0)}"
     return Reason(field.field, value, "up" if effect > 0 else "down", effect, text)

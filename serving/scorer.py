@@ -17,11 +17,12 @@ import numpy as np
 from features.agreement import Agreement, Grade
 from features.cells import Cell, cell_reader
 from features.encoder import Encoder, FieldEncoder, Matrix
-from features.leads import Leads
+from features.leads import Lead, Leads
 from serving.columns import ScoredColumns, reasons_of, warnings_of
 from serving.interval import Interval
+from serving.kernel import Alone
 from serving.members import Member, Vector
-from serving.reasons import Explained, Reason, explain
+from serving.reasons import MISSED, Explained, Reason, explain
 from serving.spread import Spread
 from serving.timing import Timing
 from serving.value import ValueModel
@@ -114,11 +115,6 @@ class Scorer:
         return {field.field: field for field in self.encoder.fields}
 
     @cached_property
-    def remarks(self) -> tuple[tuple[str, Callable[[Cell], str | None]], ...]:
-        """By name of a field, what says what is odd about a cell."""
-        return tuple((field.field, field.remark) for field in self.encoder.fields)
-
-    @cached_property
     def read_names(self) -> tuple[str, ...]:
         """The names of all that is read of a lead: its id, its fields, when it was created."""
         names = self.agreement.columns
@@ -136,8 +132,10 @@ class Scorer:
 
     def score(self, leads: Leads, reasons: int = 5) -> list[Score]:
         """Score leads, in their order, each with its `reasons` strongest reasons."""
-        if len(leads) == 1:  # in columns a lead alone takes five times as long
-            return [self._score_one(leads, reasons)]
+        if len(leads) == 1:  # in columns a lead alone takes ten times as long
+            cells = {name: leads.column(name)[0] for name in self.fields}
+            lead = Lead(leads.ids[0], cells, leads.created[0])
+            return [self.score_alone(lead, reasons)[0]]
         return list(scores_of(self.score_columns(leads, reasons)))
 
     def score_columns(self, leads: Leads, reasons: int = 5) -> ScoredColumns:
@@ -171,34 +169,42 @@ class Scorer:
             warnings=warnings_of(self.encoder, encoded, why),
         )
 
-    def _score_one(self, leads: Leads, reasons: int) -> Score:
-        matrix = self.encoder.encode(leads)
-        why = Explained()
-        if reasons:
-            raw, parts = self.blend.explained(matrix)
-            why = explain(self.encoder, leads, parts, float(raw[0]), reasons)
-        else:
-            raw = self.blend.log_odds(matrix)
-        log_odds = float(raw[0])
-        probability = sigmoid(log_odds)
-        value = None if self.value is None else float(self.value.expected(matrix)[0])
-        days = None if self.timing is None else self.timing.expected_days(matrix, raw)[0]
+    @cached_property
+    def _alone(self) -> Alone:
+        """All sums of a lead that is alone."""
+        return Alone(
+            self.encoder.starts,
+            len(self.encoder.columns),
+            self.blend.offset,
+            [member.kernel for member in self.blend.members],
+            None if self.value is None else self.value.log_value.kernel,
+            None if self.timing is None else self.timing.delay.kernel,
+        )
+
+    def score_alone(self, lead: Lead, reasons: int) -> tuple[Score, list[str]]:
+        """Return the score of a lead that is alone, and what is odd about it."""
+        row, odd = self.encoder.alone(lead.cells, lead.created)
+        sums = self._alone.sums(row, reasons > 0)
+        why = explain(self.encoder, lead, odd, sums, reasons) if reasons else Explained()
+        probability = sigmoid(sums.log_odds)
         low = high = None
         if self.interval is not None:
-            low, high = (sigmoid(end) for end in self.interval.at(log_odds))
-        return Score(
-            id=leads.ids[0],
-            probability=probability,
-            probability_low=low,
-            probability_high=high,
-            grade=self.agreement.grades.of(probability),
-            reasons=why.reasons,
-            base_log_odds=why.base,
-            rest_log_odds=why.rest,
-            missed=why.missed,
-            expected_value=None if value is None else probability * value,
-            expected_days=days,
+            low, high = map(sigmoid, self.interval.at(sums.log_odds))
+        score = Score(
+            lead.id,
+            probability,
+            self.agreement.grades.of(probability),
+            why.reasons,
+            why.base,
+            why.rest,
+            why.missed,
+            low,
+            high,
+            None if self.value is None else probability * self.value.of(sums.worth),
+            None if self.timing is None else self.timing.median(sums.delay),
         )
+        warnings = [f"{name}: {remark}" for name, remark in odd.items()]
+        return score, warnings + [f"{name}: {MISSED}" for name in why.missed]
 
 
 def scores_of(scored: ScoredColumns) -> Iterator[Score]:

@@ -60,10 +60,11 @@ class Timing:
     def expected_days(self, matrix: Matrix, log_odds: Vector) -> list[float]:
         """Return the day by which half the wins of such leads have come."""
         delays = self.delay.at(self.inputs(matrix, log_odds)).tolist()
-        known = {delay: self._median(delay) for delay in set(delays)}
+        known = {delay: self.median(delay) for delay in set(delays)}
         return [known[delay] for delay in delays]
 
-    def _median(self, delay: float) -> float:
+    def median(self, delay: float) -> float:
+        """Return the same for one lead's delay."""
         points = pairwise(zip((0.0, *self.days), (0.0, *self.shares(delay)), strict=True))
         for (start, before), (end, by) in points:
             if by >= 0.5:

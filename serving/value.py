@@ -26,8 +26,11 @@ class ValueModel:
 
     def expected(self, matrix: Matrix) -> Vector:
         """Return the expected value given won, shape (rows,)."""
-        # By `math`, so that one lead and a million agree.
-        return np.array([self.factor * math.exp(z) for z in self.log_value.at(matrix).tolist()])
+        return np.array([self.of(z) for z in self.log_value.at(matrix).tolist()])
+
+    def of(self, worth: float) -> float:
+        """Return the same for a sum of the tables; by `math`, so that one and a million agree."""
+        return self.factor * math.exp(worth)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the state as JSON values."""

@@ -113,9 +113,32 @@ class TestDoors:
     def test_a_lead_alone_equals_the_same_lead_among_others(
         self, rows: list[dict[str, Any]]
     ) -> None:
-        together = FULL.encode(leads_of(**{n: [row[n] for row in rows] for n in KINDS}))
-        alone = [FULL.encode(leads_of(**{n: [row[n]] for n in KINDS})) for row in rows]
-        assert np.vstack(alone).tobytes() == together.tobytes()
+        leads = leads_of(**{n: [row[n] for row in rows] for n in KINDS})
+        cells = [{n: leads.columns[n][i] for n in KINDS} for i in range(len(rows))]
+        # Twice: what was kept of the first time says the same.
+        alone = [FULL.alone(of_one, CREATED) for of_one in cells * 2]
+        assert np.array([row for row, _ in alone[: len(rows)]]).tobytes() == (
+            FULL.encode(leads).tobytes()
+        )
+        assert repr(alone[: len(rows)]) == repr(alone[len(rows) :])
+
+    @settings(max_examples=50, deadline=None)
+    @given(ROWS)
+    def test_what_is_odd_about_a_lead_alone_is_what_its_fields_say(
+        self, row: dict[str, Any]
+    ) -> None:
+        cells = {name: cell(value) for name, value in row.items()}
+        _, odd = FULL.alone(cells, CREATED)
+        said = {field.field: field.remark(cells[field.field]) for field in FULL.fields}
+        assert odd == {name: remark for name, remark in said.items() if remark}
+
+    def test_of_what_may_tell_of_a_person_nothing_is_kept(self) -> None:
+        encoder = Encoder(FULL.fields)
+        told = {"note": "call Anna", "mail": "anna@acme.de", "phone": "030 123456", "source": "An"}
+        encoder.alone({**told, "size": 7.0}, CREATED)
+        kept = {cell for _, familiar, _, _ in encoder._steps for cell in familiar}
+        assert 7.0 in kept
+        assert kept.isdisjoint(told.values())
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(ROWS, min_size=1, max_size=6))

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.errors import AgreementError
-from features.leads import ROW_NUMBER, Faults, admit
+from features.leads import ROW_NUMBER, Fault, Faults, admit, admit_one
 
 from .making import SMALLEST, a_file, an_agreement, history_of, nightly_of
 
@@ -235,3 +235,19 @@ def test_every_row_is_a_lead_or_among_the_rejects(
     history, intake = history_of(path, an_agreement(export={"missing": ["N/A"], "delimiter": ","}))
     assert len(history) + len(intake.rejects) == intake.read
     assert len(set(history.leads.ids)) == len(history)
+
+
+@pytest.mark.parametrize("id_", ["1", 2.0, None, "1.0"])
+@pytest.mark.parametrize("created", ["2026-01-05T10:00+01:00", None, "soon", 1712011500.0])
+def test_a_lead_alone_is_admitted_as_among_others(id_: Any, created: Any) -> None:
+    cells = {"id": id_, "created": created, "size": 3.0}
+    faults: Faults = {}
+    leads = admit({n: [cell] for n, cell in cells.items()}, an_agreement(), faults, False)
+
+    found = admit_one(cells, an_agreement())
+
+    if isinstance(found, Fault):
+        assert faults == {0: found}
+    else:
+        assert (faults, found.cells) == ({}, cells)
+        assert (leads.ids, leads.created) == ([found.id], [found.created])
