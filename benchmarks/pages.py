@@ -39,9 +39,10 @@ from features.simulate import Settings, simulate, write
 from features.simulate.crm import Crm
 from features.store.api_keys import create
 from features.store.database import Store, open_store
+from features.store.drawn import Worklist
 from features.store.intake import take_feedback, take_feedback_items, take_handoffs, take_spend
 from features.store.scores import GivenScore, add_given_scores
-from features.store.tables import Lead, Worklist
+from features.store.tables import Lead
 from serving.access import Access
 from serving.api import Backing, build
 from serving.artefact import Artefact, LoadedModel

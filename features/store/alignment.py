@@ -5,7 +5,7 @@ Each function asks one question by one statement, however many leads there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
@@ -13,155 +13,26 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Float,
     Select,
-    Subquery,
     and_,
     case,
-    cast,
     exists,
     func,
     literal,
     null,
     select,
-    true,
     union_all,
 )
 from sqlalchemy.orm import aliased
 
+from features.store.funnel import GOOD, Stretch
+from features.store.handoff_states import within, worked
 from features.store.states import words
-from features.store.tables import Disposition, Handoff, Lead, Score, Spend
-from features.store.worked import ACCEPTED, OPPORTUNITY, QUALIFIED, within, worked
+from features.store.tables import Disposition, Handoff, Lead, Score
 
-GOOD = ("A", "B")
-"""The grades that marketing promises."""
 _DAY = 86_400
 _MOST_NAMED = 10
 """Leads that are named at most, of those that nobody called."""
-
-
-class Stretch(NamedTuple):
-    """A stretch of time, half open, beside the one before it."""
-
-    before: datetime
-    start: datetime
-    end: datetime
-
-
-class Month(NamedTuple):
-    """A month, or its part up to a moment."""
-
-    name: str
-    start: datetime
-    end: datetime
-
-
-class Step(NamedTuple):
-    """How many leads of a campaign reached a step, and when: in the stretch, or the one before."""
-
-    campaign: str | None
-    step: str
-    """visits, leads, mql, handed, sal, sql, opportunity, won; the name of a month: of its leads,
-    those that first got a good grade in it."""
-    now: bool
-    """Whether in the stretch itself."""
-    leads: int | None
-    """Of visits, how many there were, where that is told."""
-    amount: float | None
-    """Of visits, what they cost; of won, what they are worth; None where nobody says."""
-
-
-def reached(
-    connection: Connection, stretch: Stretch, months: Sequence[Month], bar: float
-) -> list[Step]:
-    """Return how many leads reached each step for the first time, by campaign.
-
-    Args:
-        connection: of a reading.
-        stretch: of time, and the one before it.
-        months: in which good leads are counted.
-        bar: the probability from which on a lead is an MQL.
-
-    """
-    reached_it = (
-        union_all(
-            _created(stretch),
-            _first_time("mql", Score, lambda s: s.probability >= bar, stretch),
-            _first_time("handed", Handoff, lambda _: true(), stretch),
-            _first_time("sal", Disposition, lambda d: d.code.in_(ACCEPTED), stretch),
-            _first_time("sql", Disposition, lambda d: d.code.in_(QUALIFIED), stretch),
-            _first_time("opportunity", Disposition, lambda d: d.code.in_(OPPORTUNITY), stretch),
-            _won(stretch),
-            *(
-                _first_time(
-                    month.name,
-                    Score,
-                    lambda s: s.grade.in_(GOOD),
-                    Stretch(month.start, month.start, month.end),
-                )
-                for month in months
-            ),
-        )
-        .subquery("reached")
-        .c
-    )
-    now = (reached_it.at >= stretch.start).label("now")
-    leads = (
-        select(Lead.campaign, reached_it.step, now, func.count(), func.sum(reached_it.amount))
-        .join(Lead, Lead.key == reached_it.lead)
-        .group_by(Lead.campaign, reached_it.step, now)
-    )
-    return [Step(*row) for row in connection.execute(union_all(leads, _visits(stretch)))]
-
-
-_NO_AMOUNT = cast(null(), Float).label("amount")
-
-
-def _created(stretch: Stretch) -> Select[Any]:
-    at = func.coalesce(Lead.created, Lead.added)
-    found = select(literal("leads").label("step"), Lead.key.label("lead"), at.label("at"))
-    return found.add_columns(_NO_AMOUNT).where(at >= stretch.before, at < stretch.end)
-
-
-def _first_time(
-    step: str, table: Any, condition: Callable[[Any], ColumnElement[bool]], stretch: Stretch
-) -> Select[Any]:
-    """Select the leads of which a condition holds in the stretch, and held at no time before."""
-    earlier = aliased(table)
-    # A value and not `exists`: PostgreSQL then looks for each lead, and not at the whole table.
-    before = select(func.min(earlier.at)).where(
-        earlier.lead == table.lead, earlier.at < stretch.before, condition(earlier)
-    )
-    return (
-        select(literal(step), table.lead, func.min(table.at), _NO_AMOUNT)
-        .where(condition(table), table.at >= stretch.before, table.at < stretch.end)
-        .where(before.correlate(table).scalar_subquery().is_(None))
-        .group_by(table.lead)
-    )
-
-
-def _won(stretch: Stretch) -> Select[Any]:
-    """Select what sales last said to be won, as `health.won_leads` counts it."""
-    d = Disposition
-    lately = select(d.lead).where(d.code == "won", d.at >= stretch.before, d.at < stretch.end)
-    word = words(stretch.end, d.lead.in_(lately)).c
-    beside = (
-        select(func.max(d.value))
-        .where(d.lead == word.lead, d.at == word.at, d.code == "won")
-        .scalar_subquery()
-    )
-    won = select(literal("won"), word.lead, word.at, func.coalesce(word.value, beside))
-    return won.where(word.code == "won", word.at >= stretch.before)
-
-
-def _visits(stretch: Stretch) -> Select[Any]:
-    now = (Spend.date >= stretch.start.date()).label("now")
-    return (
-        select(Spend.campaign, literal("visits"), now)
-        .add_columns(func.sum(Spend.visits), func.sum(Spend.amount))
-        .where(Spend.date >= stretch.before.date(), Spend.date < stretch.end.date())
-        .group_by(Spend.campaign, now)
-    )
 
 
 class Limits(NamedTuple):
@@ -275,23 +146,11 @@ def speeds(
         horizon: days within which a win counts.
 
     """
-    as_of = until + timedelta(days=horizon)
-    found = worked(since, until, as_of)
-    w, s = found.c, aliased(Score)
-    said = (
-        select(s.probability)
-        .where(s.lead == w.lead, s.at <= w.at)
-        .order_by(s.at.desc(), s.model.desc())
-        .limit(1)
-        .correlate(found)
-        .scalar_subquery()
-    )
+    w = worked(since, until, until + timedelta(days=horizon)).c
     in_time = [(within(w.touched, w.at, bound), n) for n, bound in enumerate(bounds)]
     band = case((w.touched.is_(None), len(bounds) + 1), *in_time, else_=len(bounds))
-    each = select(band.label("band"), said.label("p")).add_columns(
-        and_(w.won.is_not(None), within(w.won, w.at, horizon * _DAY)).label("won")
-    )
-    e = each.cte("each").prefix_with("MATERIALIZED").c
+    won = and_(w.won.is_not(None), within(w.won, w.at, horizon * _DAY)).label("won")
+    e = select(band.label("band"), w.probability.label("p"), won).subquery("each").c
     rows = (
         select(e.band, func.count(), _count(e.won), func.count(e.p), func.sum(e.p))
         .add_columns(_count(and_(e.won, e.p.is_not(None))))
@@ -315,9 +174,9 @@ class Ended(NamedTuple):
 
 def ended(connection: Connection, since: datetime, as_of: datetime) -> list[Ended]:
     """Return how leads ended lately, by the grade that they had before the word that counts."""
-    d, s = Disposition, aliased(Score)
-    lately = select(d.lead).where(d.at >= since, d.at < as_of)
-    word = words(as_of, d.lead.in_(lately))
+    s = aliased(Score)
+    # The word that counts is the newest one, so that earlier ones need not be looked at.
+    word = words(as_of, Disposition.at >= since)
     last = (
         select(s.key)
         .where(s.lead == word.c.lead, s.at <= word.c.at)
@@ -331,7 +190,7 @@ def ended(connection: Connection, since: datetime, as_of: datetime) -> list[Ende
         select(Score.grade, word.c.code, reason.label("reason"), func.count())
         .add_columns(func.sum(Score.probability))
         .join(Score, Score.key == last)
-        .where(word.c.at >= since, word.c.code != "open")
+        .where(word.c.code != "open")
         .group_by(Score.grade, word.c.code, reason)
     )
     return [Ended(*row) for row in connection.execute(rows.select_from(word))]
@@ -364,16 +223,14 @@ def missed(
 
 def _untouched(since: datetime, by: datetime, as_of: datetime) -> Select[Any]:
     w = worked(since, by, as_of)
-    newest = _newest_score(w.c.lead, w.c.at, w)
     rows = (
-        select(Lead.id, Lead.campaign, w.c.owner, w.c.at.label("since"), Score.probability)
-        .add_columns(Score.grade, literal(True).label("handed"))
+        select(Lead.id, Lead.campaign, w.c.owner, w.c.at.label("since"), w.c.probability)
+        .add_columns(w.c.grade, literal(True).label("handed"))
         .select_from(w)
         .join(Lead, Lead.key == w.c.lead)
-        .join(Score, Score.key == newest)
         .where(w.c.touched.is_(None), ~w.c.again)
     )
-    return _best(rows)
+    return _best(rows, w.c.probability, w.c.grade)
 
 
 def _never_handed(since: datetime, by: datetime, as_of: datetime) -> Select[Any]:
@@ -387,19 +244,13 @@ def _never_handed(since: datetime, by: datetime, as_of: datetime) -> Select[Any]
         .join(Lead, Lead.key == Score.lead)
         .where(Score.at >= since, Score.at < by, ~newer, ~handed, ~said)
     )
-    return _best(rows)
+    return _best(rows, Score.probability, Score.grade)
 
 
-def _newest_score(lead: Any, at: Any, of: Subquery) -> Any:
-    s = aliased(Score)
-    newest = select(s.key).where(s.lead == lead, s.at <= at).order_by(s.at.desc(), s.model.desc())
-    return newest.limit(1).correlate(of).scalar_subquery()
-
-
-def _best(rows: Select[Any]) -> Select[Any]:
+def _best(rows: Select[Any], probability: Any, grade: Any) -> Select[Any]:
     """Select the best of such leads, with how many there are."""
-    of_them = rows.where(Score.grade.in_(GOOD), Lead.erased.is_(None))
-    place = func.row_number().over(order_by=(Score.probability.desc(), Lead.id))
+    of_them = rows.where(grade.in_(GOOD), Lead.erased.is_(None))
+    place = func.row_number().over(order_by=(probability.desc(), Lead.id))
     best = of_them.add_columns(func.count().over().label("all"), place.label("place")).subquery()
     shown = [column for column in best.c if column.name != "place"]
     return select(*shown).where(best.c.place <= _MOST_NAMED)

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, func, insert, select
 from features.agreement import Agreement
 from features.leads import Fault
 from features.store.audit import audit
+from features.store.drawn import Worklist
 from features.store.feedback import keep
 from features.store.keys import stay_named, stay_unknown
 from features.store.said import Said
-from features.store.tables import Disposition, Handoff, Lead, Note, Worklist
+from features.store.tables import Disposition, Handoff, Lead, Note
 
 
 @dataclass(frozen=True)

@@ -23,17 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as as_type
 
-from features.store.tables import (
-    Audit,
-    Disposition,
-    Lead,
-    LeadState,
-    Note,
-    Score,
-    Snapshot,
-    Spend,
-    Waiting,
-)
+from features.store.drawn import LeadState
+from features.store.tables import Audit, Disposition, Lead, Note, Score, Snapshot, Spend, Waiting
 
 WEEK = 7
 TREND_DAYS = 28

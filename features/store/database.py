@@ -170,6 +170,7 @@ def open_store(url: str) -> Store:
                 from features.store.schema import upgrade
 
                 upgrade(engine)
+                Store(engine).look_at_tables()
         except BaseException:
             engine.dispose()
             raise

@@ -17,9 +17,9 @@ from features.leads import Leads
 from features.store.bulk import Columns, among, insert_columns, new_keys
 from features.store.feedback import apply_waiting
 from features.store.keys import arrive, keys_of, stay_named
-from features.store.lead_states import draw
 from features.store.tables import Lead, Snapshot
 from features.store.texts import MAX_NAME, digest_of, storable
+from features.store.worklist import refresh
 
 Origin = Literal["handoff", "export", "score"]
 _FACTS = ("created", "campaign", "source")
@@ -126,7 +126,7 @@ def _keys(connection: Connection, known: Known, now: datetime) -> list[int]:
     old = [i for i, id_ in enumerate(known.ids) if id_ in there]
     told = {known.ids[i]: tuple(fact[i] for fact in facts.values()) for i in old}
     if filled := _fill_in(connection, told):
-        draw(connection, sorted(there[id_] for id_ in filled))
+        refresh(connection, [there[id_] for id_ in filled])
     if new:
         columns: Columns = {
             "key": new_keys(connection, Lead, len(new)),

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, String, cast, delete, func, literal, select, 
 from features.files import Reject
 from features.store.audit import audit
 from features.store.database import Store
+from features.store.drawn import LeadState, Worklist
 from features.store.entries import NO_FIELDS
 from features.store.keys import forget
 from features.store.lead_states import draw
@@ -28,14 +29,12 @@ from features.store.tables import (
     Disposition,
     Handoff,
     Lead,
-    LeadState,
     Note,
     Reply,
     Score,
     SideAnswer,
     Snapshot,
     Waiting,
-    Worklist,
 )
 
 _TOUCHED = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,8 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_,
 
 from features.cells import key_of
 from features.coded import CodedCells, coded, joined
-from features.sections import STEPS
-from features.store.said import GRACE
-from features.store.states import DECISIONS, PRECEDENCE, answers, precedence, said_in, words
+from features.store.handoff_states import worked
+from features.store.states import DECISIONS, PRECEDENCE, precedence, said_in, words
 from features.store.tables import Disposition, Handoff, Lead, Score
 
 Moments = npt.NDArray[np.datetime64]
@@ -39,42 +38,9 @@ class Passed(NamedTuple):
 
 def passed(connection: Connection, since: datetime, as_of: datetime) -> list[Passed]:
     """Return the hand-offs of a stretch of time, `since` inclusive, `as_of` exclusive."""
-    within = (Handoff.at >= since, Handoff.at < as_of)
-    rows = connection.execute(
-        select(Handoff.lead, Handoff.at, Handoff.team).where(*within).order_by(Handoff.at)
-    ).all()
-    touched = select(Handoff.lead).where(*within)
-    moments: dict[int, list[datetime]] = {}
-    said: dict[int, list[tuple[datetime, str]]] = {}
-    every = select(Handoff.lead, Handoff.at).where(Handoff.lead.in_(touched)).order_by(Handoff.at)
-    for lead, at in connection.execute(every):
-        moments.setdefault(lead, []).append(at)
-    answers = (
-        select(Disposition.lead, Disposition.at, Disposition.code)
-        .where(Disposition.lead.in_(touched), Disposition.at < as_of)
-        .order_by(Disposition.at)
-    )
-    for lead, at, code in connection.execute(answers):
-        said.setdefault(lead, []).append((at, code))
-    return [_passed(at, team, moments[lead], said.get(lead, [])) for lead, at, team in rows]
-
-
-def _passed(
-    at: datetime,
-    team: str | None,
-    handoffs: Sequence[datetime],
-    said: Sequence[tuple[datetime, str]],
-) -> Passed:
-    place = bisect_left(handoffs, at) + 1
-    later = handoffs[place : place + 1]
-    own = [
-        (max(when, at), code)
-        for when, code in said
-        if (answers(when, at) or (place == 1 and when >= at - GRACE))
-        and not any(answers(when, following) for following in later)
-    ]
-    ends = [when for when, code in own if code not in STEPS and code != "open"]
-    return Passed(at, team, own[0][0] if own else None, ends[0] if ends else None)
+    w = worked(since, as_of, as_of).c
+    rows = select(w.at, w.team, w.touched, w.answered).order_by(w.at, w.lead)
+    return [Passed(*row) for row in connection.execute(rows)]
 
 
 def lost_reasons(
@@ -84,10 +50,11 @@ def lost_reasons(
 
     Reasons are counted without regard to case and spacing; none is an empty text.
     """
-    word = words(as_of)
+    # The word that counts is the newest one, so that earlier ones need not be looked at.
+    word = words(as_of, Disposition.at >= since)
     rows = (
         select(word.c.code, word.c.reason, func.count())
-        .where(word.c.at >= since, word.c.code.not_in(("won", "open")))
+        .where(word.c.code.not_in(("won", "open")))
         .group_by(word.c.code, word.c.reason)
     )
     found: dict[str, Counter[str]] = {}
@@ -107,7 +74,7 @@ class Won(NamedTuple):
 
 def won_leads(connection: Connection, since: datetime, as_of: datetime) -> Won:
     """Return what was won in a stretch of time, `since` inclusive, `as_of` exclusive."""
-    word = words(as_of)
+    word = words(as_of, Disposition.at >= since)
     # Sales may say that a lead was won and the export what it is worth.
     beside = (
         select(func.max(Disposition.value))
@@ -117,7 +84,7 @@ def won_leads(connection: Connection, since: datetime, as_of: datetime) -> Won:
     )
     value = func.coalesce(word.c.value, beside)
     told = select(func.count(), func.coalesce(func.sum(value), 0.0))
-    told = told.where(word.c.at >= since, word.c.code == "won")
+    told = told.where(word.c.code == "won")
     return Won(*connection.execute(told).one())
 
 

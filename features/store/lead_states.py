@@ -28,13 +28,12 @@ from sqlalchemy import (
 
 from features.sections import STEPS
 from features.store.bulk import among
+from features.store.drawn import LeadState
 from features.store.keys import chunks
-from features.store.states import words
-from features.store.tables import Disposition, Handoff, Lead, LeadState, Score
+from features.store.states import ACCEPTED, OPPORTUNITY, QUALIFIED, standing, words
+from features.store.tables import Disposition, Handoff, Lead, Score
 
 _EVER = datetime.max
-ACCEPTED = ("accepted", "qualified", "opportunity")
-"""Steps that sales takes only with a lead that it has accepted."""
 
 
 def draw(connection: Connection, leads: Sequence[int]) -> None:
@@ -87,7 +86,8 @@ def _drawn(connection: Connection, leads: Sequence[int]) -> Select[Any]:
         .add_columns(score.at, score.model, score.probability, score.expected_value)
         .add_columns(score.grade, score.snapshot, word.key, word.code, word.told, word.at)
         .add_columns(func.coalesce(ended, word.at), value, word.return_on, word.reason)
-        .add_columns(said.stepped, func.coalesce(said.accepted, 0), handed.at)
+        .add_columns(said.stepped, func.coalesce(said.accepted, 0))
+        .add_columns(said.sal, said.sql, said.opportunity, handed.at)
         .add_columns(case((Lead.erased.is_(None), 0), else_=1))
         .outerjoin(scores, score.lead == Lead.key)
         .outerjoin(words_, word.lead == Lead.key)
@@ -109,13 +109,15 @@ def _first_scores(connection: Connection, leads: Sequence[int]) -> Subquery:
 
 
 def _said(connection: Connection, leads: Sequence[int]) -> Subquery:
-    stepped = func.max(case((Disposition.code.in_(STEPS), Disposition.at)))
-    accepted = func.max(case((Disposition.code.in_(ACCEPTED), 1), else_=0))
+    d = standing(among(connection, Disposition.lead, leads)).c
+    accepted = and_(d.code.in_(ACCEPTED), d.code != "won")
     return (
-        select(Disposition.lead, stepped.label("stepped"))
-        .add_columns(cast(accepted, Integer).label("accepted"))
-        .where(among(connection, Disposition.lead, leads))
-        .group_by(Disposition.lead)
+        select(d.lead, func.max(case((d.code.in_(STEPS), d.at))).label("stepped"))
+        .add_columns(cast(func.max(case((accepted, 1), else_=0)), Integer).label("accepted"))
+        .add_columns(func.min(case((d.code.in_(ACCEPTED), d.at))).label("sal"))
+        .add_columns(func.min(case((d.code.in_(QUALIFIED), d.at))).label("sql"))
+        .add_columns(func.min(case((d.code.in_(OPPORTUNITY), d.at))).label("opportunity"))
+        .group_by(d.lead)
         .subquery("said")
     )
 

@@ -26,8 +26,9 @@ from sqlalchemy import (
 
 from features.cells import Cell
 from features.store.bulk import among
+from features.store.drawn import Worklist
 from features.store.entries import NO_FIELDS, fields_of
-from features.store.tables import Disposition, Handoff, Lead, Snapshot, Worklist
+from features.store.tables import Disposition, Handoff, Lead, Snapshot
 
 NOBODY = "-"
 """Asks for the leads that have no owner, no campaign or no grade."""

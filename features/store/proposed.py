@@ -9,8 +9,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, case, func, or_, select
 from sqlalchemy.orm import aliased
 
+from features.store.drawn import LeadState
 from features.store.states import DECISIONS
-from features.store.tables import LeadState, Score
+from features.store.tables import Score
 
 STEP = 0.001
 """Scores are counted by thousandths; bounds between two of them are not told apart."""

@@ -13,11 +13,12 @@ from features.agreement import Agreement
 from features.cells import Cell
 from features.sections import Recycle
 from features.store.bulk import among
+from features.store.drawn import LeadState
 from features.store.entries import NO_FIELDS, fields_of, newest_snapshots
 from features.store.keys import CHUNK
 from features.store.moments import days_later, later, midnight
 from features.store.states import RECYCLED
-from features.store.tables import Disposition, Handoff, Lead, LeadState, Snapshot
+from features.store.tables import Disposition, Handoff, Lead, Snapshot
 
 
 class Event(NamedTuple):

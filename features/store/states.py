@@ -12,13 +12,18 @@ from collections.abc import Sequence
 from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, case, func, select
+from sqlalchemy import ColumnElement, Subquery, and_, case, func, select
 
 from features.sections import STEPS
 from features.store.tables import Disposition, Handoff
 
 DECISIONS = ("won", "lost", "unqualified")
 RECYCLED = ("not_ready", "in_contract", "unreachable")
+ACCEPTED = ("accepted", "qualified", "opportunity", "won")
+"""What says that sales accepted a lead, or more: SAL."""
+QUALIFIED = ("qualified", "opportunity", "won")
+"""That sales confirmed a possibility, or more: SQL."""
+OPPORTUNITY = ("opportunity", "won")
 PRECEDENCE = {
     code: n
     for n, code in enumerate(
@@ -97,6 +102,39 @@ def words(as_of: datetime, *which: ColumnElement[bool]) -> Subquery:
     )
     kept = [column for column in ranked.c if column.name != "place"]
     return select(*kept).where(ranked.c.place == 1).subquery("words")
+
+
+def standing(*which: ColumnElement[bool]) -> Subquery:
+    """Select what was said of leads and not taken back.
+
+    Whoever says `open` on a page takes back the word before it, as though it had not been said; an
+    export's `open` says only that nothing is decided.
+
+    Args:
+        which: of which leads; conditions that hold for all words on a lead or for none.
+
+    Columns: key, lead, at, code, origin.
+
+    """
+    d = Disposition
+    adds = case((and_(d.code == "open", d.origin == "page"), -1), else_=1)
+    by_export = case((d.origin == "export", 1), else_=0)
+    in_order: dict[str, Any] = {"partition_by": (d.lead, by_export), "order_by": (d.at, d.key)}
+    # Words lie upon one another; one was taken back where later there are fewer than with it.
+    said = (
+        select(d.key, d.lead, d.at, d.code, d.origin, adds.label("adds"), by_export.label("part"))
+        .add_columns(func.sum(adds).over(**in_order, rows=(None, 0)).label("height"))
+        .where(*which)
+        .subquery()
+        .c
+    )
+    least = func.min(said.height).over(
+        partition_by=(said.lead, said.part), order_by=(said.at, said.key), rows=(1, None)
+    )
+    kept = (said.key, said.lead, said.at, said.code, said.origin)
+    one = select(*kept, said.adds, said.height, least.label("least")).subquery().c
+    stands = (one.adds == 1, func.coalesce(one.least, one.height) >= one.height)
+    return select(one.key, one.lead, one.at, one.code, one.origin).where(*stands).subquery()
 
 
 def steps(as_of: datetime) -> Subquery:

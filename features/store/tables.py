@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-_Key = BigInteger().with_variant(Integer, "sqlite")
+Key = BigInteger().with_variant(Integer, "sqlite")
 """A number that the database counts up; SQLite counts only what it calls INTEGER."""
 
 
@@ -44,7 +44,7 @@ class Lead(Row):
     __tablename__ = "leads"
     __table_args__ = (Index(None, "campaign"),)
 
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     id: Mapped[str] = mapped_column(Text, unique=True)
     """As the CRM calls it; after erasure a name that leads nowhere."""
     created: Mapped[datetime | None]
@@ -61,7 +61,7 @@ class Snapshot(Row):
     __tablename__ = "snapshots"
     __table_args__ = (Index(None, "lead", "at"),)
 
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     lead: Mapped[int] = mapped_column(ForeignKey("leads.key"))
     at: Mapped[datetime]
     origin: Mapped[str] = mapped_column(String(16))
@@ -77,7 +77,7 @@ class Handoff(Row):
     __tablename__ = "handoffs"
     __table_args__ = (UniqueConstraint("lead", "at"), Index(None, "at"))
 
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     lead: Mapped[int] = mapped_column(ForeignKey("leads.key"))
     at: Mapped[datetime]
     owner: Mapped[str | None] = mapped_column(Text)
@@ -95,7 +95,7 @@ class Disposition(Row):
         Index(None, "at"),
     )
 
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     lead: Mapped[int] = mapped_column(ForeignKey("leads.key"))
     at: Mapped[datetime]
     code: Mapped[str] = mapped_column(String(16))
@@ -121,7 +121,7 @@ class Waiting(Row):
     __tablename__ = "waiting"
     __table_args__ = (UniqueConstraint("lead_id", "digest"),)
 
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     lead_id: Mapped[str] = mapped_column(Text)
     digest: Mapped[str] = mapped_column(String(32))
     said: Mapped[str] = mapped_column(Text)
@@ -141,7 +141,7 @@ class Score(Row):
         Index(None, "at"),
     )
 
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     lead: Mapped[int] = mapped_column(ForeignKey("leads.key"))
     at: Mapped[datetime]
     model: Mapped[str] = mapped_column(String(16))
@@ -187,7 +187,7 @@ class Signature(Row):
     __tablename__ = "signatures"
     __table_args__ = (UniqueConstraint("digest", "side", "by"),)
 
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     digest: Mapped[str] = mapped_column(ForeignKey("agreements.digest"))
     side: Mapped[str] = mapped_column(String(16))
     by: Mapped[str] = mapped_column(Text)
@@ -199,7 +199,7 @@ class Promotion(Row):
 
     __tablename__ = "promotions"
 
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     at: Mapped[datetime]
     model: Mapped[str] = mapped_column(String(16))
     digest: Mapped[str] = mapped_column(String(64))
@@ -229,7 +229,7 @@ class ApiKey(Row):
 
     __tablename__ = "api_keys"
 
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     prefix: Mapped[str] = mapped_column(String(16), unique=True)
     """The key's beginning, by which it is named and found."""
     hash: Mapped[str] = mapped_column(String(64))
@@ -249,7 +249,7 @@ class Hook(Row):
 
     __tablename__ = "hooks"
 
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     url: Mapped[str] = mapped_column(Text)
     events: Mapped[str] = mapped_column(Text)
     """Joined by commas."""
@@ -265,7 +265,7 @@ class Delivery(Row):
     __tablename__ = "deliveries"
     __table_args__ = (UniqueConstraint("hook", "event"), Index(None, "due"), Index(None, "lead"))
 
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     hook: Mapped[int] = mapped_column(ForeignKey("hooks.key"))
     event: Mapped[str] = mapped_column(String(64))
     """The event's name, the same each time it is sent."""
@@ -285,7 +285,7 @@ class Job(Row):
     """Work that only one process may do at a time, held by a lease that must be renewed."""
 
     __tablename__ = "jobs"
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
     worker: Mapped[str] = mapped_column(Text)
     started: Mapped[datetime]
@@ -304,7 +304,7 @@ class Audit(Row):
 
     __tablename__ = "audit"
 
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     at: Mapped[datetime]
     who: Mapped[str] = mapped_column(Text)
     act: Mapped[str] = mapped_column(String(32))
@@ -324,85 +324,13 @@ class Reply(Row):
     at: Mapped[datetime]
 
 
-class Worklist(Row):
-    """The leads that sales has and has not answered: drawn from what happened, kept to be quick."""
-
-    __tablename__ = "worklist"
-    __table_args__ = (Index(None, "worth", "lead"),)
-
-    lead: Mapped[int] = mapped_column(
-        _Key, ForeignKey("leads.key"), primary_key=True, autoincrement=False
-    )
-    handed: Mapped[datetime]
-    """The last hand-off."""
-    owner: Mapped[str | None] = mapped_column(Text)
-    team: Mapped[str | None] = mapped_column(Text)
-    campaign: Mapped[str | None] = mapped_column(Text)
-    touched: Mapped[datetime | None]
-    """The newest step of sales since the hand-off."""
-    step: Mapped[str | None] = mapped_column(String(16))
-    scored: Mapped[datetime | None]
-    model: Mapped[str | None] = mapped_column(String(16))
-    """Which gave the newest score."""
-    probability: Mapped[float | None] = mapped_column(Float)
-    expected_value: Mapped[float | None] = mapped_column(Float)
-    grade: Mapped[str | None] = mapped_column(String(1))
-    lane: Mapped[str | None] = mapped_column(String(16))
-    """Of the hand-off; not shown before the lead is answered."""
-    worth: Mapped[float] = mapped_column(Float)
-    """By which the list is ordered."""
-
-
-class LeadState(Row):
-    """Each lead as it stands now: drawn from what happened, kept to be quick; see `lead_states`."""
-
-    __tablename__ = "lead_states"
-    __table_args__ = (Index(None, "created"), Index(None, "scored"), Index(None, "code"))
-
-    lead: Mapped[int] = mapped_column(
-        _Key, ForeignKey("leads.key"), primary_key=True, autoincrement=False
-    )
-    created: Mapped[datetime]
-    """Without a creation time: when it was first heard of."""
-    campaign: Mapped[str | None] = mapped_column(Text)
-    source: Mapped[str | None] = mapped_column(Text)
-    scored: Mapped[datetime | None]
-    """When the first score was given: what was promised before anything became of it."""
-    model: Mapped[str | None] = mapped_column(String(16))
-    probability: Mapped[float | None] = mapped_column(Float)
-    expected_value: Mapped[float | None] = mapped_column(Float)
-    grade: Mapped[str | None] = mapped_column(String(1))
-    snapshot: Mapped[int | None] = mapped_column(_Key)
-    """As the lead was known at that score."""
-    word: Mapped[int | None] = mapped_column(_Key)
-    """The disposition that counts; None: nobody said anything, or steps alone."""
-    code: Mapped[str | None] = mapped_column(String(16))
-    told: Mapped[str | None] = mapped_column(Text)
-    """By which word of the CRM, where that is known."""
-    said: Mapped[datetime | None]
-    ended: Mapped[datetime | None]
-    """When that came about; an export may say it later."""
-    value: Mapped[float | None] = mapped_column(Float)
-    """Of a win, also where sales says that it was won and the export what it is worth."""
-    return_on: Mapped[date | None]
-    reason: Mapped[str | None] = mapped_column(Text)
-    stepped: Mapped[datetime | None]
-    """The newest step."""
-    accepted: Mapped[int] = mapped_column(Integer)
-    """Whether sales has accepted it, 1 or 0; a win aside."""
-    handed: Mapped[datetime | None]
-    """The newest hand-off."""
-    erased: Mapped[int] = mapped_column(Integer)
-    """1 where its data was erased, else 0."""
-
-
 class Note(Row):
     """What somebody has to say of a campaign, or of a lead."""
 
     __tablename__ = "notes"
     __table_args__ = (Index(None, "campaign", "at"), Index(None, "lead"))
 
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     campaign: Mapped[str | None] = mapped_column(Text)
     lead: Mapped[int | None] = mapped_column(ForeignKey("leads.key"))
     """Which gave the reason."""
@@ -416,7 +344,7 @@ class Decision(Row):
 
     __tablename__ = "decisions"
 
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     at: Mapped[datetime]
     text: Mapped[str] = mapped_column(Text)
     owner: Mapped[str] = mapped_column(Text)
@@ -433,7 +361,7 @@ class SideAnswer(Row):
     __tablename__ = "answers"
     __table_args__ = (Index(None, "week", "side", "by", unique=True),)
 
-    key: Mapped[int] = mapped_column(_Key, primary_key=True)
+    key: Mapped[int] = mapped_column(Key, primary_key=True)
     week: Mapped[str] = mapped_column(String(8))
     """As 2026-W47."""
     side: Mapped[str] = mapped_column(String(16))

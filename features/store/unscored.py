@@ -10,10 +10,11 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, updat
 
 from features.cells import Cell
 from features.store.bulk import among
+from features.store.drawn import Worklist
 from features.store.entries import NO_FIELDS, fields_of, newest_snapshots
 from features.store.keys import arrive, stay_named
 from features.store.scores import GivenScore, add_scores_of_known
-from features.store.tables import Disposition, Handoff, Lead, Score, Snapshot, Worklist
+from features.store.tables import Disposition, Handoff, Lead, Score, Snapshot
 
 
 class Wants(NamedTuple):

@@ -15,16 +15,19 @@ from sqlalchemy import Connection, delete, func, select
 
 from features.sections import STEPS
 from features.store.bulk import Columns, among, insert_columns
+from features.store.drawn import Worklist
+from features.store.handoff_states import draw as draw_handoffs
+from features.store.handoff_states import draw_rescored
 from features.store.keys import chunks
 from features.store.lead_states import draw, draw_new
-from features.store.states import answers, words
-from features.store.tables import Disposition, Handoff, Lead, Score, Worklist
+from features.store.states import answers, standing, words
+from features.store.tables import Disposition, Handoff, Lead, Score
 
 _EVER = datetime.max
 
 
 def refresh(connection: Connection, leads: Sequence[int]) -> None:
-    """Draw the lines of leads anew, after a hand-off or a word of sales, and their states.
+    """Draw the lines of leads anew, after a hand-off or a word, and their states.
 
     Args:
         connection: of a write.
@@ -33,6 +36,7 @@ def refresh(connection: Connection, leads: Sequence[int]) -> None:
     """
     keys = sorted(set(leads))
     draw(connection, keys)
+    draw_handoffs(connection, keys)
     for some in chunks(keys):
         _refresh(connection, some)
 
@@ -41,6 +45,7 @@ def rescored(connection: Connection, leads: Sequence[int]) -> None:
     """Do the same after leads were scored: only those that are on the list have a line."""
     keys = sorted(set(leads))
     draw_new(connection, keys)
+    draw_rescored(connection, keys)
     for some in chunks(keys):
         on_it = among(connection, Worklist.lead, some)
         if listed := list(connection.execute(select(Worklist.lead).where(on_it)).scalars()):
@@ -148,25 +153,13 @@ def _answered(connection: Connection, handed: dict[int, Any]) -> set[int]:
 
 
 def _steps(connection: Connection, keys: Sequence[int]) -> dict[int, Any]:
-    """Return the newest step of each lead that was not taken back.
-
-    Whoever says `open` on a page takes back the word before it; an export's `open` says only that
-    nothing is decided.
-    """
-    rows = connection.execute(
-        select(Disposition.lead, Disposition.at, Disposition.code, Disposition.origin)
-        .where(among(connection, Disposition.lead, keys), Disposition.origin != "export")
-        .order_by(Disposition.at, Disposition.key)
+    """Return the newest step of each lead that was not taken back."""
+    said = standing(among(connection, Disposition.lead, keys)).c
+    rows = select(said.lead, said.at, said.code).where(
+        said.code.in_(STEPS), said.origin != "export"
     )
-    said: dict[int, list[Any]] = {}
-    for row in rows:
-        standing = said.setdefault(row.lead, [])
-        if row.code == "open" and row.origin == "page":
-            standing[-1:] = []
-        else:
-            standing.append(row)
-    found = {lead: [row for row in words if row.code in STEPS] for lead, words in said.items()}
-    return {lead: words[-1] for lead, words in found.items() if words}
+    found = connection.execute(rows.order_by(said.at, said.key))
+    return {row.lead: row for row in found}
 
 
 def _scores(connection: Connection, keys: Sequence[int]) -> dict[int, Any]:

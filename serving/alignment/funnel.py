@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from features.cells import key_of
-from features.store.alignment import Step
+from features.store.funnel import Step
 
 NOT_GIVEN = "not given"
 STEPS = ("leads", "mql", "handed", "sal", "sql", "opportunity", "won")

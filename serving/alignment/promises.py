@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 from typing import Literal
 
 from features.sections import MarketingPromise, SalesPromise
-from features.store.alignment import Step, WorkedSum
+from features.store.alignment import WorkedSum
+from features.store.funnel import Step
 from serving.alignment.period import Period
 from serving.health import Promise
 from serving.rates import Interval, difference_of_rates, wilson

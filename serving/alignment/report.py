@@ -15,18 +15,15 @@ from features.store.alignment import (
     Ended,
     Limits,
     Missed,
-    Month,
     Speed,
-    Step,
-    Stretch,
     WorkedSum,
     ended,
     missed,
-    reached,
     speeds,
     worked_sums,
 )
 from features.store.database import Store
+from features.store.funnel import Month, Step, Stretch, reached
 from features.store.meetings import Answer, Decided, answers, decisions
 from features.store.promotions import Past, past
 from serving.alignment.funnel import Funnel, funnels

@@ -56,6 +56,8 @@ class Raw:
             _by_lead([row for row in rows if row["at"] < as_of])
             for rows in (past.scores, past.words, past.handoffs)
         )
+        stands = standing(past.words)
+        self.said = _by_lead([row for row in stands if row["at"] < as_of])
 
     def campaign(self, key: int) -> str:
         """The name of a lead's campaign, without case and spacing."""
@@ -65,7 +67,7 @@ class Raw:
         """When each lead first got to a step."""
         if step == "leads":
             return {k: v["created"] or v["added"] for k, v in self.leads.items()}
-        rows = {"mql": self.scores, "handed": self.handoffs}.get(step, self.words)
+        rows = {"mql": self.scores, "handed": self.handoffs}.get(step, self.said)
         codes = ACCEPTED[{"sal": 0, "sql": 1, "opportunity": 2}.get(step, 3) :]
         reaches = {
             "mql": lambda row: row["probability"] >= 0.1,
@@ -90,7 +92,7 @@ class Raw:
         for key, rows in self.handoffs.items():
             ends = [*(row["at"] for row in rows[1:]), None]
             for n, (row, end) in enumerate(zip(rows, ends, strict=True)):
-                said = [w for w in self.words[key] if _answers(w["at"], row["at"], n == 0)]
+                said = [w for w in self.said[key] if _answers(w["at"], row["at"], n == 0)]
                 said = [w for w in said if end is None or not _answers(w["at"], end, False)]
                 found.append({**row, "again": end is not None, **_chance(row["at"], said)})
         return found
@@ -99,6 +101,21 @@ class Raw:
         """The newest score of a lead up to a moment."""
         known = [row for row in self.scores[key] if row["at"] <= at]
         return max(known, key=lambda row: row["at"], default=None)
+
+
+def standing(words: list[Row]) -> list[Row]:
+    """What was said and not taken back: `open` on a page takes back the word before it."""
+    found = [row for row in words if row["origin"] == "export"]
+    by_people = _by_lead([row for row in words if row["origin"] != "export"])
+    for said in by_people.values():
+        stack: list[Row] = []
+        for row in said:
+            if row["origin"] == "page" and row["code"] == "open":
+                stack[-1:] = []
+            else:
+                stack.append(row)
+        found += stack
+    return found
 
 
 def _by_lead(rows: list[Row]) -> dict[int, list[Row]]:

@@ -10,9 +10,10 @@ from sqlalchemy import event, func, select
 
 from features.errors import StoreError
 from features.store.database import Store
+from features.store.drawn import Worklist
 from features.store.promotions import Champion, write_down
 from features.store.scores import GivenScore
-from features.store.tables import Score, Worklist
+from features.store.tables import Score
 from features.store.unscored import Wants, add_wanted
 from serving import scorekeeper, worklist
 from serving.artefact import LoadedModel

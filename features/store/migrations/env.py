@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from features.store.tables import Row
+from features.store.drawn import HandoffState
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Row.metadata,
+    target_metadata=HandoffState.metadata,
     render_as_batch=True,
 )
 context.run_migrations()

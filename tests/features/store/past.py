@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import insert
 
 from features.store.database import Store
-from features.store.lead_states import draw
 from features.store.tables import Disposition, Handoff, Lead, Score, Snapshot, Spend
+from features.store.worklist import refresh
 
 START = datetime(2026, 1, 5)
 WEEKS = 30
@@ -43,7 +43,7 @@ class Past:
         )  # fmt: skip
         for table, rows in zip(tables, parts, strict=True):
             store.write(lambda c, table=table, rows=rows: c.execute(insert(table), rows))
-        store.write(lambda c: draw(c, sorted(row["key"] for row in self.leads)))
+        store.write(lambda c: refresh(c, [row["key"] for row in self.leads]))
 
 
 def drawn(seed: int, leads: int = 300) -> Past:
@@ -99,12 +99,13 @@ def _words(lot: random.Random, past: Past, key: int, handed: datetime) -> None:
         at += timedelta(minutes=lot.choice((0, 30, 240, 1440, 9000)))
         when = at.replace(hour=0, minute=0) if lot.random() < 0.3 else at
         code = lot.choice(CODES)
+        origin = lot.choice(("rest", "export", "page"))
         why = lot.choice((None, "Too small", "student")) if code == "unqualified" else None
         past.words.append(
             {"lead": key, "at": when, "code": code, "by": "kim", "closed": None,
              "value": float(lot.randrange(5000)) if code == "won" else None,
              "reason": why,
-             "return_on": None, "origin": lot.choice(("rest", "export")), "agreement": None,
+             "return_on": None, "origin": origin, "agreement": None,
              "received": when, "digest": f"{len(past.words)}"}
         )  # fmt: skip
 

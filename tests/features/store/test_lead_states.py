@@ -9,13 +9,13 @@ import pytest
 import sqlalchemy as sa
 
 from features.store.database import Store, engine_of, open_store
+from features.store.drawn import LeadState
 from features.store.erasure import erase
 from features.store.exports import keep_export
 from features.store.lead_states import draw
 from features.store.said import Said
 from features.store.schema import upgrade
 from features.store.scores import Given, keep_scores
-from features.store.tables import LeadState
 from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say, some_leads
 from tests.features.store.test_exports import an_export
 
@@ -89,6 +89,7 @@ def test_a_store_of_an_older_leadq_gets_the_lines_that_its_events_make(
     engine = engine_of(empty_url)
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE lead_states")
+        connection.exec_driver_sql("DROP TABLE handoff_states")
         connection.exec_driver_sql("DROP INDEX ix_scores_at")
         connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
     upgrade(engine)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from features.store.answering import Answer, add_note, answer
 from features.store.database import Store, engine_of, open_store
+from features.store.drawn import Worklist
 from features.store.erasure import erase
 from features.store.feedback import keep
 from features.store.listed import (
@@ -27,7 +28,7 @@ from features.store.meetings import answers
 from features.store.said import Said
 from features.store.schema import upgrade
 from features.store.scores import Given, keep_scores
-from features.store.tables import Audit, Note, Worklist
+from features.store.tables import Audit, Note
 from features.store.unscored import Wants, unscored
 from features.store.worklist import refresh
 from tests.features.store.making import MONDAY, NOW, agreed, hand, lost, say, some_leads
@@ -83,6 +84,14 @@ def test_a_step_that_is_taken_back_on_a_page_is_gone_and_the_one_before_it_holds
         with store.reading() as connection:
             (line,) = lines(connection, Wanted(), NOW, 10, 0)
         assert line.step == step
+
+
+def test_a_campaign_that_is_told_later_stands_on_the_list(store: Store) -> None:
+    hand(store, "a", campaign="")
+    keep_scores(store, some_leads("a"), Given("1", [0.4], ["B"]), agreed(), NOW)
+    with store.reading() as connection:
+        (line,) = lines(connection, Wanted(campaign="Spring fair"), NOW, 10, 0)
+    assert line.campaign == "Spring fair"
 
 
 def test_an_open_of_the_crm_takes_no_step_back(store: Store) -> None:
@@ -223,7 +232,8 @@ def test_a_store_of_an_older_leadq_gets_the_list_that_its_events_make(empty_url:
 
     engine = engine_of(empty_url)
     with engine.begin() as connection:
-        for table in ("worklist", "notes", "decisions", "answers", "lead_states"):
+        newer = ("worklist", "notes", "decisions", "answers", "lead_states", "handoff_states")
+        for table in newer:
             connection.exec_driver_sql(f"DROP TABLE {table}")
         connection.exec_driver_sql("DROP INDEX ix_scores_at")
         connection.exec_driver_sql("ALTER TABLE scores DROP COLUMN expected_value")
