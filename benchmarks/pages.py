@@ -3,8 +3,8 @@
 A simulated CRM is put into a PostgreSQL of its own as a service would have kept it: each lead with
 its fields and the score it got when it came, hand-offs, what sales said, spend. Then the pages are
 asked for in the process of the service, each in three ways: *cold* is the first request of a
-service that has just started, *changed* the first after sales said something more, *warm* the
-same request once more.
+service that has just started and is ready, *changed* the first after sales said something more,
+*warm* the same request once more.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -232,6 +233,9 @@ def served(found: Filled, folder: Path) -> Iterator[tuple[TestClient, _Timed]]:
     try:
         with TestClient(timed, base_url=_HOST, headers=_BROWSER, follow_redirects=False) as client:
             assert client.post("/sign-in", data={"key": found.key}).status_code == 303
+            for thread in threading.enumerate():
+                if thread.name == "templates":
+                    thread.join()
             yield client, timed
     finally:
         event.remove(Engine, "before_cursor_execute", count)

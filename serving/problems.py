@@ -6,11 +6,14 @@ import traceback
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
 from pydantic import BaseModel, Field
+
+if TYPE_CHECKING:
+    from serving.pages.sessions import Session
 
 MEDIA_TYPE = "application/problem+json"
 UNEXPECTED = "leadq failed on this request; its log says where"
@@ -95,6 +98,7 @@ def refusal(
     asked: Mapping[bytes, bytes],
     field: str | None = None,
     here: str | None = None,
+    session: Session | None = None,
 ) -> Refusal:
     """Return a refusal in the form that was asked for.
 
@@ -104,6 +108,7 @@ def refusal(
         asked: the headers of the request.
         field: that caused it.
         here: the page that was asked for: who is not signed in is led to the way in, and back.
+        session: of who is signed in, who finds the way to the other pages on it.
 
     """
     is_part = b"hx-request" in asked
@@ -116,6 +121,6 @@ def refusal(
         way_in = f"/sign-in?next={quote(here, safe='')}"
         lead = {"HX-Redirect": way_in} if is_part else {"Location": way_in}
         return Refusal(401 if is_part else 303, b"", _HTML, {**render.HEADERS, **lead})
-    content = render.refusal(status, detail, is_part).encode()
+    content = render.refusal(status, detail, is_part, session).encode()
     swap = {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML"} if is_part else {}
     return Refusal(status, content, _HTML, {**render.HEADERS, **swap})

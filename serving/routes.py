@@ -168,7 +168,8 @@ def _reply(
     headers: Mapping[str, str] | None = None,
     field: str | None = None,
 ) -> Response:
-    told = refusal(status, detail, dict(request.headers.raw), field)
+    session = getattr(request.state, "session", None)
+    told = refusal(status, detail, dict(request.headers.raw), field, session=session)
     given = {**(headers or {}), **told.headers}
     return Response(told.content, told.status, given, told.media_type)
 

@@ -155,12 +155,31 @@ class Shell:
                 await _send(call, send, 200, reply)
         except HTTPException as error:
             detail, told = str(error.detail), error.headers
-            await _refuse(call, send, error.status_code, detail, headers, told)
+            await self._refuse(call, send, error.status_code, detail, headers, told)
         except GoneError:
             call.status = GONE
         except Exception as error:
             log.error("request failed", reason=where(error), request=call.id.decode())
-            await _refuse(call, send, 500, UNEXPECTED, headers)
+            await self._refuse(call, send, 500, UNEXPECTED, headers)
+
+    async def _refuse(
+        self,
+        call: Call,
+        send: Send,
+        status: int,
+        detail: str,
+        asked: Mapping[bytes, bytes],
+        told: Mapping[str, str] | None = None,
+    ) -> None:
+        """Answer with a refusal, unless another answer has begun."""
+        if call.status:
+            return
+        here = call.here if call.door is not None and call.door.is_page else None
+        session = self._sessions.of(asked) if self._sessions is not None else None
+        given = refusal(status, detail, asked, here=here, session=session)
+        lines = {**(told or {}), **given.headers}
+        extra = [(k.lower().encode(), v.encode()) for k, v in lines.items()]
+        await _send(call, send, given.status, given.content, given.media_type.encode(), extra)
 
     def _enter(
         self, call: Call, scope: MutableMapping[str, Any], headers: Mapping[bytes, bytes]
@@ -320,23 +339,6 @@ def _once(content: bytes, receive: Receive) -> Receive:
         return waiting.pop() if waiting else await receive()
 
     return replay
-
-
-async def _refuse(
-    call: Call,
-    send: Send,
-    status: int,
-    detail: str,
-    asked: Mapping[bytes, bytes],
-    told: Mapping[str, str] | None = None,
-) -> None:
-    """Answer with a refusal, unless another answer has begun."""
-    if call.status:
-        return
-    here = call.here if call.door is not None and call.door.is_page else None
-    given = refusal(status, detail, asked, here=here)
-    extra = [(k.lower().encode(), v.encode()) for k, v in {**(told or {}), **given.headers}.items()]
-    await _send(call, send, given.status, given.content, given.media_type.encode(), extra)
 
 
 async def _send(

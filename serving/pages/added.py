@@ -13,6 +13,7 @@ from serving.pages.lead import add_lead
 from serving.pages.model import add_model
 from serving.pages.queue import add_queue
 from serving.pages.recycled import add_recycled
+from serving.pages.render import compile_ahead
 from serving.record import Load
 
 
@@ -26,3 +27,4 @@ def add_pages(app: FastAPI, behind: Behind, load: Load) -> None:
     add_alignment(app, behind)
     add_agreement(app, behind)
     add_model(app, behind)
+    compile_ahead()

@@ -5,6 +5,7 @@ Jinja2 is imported with the first page, so that a worker scores before it.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from functools import cache
 from http import HTTPStatus
@@ -91,11 +92,25 @@ def render(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(**values)
 
 
-def refusal(status: int, detail: str, is_part: bool) -> str:
+def compile_ahead() -> threading.Thread:
+    """Compile all templates in a thread, so that nobody's first page waits for it."""
+
+    def compile_all() -> None:
+        environment = _environment()
+        for name in environment.list_templates():
+            environment.get_template(name)
+
+    thread = threading.Thread(target=compile_all, name="templates", daemon=True)
+    thread.start()
+    return thread
+
+
+def refusal(status: int, detail: str, is_part: bool, session: Session | None = None) -> str:
     """Return a refusal as a page, or as the part of one that htmx puts into its notice."""
     title = "Not ready yet" if status == 503 else HTTPStatus(status).phrase
     name = "notice.html" if is_part else "refused.html"
-    return render(name, session=None, places=[], here="", title=title, detail=detail, status=status)
+    seen = {"session": session, "places": places_of(session), "here": ""}
+    return render(name, **seen, title=title, detail=detail, status=status)
 
 
 @cache

@@ -133,6 +133,15 @@ class Sessions:
             raise _nobody()
         return _session(self._access.again(prefix, scopes), token)
 
+    def of(self, headers: Mapping[bytes, bytes]) -> Session | None:
+        """Return the session of a request, whatever it asks for; None where nobody is signed in."""
+        if self._access is not None and not cookie_in(headers.get(b"cookie", b"")):
+            return None
+        try:
+            return self.enter(headers, ROLES)
+        except HTTPException:
+            return None
+
     def end(self, session: Session, at: datetime) -> None:
         """End a session, also for whoever has copied its cookie; the store must know it already."""
         if self._access is not None:

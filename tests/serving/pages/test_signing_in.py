@@ -251,6 +251,18 @@ def test_the_navigation_shows_what_one_may_see(client: TestClient, store: Store)
     assert "<h1>Forbidden</h1>" in refused.text
 
 
+def test_whoever_is_refused_finds_the_way_to_the_other_pages(
+    client: TestClient, store: Store
+) -> None:
+    assert "<nav" not in client.get("/nothing/here").text
+    sign_in(client, key_for(store, "Lee", "marketing"))
+    for path in ("/queue", "/nothing/here", "/alignment?week=2026-W99"):
+        refused = client.get(path)
+        assert refused.status_code in (403, 404)
+        assert 'href="/campaigns"' in refused.text
+        assert 'href="/queue"' not in refused.text
+
+
 def test_a_browser_gets_pages_and_a_program_problems(client: TestClient) -> None:
     page = client.get("/nothing/here")
     program = client.get("/nothing/here", headers={"Accept": "application/json"})
