@@ -25,7 +25,8 @@ from benchmarks.policies import AGREED
 from features.agreement import Agreement
 from features.cells import key_of
 from features.files import open_table
-from features.leads import History, Intake, read_history
+from features.leads import History
+from features.reading import Intake, read_history
 from features.simulate import Settings, simulate, write
 from features.store.campaigns import age_bounds
 from serving.maturing import Fates, fates

@@ -23,7 +23,7 @@ from sqlalchemy import select
 from features.agreement import Agreement
 from features.files import open_table
 from features.home import Home, Settings, StoreSettings
-from features.leads import Intake, read_history
+from features.reading import Intake, read_history
 from features.simulate import Settings as Market
 from features.simulate import simulate, write
 from features.store.database import open_store

@@ -13,7 +13,7 @@ from benchmarks.measures import Ends, Floats
 from benchmarks.sets import Rows, Set
 from features.agreement import Agreement, FieldUse
 from features.files import open_table
-from features.leads import Intake, read_history, read_nightly
+from features.reading import Intake, read_history, read_nightly
 from serving.scorer import Scorer
 from serving.spread import learned
 from serving.sums import Sums, campaign_sums

@@ -34,7 +34,7 @@ from benchmarks.coverage import agreed_for
 from features.agreement import Agreement
 from features.files import open_table
 from features.home import ServeSettings
-from features.leads import Intake, read_history
+from features.reading import Intake, read_history
 from features.sections import Capacity
 from features.simulate import Settings, simulate, write
 from features.simulate.crm import Crm

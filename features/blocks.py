@@ -18,6 +18,8 @@ _LONG_VALUE = 200
 """Lines of a quoted value at most that are kept together at the end of a block."""
 _AHEAD = 2
 """Blocks that are read at once: what is left of a text is copied the less often."""
+_WINDOW = 1 << 17
+"""Letters that are looked at at once."""
 Letters = npt.NDArray[np.uint8]
 
 
@@ -117,12 +119,21 @@ class Blocks:
             window *= 4
 
 
+def places_of(letter: int, letters: Letters) -> Places:
+    """Return where a letter stands; found part by part, in memory that is at hand."""
+    parts = [
+        np.flatnonzero(letters[begin : begin + _WINDOW] == letter) + begin
+        for begin in range(0, len(letters), _WINDOW)
+    ]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.intp)
+
+
 def _line_ends(text: bytes, is_last: bool) -> Places:
     """Return the places behind line ends; a CR at the very end may be half of one."""
     letters = np.frombuffer(text, dtype=np.uint8)
-    ends = np.flatnonzero(letters == LF)
+    ends = places_of(LF, letters)
     if b"\r" in text:
-        returns = np.flatnonzero(letters[:-1] == CR)
+        returns = places_of(CR, letters[:-1])
         alone = returns[letters[returns + 1] != LF]
         if is_last and text.endswith(b"\r"):
             alone = np.append(alone, len(text) - 1)
@@ -136,7 +147,7 @@ def _line_ends(text: bytes, is_last: bool) -> Places:
 
 def _outside_quotes(text: bytes, ends: Places) -> Places:
     """Return the ends without the last lines whose quotes are not all closed, if these are few."""
-    quotes = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == QUOTE)
+    quotes = places_of(QUOTE, np.frombuffer(text, dtype=np.uint8))
     closed = np.flatnonzero(np.searchsorted(quotes, ends[-_LONG_VALUE:]) % 2 == 0)
     if not len(closed):
         return ends

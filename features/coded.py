@@ -19,6 +19,7 @@ from features.packed import below, kept, packed
 T = TypeVar("T")
 _SELDOM = 2
 """Where values stand in fewer rows on average, doubles are not looked for."""
+_MANY = 4096
 _SAMPLE = 20_000
 """Values by which it is told how often they stand there twice."""
 Places = npt.NDArray[np.intp]
@@ -43,6 +44,10 @@ class CodedCells(Sequence[Cell]):
         self.values = values
         self.codes = codes
         self._read: dict[Callable[[Cell], Any], list[Any]] = {}
+
+    def __reduce__(self) -> tuple[type[CodedCells], tuple[Sequence[Cell], Codes]]:
+        # What was read is known by its reader, and read again where another process asks.
+        return CodedCells, (self.values, self.codes)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -83,7 +88,9 @@ class CodedCells(Sequence[Cell]):
         reader must be one function for all of them, and not made anew for each.
         """
         if reader not in self._read:
-            self._read[reader] = [None if c is None else reader(c) for c in self.values]
+            # Of so many different values hardly any is among those that a reader keeps.
+            read = getattr(reader, "__wrapped__", reader) if len(self.values) > _MANY else reader
+            self._read[reader] = [None if c is None else read(c) for c in self.values]
         return self._read[reader]
 
     def packed(self) -> CodedCells:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 
 from features.agreement import Export
 from features.blocks import Blocks, Lines
+from features.coded import CodedCells, Places
 from features.errors import FileError
 from features.records import (
     Block,
@@ -17,15 +20,59 @@ from features.records import (
     is_text,
     joined_blocks,
     plain_block,
+    record_starts,
 )
 from features.source import Source, Text
-from features.table import Chunk, Form, Reject, checked_header
+from features.table import Chunk, Form, Reject, Rows, checked_header
 
 _SNIFF_LINES = 200
 _SNIFF_BYTES = 1 << 20
 _DELIMITERS = ",;\t|"
 _FEW = 64
 """Lines among which it is not looked for those that are well formed."""
+
+
+@dataclass(frozen=True)
+class PlainRows:
+    """Some well-formed rows as they stand in the file, until somebody asks for their cells."""
+
+    file: str
+    text: Lines
+    starts: Places
+    """Of the lines, those with which a row begins."""
+    delimiter: str
+    names: tuple[str, ...]
+
+    @property
+    def lines(self) -> list[int]:
+        """The line of each row."""
+        return self._read[0]
+
+    @property
+    def columns(self) -> dict[str, CodedCells]:
+        """The cells of each column."""
+        return self._read[1]
+
+    @cached_property
+    def _read(self) -> tuple[list[int], dict[str, CodedCells]]:
+        return joined_blocks([_block(self.text, self.starts, self.delimiter, self.names)])
+
+    def of_file(self, name: str) -> PlainRows:
+        """Return the same as rows of a file with that name."""
+        return replace(self, file=name)
+
+
+def _block(lines: Lines, starts: Places, delimiter: str, names: tuple[str, ...]) -> Block:
+    """Return well-formed lines as records, with care where Arrow does not find the same."""
+    block = plain_block(lines, starts, delimiter, names)
+    if block is not None:
+        return block
+    records = Records(iter(_lines_of(lines.raw.decode())), delimiter, len(names), lines.line)
+    return careful_block(list(records.read()), names)
+
+
+def _lines_of(text: str) -> list[str]:
+    return io.StringIO(text, newline="").readlines()
 
 
 class Delimited:
@@ -70,13 +117,13 @@ class Delimited:
         blocks = self._blocks()
         self._pass_header(blocks)
         while (lines := blocks.take()).raw:
-            block = plain_block(lines, self._delimiter, self.columns)
-            if block is not None:
-                yield Chunk(self._name, *joined_blocks([block]))
+            starts = record_starts(lines, self._delimiter, len(self.columns))
+            if starts is not None:
+                yield PlainRows(self._name, lines, starts, self._delimiter, self.columns)
             else:
                 blocks.give_back(lines.raw, lines.line)
                 end = lines.line + len(lines.ends)
-                yield Chunk(self._name, *joined_blocks(list(self._in_parts(blocks, end, reject))))
+                yield Rows(self._name, *joined_blocks(list(self._in_parts(blocks, end, reject))))
 
     def _in_parts(
         self, blocks: Blocks, end: int, reject: Callable[[Reject], None]
@@ -88,9 +135,9 @@ class Delimited:
         size = max(_FEW, (end - blocks.line) // 4)
         while blocks.line < end:
             lines = blocks.take(min(size, end - blocks.line))
-            block = plain_block(lines, self._delimiter, self.columns)
-            if block is not None:
-                yield block
+            starts = record_starts(lines, self._delimiter, len(self.columns))
+            if starts is not None:
+                yield _block(lines, starts, self._delimiter, self.columns)
                 size *= 2
             elif len(lines.ends) > _FEW:
                 blocks.give_back(lines.raw, lines.line)
@@ -124,7 +171,7 @@ class Delimited:
             yield waiting.popleft()
 
     def _split(self, raw: bytes) -> list[str]:
-        return io.StringIO(raw.decode("utf-8", self._text.errors), newline="").readlines()
+        return _lines_of(raw.decode("utf-8", self._text.errors))
 
     def _give_back(self, blocks: Blocks, records: Records, waiting: deque[str]) -> None:
         rest = "".join([*records.left(), *waiting])

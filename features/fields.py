@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache, lru_cache, wraps
 from itertools import chain
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -211,6 +211,7 @@ def _kept_by_hash(derive: Callable[[Cell], str]) -> Callable[[Cell], str]:
     """Keep what was derived from persons' values by their hashes, never the values themselves."""
     known: dict[int, str] = {}
 
+    @wraps(derive)
     def read(cell: Cell) -> str:
         key = hash(cell)
         found = known.get(key)

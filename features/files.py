@@ -12,7 +12,6 @@ import glob
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from features.agreement import Export
@@ -167,7 +166,7 @@ class _Several:
     def chunks(self, reject: Callable[[Reject], None]) -> Iterator[Chunk]:
         for name, part in zip(self.files, self._parts, strict=True):
             for chunk in part.chunks(_in_file(name, reject)):
-                yield replace(chunk, file=name)
+                yield chunk.of_file(name)
 
 
 def _in_file(name: str, reject: Callable[[Reject], None]) -> Callable[[Reject], None]:

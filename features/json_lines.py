@@ -15,7 +15,7 @@ from features.blocks import Blocks, Lines
 from features.coded import CodedCells, coded
 from features.errors import FileError
 from features.source import Source, Text
-from features.table import CHUNK_CELLS, Chunk, Form, Reject, checked_header, plain_cell
+from features.table import CHUNK_CELLS, Chunk, Form, Reject, Rows, checked_header, plain_cell
 
 MOST_NAMES = 20_000
 _AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
@@ -81,7 +81,7 @@ class JsonLines:
             rows = [[record.get(key) for key in self._keys] for record in records]
             found = zip(*rows, strict=True) if rows else ([] for _ in self._keys)
             columns = {n: _column(cells) for n, cells in zip(self.columns, found, strict=True)}
-            yield Chunk(self._path.name, numbers, columns)
+            yield Rows(self._path.name, numbers, columns)
 
 
 def _records(lines: Lines) -> Iterator[tuple[int, bytes, Record | str]]:

@@ -6,9 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -16,11 +15,9 @@ import numpy as np
 
 from features.agreement import Agreement, Disposition
 from features.cells import Cell, key_of, missing_as_none, moment, number, text_of
-from features.coded import CodedCells, Places, coded, each, joined
+from features.coded import CodedCells, Places, coded, each
 from features.errors import AgreementError
-from features.files import Chunk, Reject, Table
-from features.packed import give_back
-from features.repeats import Hashes, Repeats
+from features.files import Chunk, Table
 
 T = TypeVar("T")
 
@@ -82,6 +79,10 @@ class Leads:
             return coded(self.columns[name])
         return CodedCells([None], np.zeros(len(self), dtype=np.intp))
 
+    def only(self, names: Collection[str]) -> Leads:
+        """Return the leads with those of the fields that are named and there."""
+        return replace(self, columns={n: self.columns[n] for n in names if n in self.columns})
+
     def take(self, rows: Sequence[int] | Places) -> Leads:
         """Return the leads at the given positions."""
         places = np.asarray(rows, dtype=np.intp)
@@ -120,19 +121,6 @@ class History:
             [self.closed[i] for i in at],
             [self.serial[i] for i in at],
         )
-
-
-@dataclass
-class Intake:
-    """The account of a reading: every row is accepted or stands among the rejects."""
-
-    read: int = 0
-    rejects: list[Reject] = field(default_factory=list)
-
-    @property
-    def accepted(self) -> int:
-        """Rows that became leads."""
-        return self.read - len(self.rejects)
 
 
 def admit(
@@ -252,63 +240,6 @@ def _parsed(
     return values
 
 
-def read_history(
-    table: Table,
-    agreement: Agreement,
-    intake: Intake,
-    keep: Callable[[History], None] = lambda _: None,
-) -> History:
-    """Read an export with outcomes whole; rows set aside go to `intake.rejects`.
-
-    Args:
-        table: the export.
-        agreement: says what is what.
-        intake: filled with the account of the reading.
-        keep: told each chunk as it is read.
-
-    Raises:
-        AgreementError: when columns that the agreement names are not in the table.
-
-    """
-    need_columns(table, agreement, _history_columns(agreement))
-    ids: list[str] = []
-    created: list[datetime | None] = []
-    cells: dict[str, list[CodedCells]] = {name: [] for name in table.columns}
-    dispositions: list[Disposition] = []
-    closed: list[datetime | None] = []
-    serial: list[float] = []
-    for part in _batches(table, agreement, intake, _admit_history):
-        keep(part)
-        ids += part.leads.ids
-        created += part.leads.created
-        dispositions += part.dispositions
-        closed += part.closed
-        serial += part.serial
-        for name, column in cells.items():
-            column.append(coded(part.leads.columns[name]).packed())
-    # Each column's parts are let go as soon as they are joined: together they are the whole file.
-    columns = {name: joined(cells.pop(name)) for name in table.columns}
-    give_back()
-    return History(Leads(ids, columns, created), dispositions, closed, serial)
-
-
-def read_nightly(table: Table, agreement: Agreement, intake: Intake) -> Iterator[Leads]:
-    """Yield the leads of a file to be scored, a chunk at a time; it needs no outcome column.
-
-    Raises:
-        AgreementError: when the id column is not in the table; other fields may be missing.
-
-    """
-    need_columns(table, agreement, [agreement.columns.id])
-    yield from _batches(table, agreement, intake, _admit_nightly)
-
-
-def _history_columns(agreement: Agreement) -> list[str]:
-    names = agreement.columns
-    roles = (names.id, names.outcome, names.created, names.serial, names.closed)
-    return [name for name in roles if name]
-
-
 def need_columns(table: Table, agreement: Agreement, names: Iterable[str]) -> None:
     """Raise an `AgreementError` that names the columns which the table does not have."""
     absent = [name for name in names if name not in (*table.columns, ROW_NUMBER)]
@@ -320,59 +251,8 @@ def need_columns(table: Table, agreement: Agreement, names: Iterable[str]) -> No
         )
 
 
-B = TypeVar("B", Leads, History)
-
-
-def _batches(
-    table: Table,
-    agreement: Agreement,
-    intake: Intake,
-    admitted: Callable[[Chunk, Agreement, Faults], B],
-) -> Iterator[B]:
-    numbered = agreement.columns.id == ROW_NUMBER and ROW_NUMBER not in table.columns
-
-    def reject(row: Reject) -> None:
-        intake.read += 1
-        intake.rejects.append(row)
-
-    with closing(Repeats()) as repeats:
-        for chunk in table.chunks(reject):
-            if numbered:
-                chunk.columns[ROW_NUMBER] = coded(_row_ids(chunk, table))
-            faults: Faults = {}
-            batch = admitted(chunk, agreement, faults)
-            _add_repeats(repeats, chunk, agreement.columns.id, faults)
-            intake.read += len(chunk.lines)
-            for i in sorted(faults):
-                name, value, reason = faults[i]
-                row = chunk.file, chunk.lines[i], name, text_of(value), reason
-                intake.rejects.append(Reject(*row, text_of(chunk.columns[agreement.columns.id][i])))
-            good = [i for i in range(len(batch)) if i not in faults]
-            yield batch.take(good) if faults else batch
-
-
-def _add_repeats(repeats: Repeats, chunk: Chunk, name: str, faults: Faults) -> None:
-    """Add the rows whose id was seen before to `faults`; the first one keeps the lead."""
-    ids, contents = chunk.columns[name], _contents(chunk)
-    found = repeats.find(chunk.file, chunk.lines, each(ids, text_of), contents, faults)
-    for i, first in found.items():
-        same = first.content == contents[i]
-        what = "repeats" if same else "the same id with other values as"
-        where = "" if first.file == chunk.file else f" of {first.file}"
-        faults[i] = Fault(name, ids[i], f"{what} line {first.line}{where}")
-
-
-def _row_ids(chunk: Chunk, table: Table) -> list[Cell]:
-    # In a folder every file has a row 2.
-    before = f"{chunk.file}:" if len(table.files) > 1 else ""
-    return [f"{before}{line}" for line in chunk.lines]
-
-
-def _admit_nightly(chunk: Chunk, agreement: Agreement, faults: Faults) -> Leads:
-    return admit(chunk.columns, agreement, faults, need_created=False)
-
-
-def _admit_history(chunk: Chunk, agreement: Agreement, faults: Faults) -> History:
+def admit_history(chunk: Chunk, agreement: Agreement, faults: Faults) -> History:
+    """Apply the agreement to a chunk of an export with outcomes; see `admit`."""
     leads = admit(chunk.columns, agreement, faults, need_created=True)
     names = agreement.columns
     dispositions = _dispositions(chunk.columns[names.outcome], agreement, faults)
@@ -414,18 +294,3 @@ def _serials(leads: Leads, agreement: Agreement, faults: Faults) -> list[float]:
         if value is None:
             faults.setdefault(i, Fault(name, leads.columns[name][i], "the serial is missing"))
     return [float("nan") if value is None else value for value in values]
-
-
-_MIXER = np.int64(6364136223846793005)
-"""An odd factor of many digits; products wrap around (Knuth's, of The Art of Programming 3.3.4)."""
-
-
-def _contents(chunk: Chunk) -> Hashes:
-    """Return a number for each row that tells its cells from other cells."""
-    found = np.zeros(len(chunk.lines), dtype=np.int64)
-    # By name, because the files of a folder may have the same columns in another order.
-    for name in sorted(chunk.columns):
-        column = chunk.columns[name]
-        hashes = np.fromiter(map(hash, column.values), np.int64, len(column.values))
-        found = found * _MIXER + hashes[column.codes]
-    return found

@@ -9,7 +9,7 @@ from features import table
 from features.coded import CodedCells, coded, narrow
 from features.errors import FileError
 from features.source import Source
-from features.table import CHUNK_CELLS, Chunk, Form, Reject, checked_header, plain_cell
+from features.table import CHUNK_CELLS, Chunk, Form, Reject, Rows, checked_header, plain_cell
 
 _BUFFERS = 64 << 20
 """Bytes that are read ahead at most, for all columns together."""
@@ -60,7 +60,7 @@ class Parquet:
                     name: cells_of(column)
                     for name, column in zip(self.columns, batch.columns, strict=True)
                 }
-                yield Chunk(self._path.name, list(range(line, line + batch.num_rows)), columns)
+                yield Rows(self._path.name, list(range(line, line + batch.num_rows)), columns)
                 line += batch.num_rows
             self._source.need_same(self._path.stat())
         except (pyarrow.ArrowException, OSError, OverflowError, ValueError) as error:

@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from features.blocks import CR, LF, QUOTE, Letters, Lines
+from features.blocks import CR, LF, QUOTE, Letters, Lines, places_of
 from features.coded import CodedCells, Places, narrow
 
 _SAMPLE = 4000
 """Values by which a column is taken to repeat itself or not."""
+_WINDOW = 1 << 16
+"""Bytes that are decoded at once."""
 _LAST_ASCII_SPACE, _FIRST_NOT_ASCII = 0x20, 0x80
 
 
@@ -111,29 +113,66 @@ class Block(NamedTuple):
     """Their fields as a table of Arrow's strings."""
 
 
-def plain_block(lines: Lines, delimiter: str, names: tuple[str, ...]) -> Block | None:
-    """Return lines that are well-formed records with a field for each name, else None.
+def record_starts(lines: Lines, delimiter: str, width: int) -> Places | None:
+    """Return the places of the lines with which records begin, where all are well formed.
 
     Returns None where `Records` could find anything but leads: a blank line, a stray quote, too
     few or many fields, a record that does not end, bytes that are no text.
     """
-    raw, ends, line = lines
+    raw, ends, _ = lines
     if raw.startswith(codecs.BOM_UTF8) or b"\0" in raw or not delimiter.isascii():
         return None
+    if not (raw.isascii() or _is_utf8(raw)):
+        return None
+    letters = np.frombuffer(raw, dtype=np.uint8)
+    marks, within = places_of(ord(delimiter), letters), None
     closes = np.ones(len(ends), dtype=bool)
     if b'"' in raw:
-        letters = np.frombuffer(b"\n" + raw + delimiter.encode(), dtype=np.uint8)
-        quotes = np.flatnonzero(letters == QUOTE)
+        quotes = places_of(QUOTE, letters)
         if not _are_pairs(quotes, letters, delimiter):
             return None
         closes = np.searchsorted(quotes, ends) % 2 == 0
+        within = quotes[1::2], np.diff(np.searchsorted(marks, quotes))[::2]
     if np.diff(ends[closes], prepend=0).max(initial=0) > csv.field_size_limit():
         return None
-    table = _arrow_table(raw, delimiter, names)
     starts = np.flatnonzero(np.concatenate([[True], closes[:-1]]))
+    record_ends = ends[np.append(starts[1:] - 1, len(ends) - 1)]
+    splits = np.searchsorted(marks, record_ends)
+    if within is not None:  # quotes
+        closing, quoted = within
+        sums = np.concatenate([[0], np.cumsum(quoted)])
+        splits -= sums[np.searchsorted(closing, record_ends)]
+    return starts if (np.diff(splits, prepend=0) == width - 1).all() else None
+
+
+def _is_utf8(raw: bytes) -> bool:
+    """Whether it is, looked at part by part: the text of all of it would take much room."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for begin in range(0, len(raw), _WINDOW):
+            decoder.decode(raw[begin : begin + _WINDOW])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def plain_block(
+    lines: Lines, starts: Places, delimiter: str, names: tuple[str, ...]
+) -> Block | None:
+    """Return well-formed lines as records; None where Arrow finds others.
+
+    Args:
+        lines: of which `record_starts` says that they are well formed.
+        starts: what it has found.
+        delimiter: stands between fields.
+        names: of the columns.
+
+    """
+    table = _arrow_table(lines.raw, delimiter, names)
     if table is None or table.num_rows != len(starts):
         return None
-    return Block((starts + line).tolist(), table)
+    return Block((starts + lines.line).tolist(), table)
 
 
 def careful_block(rows: list[tuple[int, list[str]]], names: tuple[str, ...]) -> Block:
@@ -162,8 +201,10 @@ def _are_pairs(quotes: Places, letters: Letters, delimiter: str) -> bool:
     opening, closing = quotes[::2], quotes[1::2]
     if len(opening) != len(closing):
         return False
+    last = len(letters) - 1
     border = np.isin(np.arange(256), [ord(delimiter), CR, LF])
-    begins, ends = border[letters[opening - 1]], border[letters[closing + 1]]
+    begins = border[letters[opening - 1]] | (opening == 0)
+    ends = border[letters[np.minimum(closing + 1, last)]] | (closing == last)
     again = opening[1:] == closing[:-1] + 1
     begins[1:] |= again
     ends[:-1] |= again

@@ -26,6 +26,7 @@ _RECORD = np.dtype(
 )
 Hashes = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
+Marks = npt.NDArray[np.void]
 
 
 class First(NamedTuple):
@@ -35,6 +36,22 @@ class First(NamedTuple):
     line: int
     content: int
     """A number that tells the cells of its row from other cells."""
+
+
+def marks_of(lines: Sequence[int], ids: Sequence[str], contents: Hashes) -> Marks:
+    """Return by what rows are known again.
+
+    Args:
+        lines: the line of each row.
+        ids: of each row.
+        contents: a number of each row that tells its cells from others.
+
+    """
+    marks = np.zeros(len(ids), dtype=_RECORD)
+    marks["id"] = np.fromiter(map(hash, ids), np.int64, len(ids))
+    marks["salted"] = np.fromiter((hash(text + _SALT) for text in ids), np.int64, len(ids))
+    marks["content"], marks["line"] = contents, lines
+    return marks
 
 
 class Repeats:
@@ -51,21 +68,12 @@ class Repeats:
         """Remove the temporary file."""
         self._records.close()
 
-    def find(
-        self,
-        file: str,
-        lines: Sequence[int],
-        ids: Sequence[str],
-        contents: Hashes,
-        passed_by: Collection[int],
-    ) -> dict[int, First]:
+    def find(self, file: str, marks: Marks, passed_by: Collection[int]) -> dict[int, First]:
         """Return the places whose id was seen before, and keep the others.
 
         Args:
             file: that the rows are from.
-            lines: the line of each row.
-            ids: of each row.
-            contents: a number of each row that tells its cells from others.
+            marks: of the rows.
             passed_by: places that do not count.
 
         Raises:
@@ -74,21 +82,20 @@ class Repeats:
         """
         if not self._files or self._files[-1] != file:
             self._files.append(file)
-        rows = np.zeros(len(ids), dtype=_RECORD)
-        rows["id"] = np.fromiter(map(hash, ids), np.int64, len(ids))
-        rows["salted"] = np.fromiter((hash(text + _SALT) for text in ids), np.int64, len(ids))
-        rows["content"], rows["line"], rows["file"] = contents, lines, len(self._files) - 1
+        rows = marks.copy()
+        rows["file"] = len(self._files) - 1
         found = self._seen_before(rows)
         if not found and not passed_by and len(np.unique(rows["id"])) == len(rows):
             self._keep(rows)
             return {}
-        within: dict[str, int] = {}
+        within: dict[tuple[int, int], int] = {}
         kept: list[int] = []
-        for place, text in enumerate(ids):
+        hashes = zip(rows["id"].tolist(), rows["salted"].tolist(), strict=True)
+        for place, both in enumerate(hashes):
             if place in passed_by:
                 found.pop(place, None)
             elif place not in found:
-                first = within.setdefault(text, place)
+                first = within.setdefault(both, place)
                 if first == place:
                     kept.append(place)
                 else:

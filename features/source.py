@@ -13,7 +13,7 @@ from typing import IO, Any
 from features.errors import FileError
 from features.table import CHUNK_BYTES
 
-_PIECE = 1 << 20
+_PIECE = 1 << 17
 _PACKERS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _BOMB_SIZE, _BOMB_RATIO = 1 << 30, 500
 """Exports get some ten times smaller by packing, those of equal rows some hundred times."""

@@ -17,7 +17,7 @@ from typing import Any
 from features import table
 from features.coded import coded
 from features.errors import FileError
-from features.table import CHUNK_CELLS, Chunk, Form, Reject, checked_header, plain_cell
+from features.table import CHUNK_CELLS, Chunk, Form, Reject, Rows, checked_header, plain_cell
 
 _ADDRESS = re.compile(r"(postgres(?:ql)?|sqlite):(/*)(.*)", re.DOTALL)
 ADDRESS_FORM = "postgresql://user@host/database?table=NAME or sqlite:FILE?table=NAME"
@@ -91,7 +91,7 @@ class SqlTable:
                         name: coded(map(plain_cell, cells))
                         for name, cells in zip(self.columns, zip(*rows, strict=True), strict=True)
                     }
-                    yield Chunk(self.files[0], list(range(line, line + len(rows))), columns)
+                    yield Rows(self.files[0], list(range(line, line + len(rows))), columns)
                     line += len(rows)
         except (SQLAlchemyError, ValueError, OverflowError) as error:
             raise self._failed(error, f", near row {line}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from features.cells import Cell, cell
@@ -36,13 +36,39 @@ class Reject(NamedTuple):
     id: str = ""
 
 
+class Chunk(Protocol):
+    """Some rows of one file: their line numbers and their cells by column.
+
+    It may hold them as they stand in the file, until somebody asks.
+    """
+
+    @property
+    def file(self) -> str:
+        """The name of the file."""
+
+    @property
+    def lines(self) -> list[int]:
+        """The line of each row."""
+
+    @property
+    def columns(self) -> dict[str, CodedCells]:
+        """The cells of each column."""
+
+    def of_file(self, name: str) -> Chunk:
+        """Return the same as rows of a file with that name."""
+
+
 @dataclass(frozen=True)
-class Chunk:
-    """Some rows of one file: their line numbers and their cells by column."""
+class Rows:
+    """Some rows that are read."""
 
     file: str
     lines: list[int]
     columns: dict[str, CodedCells]
+
+    def of_file(self, name: str) -> Rows:
+        """Return the same as rows of a file with that name."""
+        return replace(self, file=name)
 
 
 class Form(NamedTuple):

@@ -21,7 +21,7 @@ from features.errors import UsageError
 if TYPE_CHECKING:
     from features.agreement import Agreement
     from features.home import Home
-    from features.leads import Intake
+    from features.reading import Intake
     from features.store.database import Store
     from serving.artefact import LoadedModel
 

@@ -65,7 +65,7 @@ def nightly(
     """
     from serving.batch import Choices
     from serving.journal import alone
-    from serving.night import Night
+    from serving.night import Night, record_of
 
     if inbox.resolve() == outbox.resolve():
         raise UsageError(f"{outbox}: is the inbox itself; the next night would score its scores")
@@ -73,8 +73,8 @@ def nightly(
     home, agreed = open_home(), read_agreement(agreement)
     nights, begun = home.folder("nights"), now()
     night = Night(begun.isoformat(timespec="seconds"), str(inbox), str(outbox))
-    record = nights / f"{begun:%Y-%m-%dT%H%M%S}.json"
     with alone(nights), open_the_store(home) as store, steps() as progress:
+        record = record_of(nights, begun)
         work = _Work(home, store, agreed, night, record, outbox, choices, reasons, kind, progress)
         work.run(inbox, settle)
     say(*night.lines())

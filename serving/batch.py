@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatch
 from importlib.metadata import version as package_version
@@ -23,7 +23,9 @@ import pyarrow as pa
 from features.errors import FileError, OutputError, UsageError
 from features.files import Reject, Table, files_of, open_table
 from features.fingerprint import Fingerprint, fingerprint, of_rows
-from features.leads import Leads
+from features.leads import Leads, need_columns
+from features.reading import Admitted, admit_nightly, nobody, others
+from features.repeats import Repeats
 from features.spreadsheet import safe_cell
 from serving.account import Summary, as_before, count, sums_of
 from serving.artefact import LoadedModel
@@ -31,7 +33,7 @@ from serving.blocks import Layout, block_of, packed, unpacked
 from serving.journal import Journal, alone, carry_out, has_parts, remove, sweep
 from serving.manifest import Manifest, digest_of_file, made_by, manifest_path
 from serving.pace import Pace, Progress, peak_memory_mb, rows_in
-from serving.pipeline import Read, cores, in_order, read_chunks
+from serving.pipeline import Piece, Read, cores, in_order, pieces
 from serving.scorer import Scorer
 from serving.sums import campaign_sums
 from serving.unusual import Unusual, diagnosis, warnings
@@ -156,12 +158,34 @@ def _check(source: Path, target: Path) -> None:
 
 
 class _Scored(NamedTuple):
-    """A chunk with its scores."""
+    """A chunk with its scores, leads whose id came before among them."""
 
-    read: Read
-    block: pa.RecordBatch
-    content: bytes | None
-    """The block to be kept; None where an earlier run has kept it."""
+    content: bytes
+    """A block, packed."""
+    is_kept: bool
+    """Whether an earlier run has kept it."""
+    admitted: Admitted[Leads]
+    """The rows; of its leads no more fields than are asked for."""
+    part: Leads
+    """A part of them, to be looked at."""
+
+
+def _ids_in(content: bytes) -> list[str]:
+    ids: list[str] = unpacked(content).column(0).to_pylist()
+    return ids
+
+
+def _without_repeats(
+    piece: Piece, scored: _Scored, repeats: Repeats, name: str
+) -> tuple[Read, pa.RecordBatch]:
+    """Return a chunk and its block without the leads whose id came before."""
+    admitted, block = scored.admitted, unpacked(scored.content)
+    leads = admitted.batch
+    again = admitted.repeated(repeats, name, leads.ids)
+    if again:
+        left = others(len(leads), again)
+        leads, block = leads.take(left), block.take(pa.array(left))
+    return Read(leads, [*piece.rejects, *admitted.rejected(again)]), block
 
 
 @dataclass(frozen=True)
@@ -272,49 +296,57 @@ class _Job:
         pace: Pace,
     ) -> None:
         """Write the output and the rejects into the folder, and count."""
-        known = len(journal.parts)
+        names = self.scorer.agreement.columns
+        need_columns(table, self.scorer.agreement, [names.id])
+        known, several = len(journal.parts), len(table.files) > 1
         sums = sums_of(self.scorer, table.columns)
         write = WRITERS[self.target.suffix.lower()]
-        chunks = in_order(
-            lambda read: self._scored(read, journal, known, layout),
-            read_chunks(table, self.scorer.agreement),
-            cores(),
-        )
+
+        def scored(piece: Piece) -> _Scored:
+            found = nobody()
+            if piece.chunk is not None:
+                found = admit_nightly(piece.chunk, self.scorer.agreement, several)
+            leads = found.batch
+            asked = leads.only(leads.columns)
+            if self.kept is None:
+                asked = leads.only([names.campaign or ""])
+                asked = replace(asked, created=[None] * len(leads))
+            content = journal.read(piece.number) if piece.number < known else None
+            is_kept = content is not None and _ids_in(content) == leads.ids
+            if content is None or not is_kept:
+                scores = self.scorer.score_columns(leads, self.reasons)
+                content = packed(block_of(leads, scores, layout))
+            found = replace(found, batch=asked)
+            return _Scored(content, is_kept, found, unusual.part_of(leads))
+
+        for field in self.scorer.encoder.fields:
+            # What readers load is then there before processes are forked that need it.
+            field.shown("name@example.com")
         with (
             (self.folder / _REJECTS).open("w", newline="", encoding="utf-8") as file,
             closing(write(self.folder / _OUTPUT, layout.schema)) as writer,
-            closing(chunks) as chunks,
+            closing(Repeats()) as repeats,
+            closing(in_order(scored, pieces(table), cores())) as chunks,
         ):
             rejects = csv.writer(file)
             rejects.writerow(Reject._fields)
-            for read, block, content in chunks:
-                if content is not None and read.number < len(journal.parts):
-                    journal.forget(read.number)
-                if read.number >= len(journal.parts):
+            for piece, each in chunks:
+                read, block = _without_repeats(piece, each, repeats, names.id)
+                if not each.is_kept and piece.number < len(journal.parts):
+                    journal.forget(piece.number)
+                if piece.number >= len(journal.parts):
                     self._keep(read.leads, block, journal)
-                    content = packed(block) if content is None else content
-                    journal.add(content, block.num_rows, len(read.rejects))
+                    journal.add(each.content, block.num_rows, len(read.rejects))
                 writer.write(block)
                 rejects.writerows([safe_cell(str(v)) for v in row] for row in read.rejects)
                 count(summary, read, block, sums, self.scorer)
-                unusual.look(read.leads)
+                unusual.look(each.part)
                 pace.rows = summary.read
                 self._need_good(summary, unusual, pace.all_rows)
                 self.tell(pace.progress())
         self._need_good(summary, unusual, summary.read)
         if sums is not None and self.scorer.spread is not None:
             summary.campaigns = campaign_sums(sums.groups(), self.scorer.spread)
-
-    def _scored(self, read: Read, journal: Journal, known: int, layout: Layout) -> _Scored:
-        """Score a chunk, unless an earlier run has; several threads are here at once."""
-        content = journal.read(read.number) if read.number < known else None
-        if content is not None:
-            block = unpacked(content)
-            if block.column(0).to_pylist() == read.leads.ids:
-                return _Scored(read, block, None)
-        scores = self.scorer.score_columns(read.leads, self.reasons)
-        block = block_of(read.leads, scores, layout)
-        return _Scored(read, block, packed(block))
 
     def _keep(self, leads: Leads, block: pa.RecordBatch, journal: Journal) -> None:
         if self.kept is None or not len(leads):

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -148,6 +149,19 @@ def _file_lines(taken: Taken, of_leads: bool) -> Iterator[str]:
         grades = ", ".join(f"{grade} {taken.grades.get(grade, 0):,}" for grade in "ABCD")
         yield f"  grades {grades}; about {taken.expected_wins:.0f} wins to expect"
     yield from (f"  WARNING: {warning}" for warning in taken.warnings)
+
+
+def record_of(records: Path, begun: datetime) -> Path:
+    """Return where the record of a night goes: a new file, that sorts behind those before.
+
+    Args:
+        records: the folder of the nights' records, held by this night alone.
+        begun: when it began (UTC).
+
+    """
+    name = f"{begun:%Y-%m-%dT%H%M%S}"
+    names = (f"{name}{f'_{i:03}' if i else ''}.json" for i in count())
+    return next(path for path in map(records.joinpath, names) if not path.exists())
 
 
 def scored_before(records: Path, outbox: Path) -> set[tuple[str, str]]:

@@ -2,44 +2,53 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from contextlib import ExitStack, closing, suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
 
-from features.agreement import Agreement
-from features.files import Reject, Table
-from features.leads import Intake, Leads, read_nightly
+from features.errors import LeadqError
+from features.files import Chunk, Reject, Table
+from features.leads import Leads
 
 _AHEAD = 1
 """Chunks that wait read beside those that are worked on: a core never waits for the reader."""
+_FIRST_FILE = 3
+"""Behind the standard ones."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+class Piece(NamedTuple):
+    """A chunk of the input as it is read, and the rows that the reader set aside before its end."""
+
+    number: int
+    chunk: Chunk | None
+    """None behind the last one, where rows are set aside still."""
+    rejects: list[Reject]
 
 
 class Read(NamedTuple):
     """A chunk of the input: its leads, and the rows that were set aside since the one before."""
 
-    number: int
     leads: Leads
     rejects: list[Reject]
 
 
-def read_chunks(table: Table, agreement: Agreement) -> Iterator[Read]:
-    """Yield the leads of a file to be scored; rows set aside after the last are a chunk without.
-
-    Raises:
-        AgreementError: when the id column is not in the table.
-
-    """
-    intake, number = Intake(), 0
-    leads = read_nightly(table, agreement, intake)
-    for number, part in enumerate(leads, 1):
-        yield Read(number - 1, part, list(intake.rejects))
-        intake.rejects.clear()
-    if intake.rejects:
-        yield Read(number, Leads([], {}, []), intake.rejects)
+def pieces(table: Table) -> Iterator[Piece]:
+    """Yield the chunks of a file to be scored."""
+    rejects: list[Reject] = []
+    number = 0
+    for number, chunk in enumerate(table.chunks(rejects.append), 1):
+        yield Piece(number - 1, chunk, list(rejects))
+        rejects.clear()
+    if rejects:
+        yield Piece(number, None, rejects)
 
 
 def cores() -> int:
@@ -48,24 +57,90 @@ def cores() -> int:
 
 
 def in_order(
-    work: Callable[[Item], Result], items: Iterable[Item], threads: int
-) -> Generator[Result]:
-    """Yield the work's result of each item, in their order; a few are held at a time.
+    work: Callable[[Item], Result], items: Iterable[Item], processes: int
+) -> Generator[tuple[Item, Result]]:
+    """Yield each item with the work's result, in their order; a few are held at a time.
 
     Args:
-        work: may run in several threads at once.
-        items: taken one by one, by the thread that asks for the results.
-        threads: that work.
+        work: runs in processes of their own, which have all that this one has when the first item
+            is there; what it changes there is not seen here. Items and results are sent to and fro.
+        items: taken one by one, by the one that asks for the results.
+        processes: that work at once.
+
+    Raises:
+        LeadqError: when a process dies; what the work raises is raised here.
 
     """
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="score")
-    waiting: deque[Future[Result]] = deque()
-    try:
+    waiting: deque[tuple[Item, _Worker[Item, Result]]] = deque()
+    with ExitStack() as stack:
         for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) > threads + _AHEAD:
-                yield waiting.popleft().result()
+            if len(waiting) < processes + _AHEAD:
+                worker = stack.enter_context(closing(_Worker(work)))
+                worker.begin(item)
+                waiting.append((item, worker))
+                continue
+            first, worker = waiting.popleft()
+            result = worker.result()
+            worker.begin(item)
+            waiting.append((item, worker))
+            yield first, result
         while waiting:
-            yield waiting.popleft().result()
+            first, worker = waiting.popleft()
+            yield first, worker.result()
+
+
+class _Worker(Generic[Item, Result]):
+    """A process that works on one item after the other.
+
+    It is forked and not started anew, so the model is there at once. It holds none of the files
+    that are open here: a lock ends with the process that took it, and not later. When the process
+    that it works for is gone, it ends.
+    """
+
+    def __init__(self, work: Callable[[Item], Result]) -> None:
+        self._pipe, other = Pipe()
+        self._pid = os.fork()
+        if not self._pid:
+            _work_for(other, work)
+        other.close()
+
+    def begin(self, item: Item) -> None:
+        """Let it work on an item; the result of the one before must have been taken."""
+        with suppress(BrokenPipeError):  # told by result()
+            self._pipe.send(item)
+
+    def result(self) -> Result:
+        """Wait for the result."""
+        try:
+            found: Result | Exception = self._pipe.recv()
+        except (EOFError, ConnectionError):
+            raise LeadqError(
+                "a process that scored was ended from outside, perhaps for want of memory; what "
+                "is done is kept: run again to go on"
+            ) from None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self._pipe.close()
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+
+
+def _work_for(pipe: Connection[Any, Any], work: Callable[[Item], Result]) -> NoReturn:
+    """Work on what comes, in a process that was just forked, until nothing comes any more."""
+    try:
+        os.closerange(_FIRST_FILE, pipe.fileno())
+        os.closerange(pipe.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+        gc.freeze()  # to look there for garbage would touch, and so copy, all that is shared
+        while True:
+            item = pipe.recv()
+            try:
+                told: Result | Exception = work(item)
+            except Exception as error:
+                told = error
+            pipe.send(told)
     finally:
-        pool.shutdown(cancel_futures=True)
+        os._exit(0)

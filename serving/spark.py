@@ -132,9 +132,10 @@ def _score(
             f"{100 * choices.max_reject:g}% that may be (--max-reject); nothing was written; "
             f"{_usual(rejects)}"
         )
-    write_frame(once.mapInArrow(work.scored, _spark_schema(_plain_schema(layout))), target)
     if kept is not None and account.moment is not None:
         keep_scores(once, scorer, kept, account.moment, partial(_leads, agreement))
+    # Kept first: a table is there as soon as it is written, and what is kept twice counts once.
+    write_frame(once.mapInArrow(work.scored, _spark_schema(_plain_schema(layout))), target)
     _put_rejects(rejects, rejected, target)
     put_in_place(session, target)
     summary = _summary(session, target, read, rejected, absent)

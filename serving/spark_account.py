@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version as package_version
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -21,6 +20,7 @@ from features.agreement import Export
 from features.leads import Faults, Leads
 from serving.account import Summary
 from serving.batch import Kept, Scores
+from serving.blocks import packed, unpacked
 from serving.manifest import Manifest
 from serving.pace import peak_memory_mb
 from serving.scorer import Scorer
@@ -37,11 +37,10 @@ from serving.spark_frames import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pyspark.sql import DataFrame, Row, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
 
 _FORMAT = 1
 """Of what is written; scores of another one are made anew."""
-_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True)
@@ -58,14 +57,22 @@ def contents_of(frame: DataFrame) -> Contents:
 
     # By its place: a hash of several columns passes over those that are missing.
     cells = [
-        functions.xxhash64(functions.lit(i), functions.col(f"`{name.replace('`', '``')}`"))
-        for i, name in enumerate(frame.columns)
+        functions.xxhash64(functions.lit(i), _hashable(field.name, field.dataType.simpleString()))
+        for i, field in enumerate(frame.schema.fields)
     ]
     # Hashes of 64 bits, each as a number of up to 20 digits, so that no sum runs over.
     each = functions.xxhash64(*cells).cast("decimal(20,0)")
     row = frame.agg(functions.count("*"), functions.sum(each)).first()
     rows, total = (row[0], row[1] or 0) if row else (0, 0)
     return Contents(rows, f"{int(total) % 2**128:032x}")
+
+
+def _hashable(name: str, kind: str) -> Column:
+    """Return a column as Spark can hash it: one that holds maps as JSON."""
+    from pyspark.sql import functions
+
+    column = functions.col(f"`{name.replace('`', '``')}`")
+    return functions.to_json(column) if "map<" in kind else column
 
 
 @dataclass
@@ -170,9 +177,11 @@ def keep_scores(
         leads_of: reads leads from rows.
 
     """
-    for batch in _batches(once.toLocalIterator(prefetchPartitions=True), once.columns):
+    # As Arrow has them on the executors: a row of Python knows no time zone, and nests otherwise.
+    rows = once.mapInArrow(_packed, "rows binary")
+    for row in rows.toLocalIterator(prefetchPartitions=True):
         faults: Faults = {}
-        leads = leads_of(batch, faults)
+        leads = leads_of(unpacked(row[0]), faults)
         good = leads.take([i for i in range(len(leads)) if i not in faults])
         if len(good):
             found = scorer.score(good, 0)
@@ -187,7 +196,6 @@ def keep_scores(
             )
 
 
-def _batches(rows: Iterator[Row], columns: list[str]) -> Iterator[pa.RecordBatch]:
-    while some := list(islice(rows, _AT_ONCE)):
-        cells = {name: [row[i] for row in some] for i, name in enumerate(columns)}
-        yield pa.RecordBatch.from_pydict(cells)
+def _packed(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield pa.RecordBatch.from_pydict({"rows": [packed(batch)]})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from features.counted import counted
 from features.files import Reject
-from features.leads import Intake
+from features.reading import Intake
 
 if TYPE_CHECKING:
     # Store and models are loaded by those commands alone that need them.

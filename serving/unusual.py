@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -69,13 +69,15 @@ class Unusual:
     seen: Seen = field(default_factory=lambda: Seen(""))
     _bands: dict[str, Bands] = field(default_factory=dict)
 
-    def look(self, leads: Leads) -> None:
-        """Count a regular part of a chunk."""
-        if not len(leads):
+    def part_of(self, leads: Leads) -> Leads:
+        """Return a regular part of a chunk, to be looked at."""
+        own = leads.only(self.scorer.fields)
+        return own.take(range(0, len(leads), max(1, len(leads) // _OF_A_CHUNK)))
+
+    def look(self, part: Leads) -> None:
+        """Count a part of a chunk."""
+        if not len(part):
             return
-        fields = {name: leads.columns[name] for name in self.scorer.fields if name in leads.columns}
-        own = replace(leads, columns=fields)
-        part = own.take(range(0, len(leads), max(1, len(leads) // _OF_A_CHUNK)))
         read = self.scorer.encoder.encoded(part)
         self.seen.leads += len(part)
         for each, cells, odd in zip(self.scorer.encoder.fields, read.cells, read.odd, strict=True):

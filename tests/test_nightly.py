@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,17 @@ def test_each_night_leaves_a_record_and_a_summary_for_people(place, export) -> N
     assert "all went well; 80 leads scored" in text
     assert "monday.csv: 80 leads in monday.csv, 0 rows set aside" in text
     assert (place.outbox / "recycled.csv").read_text().startswith("id,campaign")
+
+
+def test_nights_of_one_moment_leave_a_record_each(place, export, monkeypatch) -> None:
+    moment = datetime(2028, 6, 5, 3)
+    monkeypatch.setattr("leadq.nightly.now", lambda: moment)
+    place.put("monday.csv", export)
+    first, second = place.told("--settle", "0"), place.told("--settle", "0")
+
+    records = sorted((place.home / "nights").glob("*.json"))
+    assert [json.loads(record.read_text()) for record in records] == [first, second]
+    assert (outcomes(first), second["known"]) == ({"monday.csv": "scored"}, 1)
 
 
 def test_a_night_that_was_killed_is_taken_up_by_the_next(place, export, monkeypatch) -> None:

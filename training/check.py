@@ -11,9 +11,10 @@ from features.agreement import Agreement, FieldUse, Rule
 from features.cells import Cell, moment, number, text_of
 from features.errors import UsageError
 from features.files import open_table
-from features.leads import History, Intake, read_history
+from features.leads import History
 from features.points import points_faults
 from features.profile import profile
+from features.reading import Intake, read_history
 from training.labels import Labelled, label
 from training.leaks import Finding, find_leaks
 from training.propensity import propensity_of

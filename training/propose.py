@@ -14,8 +14,9 @@ from features.agreement import Agreement, Export, FieldUse, Grades, from_dict
 from features.cells import Cell, key_of, missing_as_none, moment
 from features.errors import AgreementError
 from features.files import Reject, Table, open_table
-from features.leads import History, Intake, read_history
+from features.leads import History
 from features.profile import Profile, find_day_first, find_decimal, profile
+from features.reading import Intake, read_history
 from training.labels import Labelled, label, last_moment
 from training.leaks import BECAUSE, Finding, find_leaks
 from training.outcome_words import PERSONAL_NAMES, PROTECTED_NAMES, SERIAL_NAMES, name_rank, spoken

@@ -20,7 +20,8 @@ import numpy as np
 
 from features.agreement import Agreement
 from features.home import Home
-from features.leads import History, Intake
+from features.leads import History
+from features.reading import Intake
 from features.store.audit import audit
 from features.store.database import Store
 from features.store.dataset import training_set

@@ -16,7 +16,8 @@ from features.encoder import Encoder
 from features.errors import UsageError
 from features.files import open_table
 from features.home import Home
-from features.leads import History, Intake, Leads, read_history
+from features.leads import History, Leads
+from features.reading import Intake, read_history
 from serving.members import Vector
 from serving.scorer import Scorer
 from serving.spread import Spread

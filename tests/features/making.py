@@ -12,7 +12,8 @@ from features.agreement import Agreement, Export, from_dict
 from features.cells import Cell
 from features.errors import FileError
 from features.files import Reject, open_table
-from features.leads import History, Intake, Leads, read_history, read_nightly
+from features.leads import History, Leads
+from features.reading import Intake, read_history, read_nightly
 
 SMALLEST: dict[str, Any] = {
     "format": 1,

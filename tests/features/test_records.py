@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from features.blocks import Lines
-from features.records import Records, is_text, joined_blocks, plain_block
+from features.records import Records, is_text, joined_blocks, plain_block, record_starts
 
 NAMES = ("id", "note")
 
@@ -32,9 +32,12 @@ def as_cells(records: list[tuple[int, list[str]]]) -> Rows:
 def at_once(lines: list[str], delimiter: str = ",") -> Rows | None:
     raw = [line.encode("utf-8", "surrogateescape") for line in lines]
     ends = np.cumsum([len(line) for line in raw], dtype=np.intp)
-    block = plain_block(Lines(b"".join(raw), ends, 1), delimiter, NAMES)
-    if block is None:
+    text = Lines(b"".join(raw), ends, 1)
+    starts = record_starts(text, delimiter, len(NAMES))
+    if starts is None:
         return None
+    block = plain_block(text, starts, delimiter, NAMES)
+    assert block is not None  # what is well formed is so for Arrow too
     numbers, columns = joined_blocks([block])
     rows = zip(*columns.values(), strict=True)
     return [(number, list(row)) for number, row in zip(numbers, rows, strict=True)]  # type: ignore[misc]

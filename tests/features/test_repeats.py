@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.errors import LeadqError
-from features.repeats import First, Repeats
+from features.repeats import First, Repeats, marks_of
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def repeats() -> Iterator[Repeats]:
 def find(repeats: Repeats, ids: list[str], start: int = 1, file: str = "a") -> dict[int, First]:
     lines = list(range(start, start + len(ids)))
     contents = np.array([hash(text) for text in ids], dtype=np.int64)
-    return repeats.find(file, lines, ids, contents, ())
+    return repeats.find(file, marks_of(lines, ids, contents), ())
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
@@ -50,7 +50,7 @@ def test_the_first_row_is_told_with_its_file_and_content(repeats: Repeats) -> No
 
 def test_places_passed_by_keep_no_id(repeats: Repeats) -> None:
     nothing = np.zeros(2, dtype=np.int64)
-    assert repeats.find("a", [1, 2], ["x", "x"], nothing, {0}) == {}
+    assert repeats.find("a", marks_of([1, 2], ["x", "x"], nothing), {0}) == {}
     assert list(find(repeats, ["x"], 3)) == [0]
 
 

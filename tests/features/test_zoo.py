@@ -14,7 +14,7 @@ import pytest
 
 from features.errors import FileError, OutputError, UsageError
 from features.files import open_table
-from features.leads import Intake, read_nightly
+from features.reading import Intake, read_nightly
 
 from .making import an_agreement
 from .zoo import ZOO, Specimen

@@ -16,8 +16,9 @@ from features.agreement import Agreement
 from features.cells import Cell
 from features.encoder import Encoder
 from features.files import open_table
-from features.leads import Intake, Leads, read_nightly
+from features.leads import Leads
 from features.points import points_encoders
+from features.reading import Intake, read_nightly
 from serving.columns import ScoredColumns
 from serving.members import Additive, ColumnTable
 from serving.reasons import FACTOR_ENDS, effect_words

@@ -12,7 +12,8 @@ from fastapi.testclient import TestClient
 from features.agreement import Agreement
 from features.files import open_table
 from features.home import Home, SpoolSettings
-from features.leads import Intake, Leads, read_nightly
+from features.leads import Leads
+from features.reading import Intake, read_nightly
 from features.store.database import Store, open_store
 from features.store.scores import Given, keep_scores
 from serving.api import Backing, build

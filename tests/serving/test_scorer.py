@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from features.files import open_table
-from features.leads import Intake, Leads, read_nightly
+from features.leads import Leads
+from features.reading import Intake, read_nightly
 from serving.artefact import LoadedModel
 from serving.scorer import sigmoid
 from training.registry import load_champion

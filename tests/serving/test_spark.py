@@ -20,7 +20,8 @@ import pytest
 from pyspark.sql import SparkSession, functions
 
 from benchmarks.servers import family
-from features.errors import FileError, UsageError
+from features.cells import moment, text_of
+from features.errors import FileError, StoreError, UsageError
 from features.leads import Leads
 from serving.archive import open_model, pack
 from serving.artefact import leads_of_records, write
@@ -183,8 +184,8 @@ def test_a_job_leaves_a_manifest_keeps_its_scores_and_is_nothing_to_do_again(
     target, monday = tmp_path / "scored.parquet", datetime(2028, 6, 5)
     told: dict[str, tuple[float, datetime]] = {}
 
-    def keep(leads: Leads, scores: Scores, moment: datetime) -> None:
-        told.update(zip(leads.ids, ((p, moment) for p in scores.probability), strict=True))
+    def keep(leads: Leads, scores: Scores, at: datetime) -> None:
+        told.update(zip(leads.ids, ((p, at) for p in scores.probability), strict=True))
 
     places = Place("", str(source)), Place("", str(target))
     score_on_spark(session, archive, *places, kept=Kept(monday, keep))
@@ -224,6 +225,60 @@ def test_a_table_of_the_catalogue_is_scored_into_another(
     ).saveAsTable("leads")
     found = score_on_spark(session, archive, place_of("table:leads"), place_of("table:scored"))
     assert found.scored == session.table("scored").count() == 8
+
+
+def test_a_table_with_times_and_nested_columns_is_kept_as_it_is_scored(
+    session: SparkSession, archive: Archive
+) -> None:
+    frame = session.createDataFrame(_rows(4), "id string, source string, visits string").selectExpr(
+        "*",
+        "timestamp'2028-06-05 12:00:00+02:00' as seen",
+        "named_struct('city', 'Ulm', 'since', map('x', 1)) as place",
+        "map('a', id) as marks",
+    )
+    frame.write.mode("overwrite").saveAsTable("rich")
+    told: dict[str, Leads] = {}
+
+    def keep(leads: Leads, scores: Scores, at: datetime) -> None:
+        told.update(dict.fromkeys(leads.ids, leads))
+
+    zone = session.conf.get("spark.sql.session.timeZone")
+    session.conf.set("spark.sql.session.timeZone", "America/New_York")
+    try:
+        choices, kept = Choices(("seen", "place")), Kept(datetime(2028, 6, 5), keep)
+        places = place_of("table:rich"), place_of("table:rich_scored")
+        found = score_on_spark(session, archive, *places, choices=choices, kept=kept)
+    finally:
+        session.conf.set("spark.sql.session.timeZone", zone or "UTC")
+
+    assert found.scored == len(told) == 4
+    written = {row["id"]: row for row in session.table("rich_scored").collect()}
+    for i, (name, leads) in enumerate(told.items()):
+        place = leads.ids.index(name)
+        seen, where = (text_of(leads.column(n)[place]) for n in ("seen", "place"))
+        assert (seen, where) == (written[name]["seen"], written[name]["place"]), i
+        assert moment(seen) == datetime(2028, 6, 5, 10)
+        assert "Ulm" in where
+
+
+def test_a_table_is_not_replaced_where_its_scores_cannot_be_kept(
+    session: SparkSession, archive: Archive
+) -> None:
+    rows = session.createDataFrame(_rows(4), "id string, source string, visits string")
+    rows.write.mode("overwrite").saveAsTable("some")
+    rows.write.mode("overwrite").saveAsTable("some_scored")
+
+    def fail(leads: Leads, scores: Scores, at: datetime) -> None:
+        raise StoreError("gone")
+
+    kept, places = (
+        Kept(datetime(2028, 6, 5), fail),
+        map(place_of, ("table:some", "table:some_scored")),
+    )
+    with pytest.raises(StoreError, match="gone"):
+        score_on_spark(session, archive, *places, kept=kept)
+    session.catalog.refreshTable("some_scored")
+    assert session.table("some_scored").columns == rows.columns
 
 
 def test_a_file_that_is_mostly_no_leads_leaves_the_old_scores(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from features.files import Reject
-from features.leads import Intake
+from features.reading import Intake
 from features.store.intake import Account
 from serving.summary import account_lines, intake_lines
 

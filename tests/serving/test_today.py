@@ -12,7 +12,8 @@ from sqlalchemy import select
 from features.agreement import Agreement, from_dict
 from features.files import open_table
 from features.home import Home
-from features.leads import Intake, Leads, read_nightly
+from features.leads import Leads
+from features.reading import Intake, read_nightly
 from features.store.database import Store
 from features.store.queue import Waiting, waiting
 from features.store.scores import Given, keep_scores

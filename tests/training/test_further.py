@@ -7,7 +7,7 @@ import pytest
 from features.agreement import Agreement
 from features.files import open_table
 from features.home import Home
-from features.leads import Intake, read_history
+from features.reading import Intake, read_history
 from training.further import judge_further, with_further
 from training.train import Training
 

@@ -12,7 +12,8 @@ from features.cells import key_of
 from features.encoder import MIN_COUNT, Encoder, split_tokens
 from features.files import open_table
 from features.home import Home
-from features.leads import History, Intake, Leads, read_history
+from features.leads import History, Leads
+from features.reading import Intake, read_history
 from tests.training.firms import agreed, use
 from training.golden import ROWS, golden_rows, reference
 from training.train import Training

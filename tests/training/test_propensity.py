@@ -9,7 +9,8 @@ from features.agreement import Agreement, load
 from features.cells import Cell
 from features.errors import AgreementError
 from features.files import open_table
-from features.leads import PROPENSITY, Intake, Leads, read_history
+from features.leads import PROPENSITY, Leads
+from features.reading import Intake, read_history
 from tests.training.firms import Enquiry, agreed, clear, use, write_export
 from training.check import check
 from training.fit import Effort, fit

@@ -19,7 +19,7 @@ from features.agreement import Agreement
 from features.errors import UsageError
 from features.files import open_table
 from features.home import Home
-from features.leads import Intake, read_history
+from features.reading import Intake, read_history
 from features.store.database import Store, open_store
 from features.store.exports import keep_export
 from features.store.jobs import HeldError, last_done, lease

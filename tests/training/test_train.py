@@ -8,7 +8,7 @@ from features.agreement import Agreement, FieldUse, load
 from features.errors import AgreementError, ModelError
 from features.files import open_table
 from features.home import Home
-from features.leads import Intake, read_history
+from features.reading import Intake, read_history
 from tests.conftest import home_at
 from tests.training.firms import clear, write_export
 from training.choose import LeftOut, choose_fields
