@@ -15,7 +15,7 @@ from features.store.erasure import erase
 from features.store.lead_states import draw
 from features.store.said import Said
 from features.store.spend import Spent, book
-from features.store.tables import Disposition, Lead, Note, Score
+from features.store.tables import Disposition, Lead, Note, Score, Snapshot
 from tests.features.store.making import MONDAY, NOW, hand, lost, say
 
 DAY = timedelta(days=1)
@@ -91,16 +91,33 @@ def test_values_of_wins_are_summed_once(store: Store) -> None:
     assert (found.value, found.valued, found.value_square) == (70.0, 2, 2500.0)
 
 
+def score_all(store: Store) -> None:
+    """Score each lead on its only snapshot."""
+    with store.reading() as connection:
+        snapshots = dict(connection.execute(select(Snapshot.lead, Snapshot.key)).all())
+    row = {"at": MONDAY, "model": "1", "agreement": "1-x", "grade": "A", "probability": 0.5}
+    rows = [row | {"lead": lead, "snapshot": key} for lead, key in snapshots.items()]
+    store.write(lambda c: c.execute(insert(Score), rows))
+    store.write(lambda c: draw(c, sorted(snapshots)))
+
+
 def test_leads_are_grouped_by_a_field_as_it_was_when_first_scored(store: Store) -> None:
     hand(store, "a", "b", visits="7")
-    with store.reading() as connection:
-        snapshots = dict(connection.execute(select(Lead.key, Lead.id)).all())
-    for key in snapshots:
-        row = {"lead": key, "at": MONDAY, "model": "1", "agreement": "1-x", "grade": "A"}
-        row |= {"probability": 0.5, "snapshot": key}
-        store.write(lambda c, row=row: c.execute(insert(Score), [row]))
-    store.write(lambda c: draw(c, sorted(snapshots)))
+    score_all(store)
     assert [(g.name, g.leads) for g in groups(store, "visits")] == [("7", 2)]
+
+
+def test_a_field_is_read_whatever_its_text_holds(store: Store) -> None:
+    texts = ["plain", 'a "quoted" word', "back\\slash", "Größe", 'it says "visits": "9"', "7,5"]
+    for n, text in enumerate(texts):
+        hand(store, f"lead-{n}", visits=text)
+    hand(store, "typed", visits=7)
+    hand(store, "empty", visits="")
+    hand(store, "none", visits=None)
+    hand(store, "other", other='"visits": "8"')
+    score_all(store)
+    names = [g.name for g in groups(store, "visits")]
+    assert sorted(map(str, names)) == sorted([*texts, "7", "", "None", "3"])
 
 
 def test_reasons_are_those_of_the_words_that_count(store: Store) -> None:
