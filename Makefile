@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 LEADQ := LEADQ_HOME=demo/.leadq $(BIN)/leadq
 SERVE ?= 1
+# Sales has leads to call today, and the report of this week something to tell.
+YESTERDAY = $$($(BIN)/python -c 'import datetime as d; print(d.date.today() - d.timedelta(1))')
 KERNEL := serving/_kernel.so
 .DEFAULT_GOAL := setup
 
@@ -30,7 +32,7 @@ setup: .venv/.installed $(KERNEL)  ## build the virtual environment from the loc
 demo: setup  ## run the main job on a simulated CRM and serve it (SERVE=0: do not serve)
 	rm -rf demo && mkdir demo
 	@echo "1. A simulated CRM writes 24 months of leads with outcomes"
-	$(LEADQ) simulate -o demo/crm --leads 20000 --months 24
+	$(LEADQ) simulate -o demo/crm --leads 20000 --months 24 --set end=$(YESTERDAY)
 	@echo "2. An agreement is proposed from its export"
 	$(LEADQ) init demo/crm/export.csv -o demo/agreement.toml --yes
 	@echo "3. Three experiments are trained and compared"
@@ -42,17 +44,27 @@ demo: setup  ## run the main job on a simulated CRM and serve it (SERVE=0: do no
 	$(LEADQ) promote $$(tail -n 1 demo/compare.txt | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["best"])')
 	@echo "5. A nightly export is scored"
 	$(LEADQ) score demo/crm/nightly.csv -o demo/scored.csv -a demo/agreement.toml
+	@echo "6. Both sides sign; hand-offs, what sales said and what campaigns cost come in"
+	$(LEADQ) sign -a demo/agreement.toml --side sales --as "Kim Berg"
+	$(LEADQ) sign -a demo/agreement.toml --side marketing --as "Lee Park"
+	$(LEADQ) handoff demo/crm/handoffs.csv -a demo/agreement.toml
+	$(LEADQ) feedback demo/crm/feedback.csv -a demo/agreement.toml
+	$(LEADQ) spend demo/crm/spend.csv -a demo/agreement.toml
+	@echo "7. The leads of the history get a score, and the best of today go to sales"
+	$(LEADQ) score demo/crm/export.csv -o demo/scored-history.csv -a demo/agreement.toml
+	$(LEADQ) queue --hand-over -a demo/agreement.toml
 	@echo "done: the scores are in demo/scored.csv, a report of each training in demo/.leadq/reports"
 	@if [ "$(SERVE)" != 0 ]; then $(MAKE) --no-print-directory demo-serve; fi
 
 demo-serve:  ## serve the demo: the API on port 8000, MLflow's page on port 5000
-	@echo "6. The API and the MLflow page start; stop both with Ctrl-C"
+	@echo "8. The API, the pages and MLflow start; stop them with Ctrl-C"
+	@echo "   pages:           the address below that signs in: queue, campaigns, report and more"
 	@echo "   score a lead:    curl -s http://127.0.0.1:8000/v1/score -H 'content-type: application/json' \\"
 	@echo "                      -d '{\"id\": \"web-1\", \"industry\": \"Software\", \"form_type\": \"Demo request\", \"visits\": 7}'"
 	@echo "   API, described:  http://127.0.0.1:8000/docs"
 	@echo "   MLflow:          http://127.0.0.1:5000"
 	@trap 'trap - INT TERM EXIT; echo stopped; kill 0' INT TERM EXIT; $(LEADQ) compare --open > demo/mlflow.log 2>&1 & \
-	  $(LEADQ) serve --no-keys -a demo/agreement.toml
+	  LEADQ_SERVE__MLFLOW=http://127.0.0.1:5000 $(LEADQ) serve --no-keys -a demo/agreement.toml
 
 check: setup  ## formatting, lint, types and import rules
 	$(BIN)/ruff format --check .

@@ -20,6 +20,8 @@ _BAR = 120.0
 _LABELS = 210
 _NAME = 30
 """Characters of a row's name that fit beside the chart."""
+_MOST_NAMES = 7
+"""Names that have room below the chart."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Plot:
     x_percent: bool = True
     y_percent: bool = True
     """Whether the axis shows shares; else plain numbers."""
+    x_names: tuple[str, ...] = ()
+    """What stands at 1, 2, 3, ... on the axis in place of numbers; as many as have room."""
 
 
 @dataclass(frozen=True)
@@ -193,13 +197,20 @@ def _grid(x: _Axis, y: _Axis, plot: Plot) -> Iterator[Markup]:
             x.start, at, x.end, at
         )
         yield _text(x.start - 8, at + 4, text, "end")
-    for at, text in x.ticks():
+    for at, text in _named(x, plot.x_names) if plot.x_names else x.ticks():
         yield _text(at, y.start + 18, text, "middle")
     yield _text((x.start + x.end) / 2, y.start + 38, plot.x_label, "middle", "label")
     yield Markup(
         '<text class="label" transform="translate(14 {}) rotate(-90)" text-anchor="middle">'
         "{}</text>"
     ).format((y.start + y.end) / 2, plot.y_label)
+
+
+def _named(x: _Axis, names: Sequence[str]) -> Iterator[tuple[float, str]]:
+    """Name places of the axis, the last one always."""
+    apart = math.ceil(len(names) / _MOST_NAMES)
+    for place in range(len(names), 0, -apart):
+        yield x.at(place), names[place - 1]
 
 
 def _line(line: Line, x: _Axis, y: _Axis, place: int) -> Iterator[Markup]:

@@ -37,6 +37,10 @@ _STYLES = {
 """The colours of a light page, by the class of what is drawn."""
 _TEXT = 'fill="#5a656c" font-family="DejaVu" font-size="12"'
 _BOX = re.compile(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
+_PADDING = 1.4
+"""Millimetres beside the text of a cell."""
+_WIDEST = 42.0
+"""Millimetres from which on the text of a cell is broken."""
 _CLASS = re.compile(r'class="([^"]*)"')
 
 
@@ -128,7 +132,7 @@ class _Page(FPDF):
             self.set_xy(self.l_margin + n * width, top)
             for text, style, size, colour in (
                 (number.value, "B", 15, _MAIN),
-                (number.label, "", 9, _INK),
+                (_first_large(number.label), "", 9, _INK),
                 (number.note, "", 7.5, _SOFT),
             ):
                 self.set_font(_FONT, style, size)
@@ -161,12 +165,12 @@ class _Page(FPDF):
         self.set_draw_color(*_RULE)
         left = [n == 0 or name in table.words for n, name in enumerate(table.columns)]
         with self.table(
-            [table.columns, *table.rows],
+            [_headings(table), *table.rows],
             borders_layout=TableBordersLayout.HORIZONTAL_LINES,
             col_widths=self._widths(table),
             headings_style=FontFace(emphasis="B", color=_SOFT),
             line_height=4,
-            padding=(0.6, 1),
+            padding=(0.6, _PADDING),
             text_align=tuple(Align.L if is_left else Align.R for is_left in left),
         ):
             pass
@@ -177,11 +181,25 @@ class _Page(FPDF):
 
     def _widths(self, table: Table) -> tuple[float, ...]:
         """Return the widths of columns by their longest words, so that few lines are broken."""
-        rows = (table.columns, *table.rows)
-        longest = [max(self.get_string_width(row[n]) for row in rows)
+        self.set_font(_FONT, "B")
+        heads = [max(map(self.get_string_width, name.split())) if name else 0.0
+                 for name in _headings(table)]  # fmt: skip
+        self.set_font(_FONT, "")
+        longest = [max([0.0, *(self.get_string_width(row[n]) for row in table.rows)])
                    for n in range(len(table.columns))]  # fmt: skip
-        word = [max(self.get_string_width(w) for row in rows for w in (*row[n].split(), ""))
-                for n in range(len(table.columns))]  # fmt: skip
+        word = [
+            max([0.0, *(self.get_string_width(w) for row in table.rows for w in row[n].split())])
+            for n in range(len(table.columns))
+        ]
         return tuple(
-            max(min(long, 45.0), short) + 3 for long, short in zip(longest, word, strict=True)
+            max(head, min(long, _WIDEST), short) + 2 * _PADDING + 0.6
+            for head, long, short in zip(heads, longest, word, strict=True)
         )
+
+
+def _headings(table: Table) -> tuple[str, ...]:
+    return tuple(map(_first_large, table.columns))
+
+
+def _first_large(text: str) -> str:
+    return text[:1].upper() + text[1:]

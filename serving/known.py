@@ -15,7 +15,7 @@ from serving.artefact import LoadedModel
 from serving.charts import Dots, Line, Plot
 from serving.document import Number, Section, Table
 from serving.rates import wilson
-from serving.shown import day, factor, plain
+from serving.shown import day, percent, plain
 from serving.watch import FieldSeen
 
 NOT_KNOWN = "Not known: this model was trained by a leadq that did not keep it. Retrain to see it."
@@ -99,29 +99,30 @@ def told(
 
 def _scorecard(facts: Mapping[str, Any], found: Matured) -> Section:
     backtest: Mapping[str, float] = facts.get("evaluation") or {}
-    words = (facts.get("verdict"), facts.get("caution"))
-    says = [_in_plain_words(backtest)] if "lift_top_tenth" in backtest else []
-    says += [f"{_tight(text[:1].upper() + text[1:])}." for text in words if text]
+    says = list(_in_plain_words(backtest))
+    if caution := facts.get("caution"):
+        says.append(f"{_tight(caution[:1].upper() + caution[1:])}.")
     auc, rows = found.roc_auc(), list[tuple[str, str, str]]()
     promised = _figure(backtest, "roc_auc", "{:.3f}")
     came = "–" if auc is None else "{:.3f} ({:.3f} to {:.3f})".format(*auc)
-    rows.append(("ROC AUC: chance that a won lead stands above another", promised, came))
+    rows.append(("a won lead stands above another (ROC AUC)", promised, came))
     was = f"{found.expected:,.0f} said, {found.won:,} won" if found.decided else "–"
-    ratio = _figure(backtest, "actual_to_predicted", "{:.2f}")
-    rows.append(("Wins to those said", ratio, was))
+    ratio = _figure(backtest, "actual_to_predicted", "{:.0%}")
+    rows.append(("wins, of those that it said", ratio, was))
     share = "–"
     if found.decided:
         rate = wilson(found.won, found.decided)
         share = f"{rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%})"
-    rows.append(("Share won", _figure(backtest, "mean_actual", "{:.1%}"), share))
+    rows.append(("share won", _figure(backtest, "mean_actual", "{:.1%}"), share))
     lift = _figure(backtest, "lift_top_tenth", "{:.2f}")
-    rows.append(("Lift of the best tenth", lift, _lift(found)))
+    rows.append(("wins in the best tenth, times chance (lift)", lift, _lift(found)))
     if not found.decided:
         says.append("No lead that this version scored is old enough to judge it by yet.")
     columns = ("figure", "backtest", "matured scores")
     note = (
         "Backtest: later leads that its fit had not seen. Matured scores: the first that this "
-        "version gave a lead, of leads whose horizon is over and that sales decided."
+        "version gave a lead, of leads whose horizon is over and that sales decided. In brackets: "
+        "95% intervals."
     )
     numbers = (
         Number(f"{facts.get('leads', 0):,}", "leads learned from", f"{facts.get('won', 0):,} won"),
@@ -131,12 +132,16 @@ def _scorecard(facts: Mapping[str, Any], found: Matured) -> Section:
     return Section("What it is worth", tuple(says), (table,), numbers=numbers)
 
 
-def _in_plain_words(backtest: Mapping[str, float]) -> str:
-    lift = _figure(backtest, "lift_top_tenth", "{:.1f}")
-    return (
-        f"Called in its order, the best tenth of later leads held {lift} times as many wins as a "
-        "tenth picked at random."
-    )
+def _in_plain_words(backtest: Mapping[str, float]) -> Iterator[str]:
+    if "lift_top_tenth" in backtest:
+        lift = _figure(backtest, "lift_top_tenth", "{:.1f}")
+        yield (
+            f"Called in its order, the best tenth of later leads held {lift} times as many wins "
+            "as a tenth picked at random."
+        )
+    if "actual_to_predicted" in backtest:
+        came = _figure(backtest, "actual_to_predicted", "{:.0%}")
+        yield f"Of the wins that it predicted for them, {came} came."
 
 
 def _tight(text: str) -> str:
@@ -173,24 +178,35 @@ def _curves(shown: Mapping[str, Any]) -> Section:
         line = Line("by the model", x, y, low, high)
         chance = Line("at random", (0.0, 1.0), (0.0, 1.0), is_reference=True)
         says = "Share of the wins found by share of the leads called, the best first."
-        figures.append(Plot("Gain", says, "leads called", "wins found", (line, chance)))
+        figures.append(
+            Plot(
+                "Wins found, the best leads called first",
+                says,
+                "leads called",
+                "wins found",
+                (line, chance),
+            )
+        )
     if bins := shown.get("calibration"):
         said, was, low, high, _ = zip(*bins, strict=True)
         top = max([*said, *high])
-        right = Line("said as it is", (0.0, top), (0.0, top), is_reference=True)
+        right = Line("as said", (0.0, top), (0.0, top), is_reference=True)
         dots = Dots("leads of like scores", said, was, low, high)
         says = "Share won by the probability said; on the line it is as said."
-        figures.append(Plot("Calibration", says, "said", "won", (right,), (dots,)))
+        title = "What it said, and what was won"
+        figures.append(Plot(title, says, "probability said", "won", (right,), (dots,)))
     return Section("On later leads", () if figures else (NOT_KNOWN,), (), tuple(figures))
 
 
 def _drivers(shown: Mapping[str, Any]) -> Section:
     if "drivers" not in shown:
         return Section("What drives it", (NOT_KNOWN,))
-    named = list(shown["drivers"].items())[:_MOST_DRIVERS]
-    rows = tuple((plain(name), f"× {factor(by)}") for name, by in named)
-    columns = ("field", "moves the odds by")
-    note = "On the average of all leads, up or down."
+    drivers: Mapping[str, float] = shown["drivers"]
+    whole = sum(drivers.values()) or 1.0
+    named = list(drivers.items())[:_MOST_DRIVERS]
+    rows = tuple((plain(name), percent(by / whole)) for name, by in named)
+    columns = ("field", "part of all that moves scores")
+    note = "On the average of all leads, up or down, in log-odds."
     return Section("What drives it", (), (Table("Fields that move scores", columns, rows, note),))
 
 
@@ -215,10 +231,12 @@ def _drift(fields: Sequence[FieldSeen]) -> Section:
          "moved" if f.psi is not None and f.psi >= _MOVED else "")
         for f in ordered
     )  # fmt: skip
-    columns = ("field", "missing", "not seen in training", "PSI", "")
-    note = f"PSI: how far the spread moved from the training; from {_MOVED} on a lot."
+    columns = ("field", "missing", "not seen in training", "moved by (PSI)", "")
+    note = (
+        f"PSI says how far values are spread otherwise than in training; from {_MOVED} on, a lot."
+    )
     table = Table("Recent leads against the training", columns, rows, note)
-    return Section("Drift", (), (table,))
+    return Section("Drift", ("How far recent leads differ from those it learned from.",), (table,))
 
 
 def _data(facts: Mapping[str, Any], found: Matured) -> Section:
@@ -229,6 +247,8 @@ def _rests(facts: Mapping[str, Any], found: Matured) -> Iterator[str]:
     source = "the store: exports and feedback" if facts.get("from_store") else "an export alone"
     until = f" It knows outcomes up to {facts['as_of'][:10]}." if facts.get("as_of") else ""
     yield f"It was trained on {source}.{until}"
+    if verdict := facts.get("verdict"):
+        yield f"The verdict: {_tight(verdict)}."
     if facts.get("split"):
         yield f"Judged so: {facts['split']}."
     if found.leads:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import date, datetime, timedelta
 
 
@@ -24,11 +23,6 @@ def money(sum_: float | None) -> str:
     return f"{sum_:,.{digits}f}"
 
 
-def factor(log_odds: float) -> str:
-    """Show by how much odds are multiplied, such as 2.4."""
-    return f"{math.exp(min(log_odds, 20.0)):.2f}"
-
-
 def span(time: timedelta) -> str:
     """Show a length of time by its largest unit, such as 3 h."""
     minutes = int(time.total_seconds() // 60)
@@ -42,6 +36,11 @@ def day(when: date | None) -> str:
     return "–" if when is None else f"{when.day} {when:%b %Y}"
 
 
+def short_day(when: date) -> str:
+    """Show a day within a year, such as 3 Mar."""
+    return f"{when.day} {when:%b}"
+
+
 def moment(when: datetime | None) -> str:
     """Show a moment (UTC), such as 3 Mar 2026, 14:05."""
     return "–" if when is None else f"{when.day} {when:%b %Y, %H:%M}"
@@ -52,7 +51,7 @@ def ago(when: datetime, now: datetime) -> str:
     days = (now.date() - when.date()).days
     if days in (0, 1):
         return f"{'yesterday' if days else 'today'} {when:%H:%M}"
-    return f"{when.day} {when:%b}" if when.year == now.year else day(when)
+    return short_day(when) if when.year == now.year else day(when)
 
 
 def plain(name: str) -> str:

@@ -160,6 +160,10 @@ VALUE_NAMES = (
     r"(deal|opportunity|close|order|contract|sale|sales) ?(value|amount|revenue|size|price)",
     r"(amount|value|revenue|betrag|umsatz|auftragswert|importe|montant|valor|importo|bedrag)",
 )
+CALLED_NAMES = (
+    r"((lead|customer|client) ?)?(company|account|organi[sz]ation|firm|business|employer)( ?name)?",
+    r"(firma|unternehmen|firmenname|entreprise|societe|empresa|azienda|bedrijf)",
+)
 PERSONAL_NAMES = re.compile(
     r"((.* )?(first|last|full|given|family|sur|middle|contact|customer|cust|client|lead|person)"
     r" ?name|contact person|ansprechpartner"

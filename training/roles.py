@@ -14,6 +14,7 @@ from features.errors import AgreementError
 from features.leads import ROW_NUMBER
 from features.profile import Profile
 from training.outcome_words import (
+    CALLED_NAMES,
     CAMPAIGN_NAMES,
     CLOSED_NAMES,
     CREATED_NAMES,
@@ -124,6 +125,7 @@ def find_roles(profiles: dict[str, Profile], cells: dict[str, list[Cell]], told:
         campaign=_by_name(_of_kind(known, "category"), CAMPAIGN_NAMES),
         source=_by_name(_of_kind(known, "category"), SOURCE_NAMES),
         value=_by_name(_of_kind(known, "number"), VALUE_NAMES),
+        called=_by_name({n: p for n, p in known.items() if not p.is_number}, CALLED_NAMES),
     )
     return Roles(columns, outcomes, undecided)
 

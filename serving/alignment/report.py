@@ -266,7 +266,7 @@ def _changes(
     until: datetime,
 ) -> list[Change]:
     """Return what was done otherwise, the newest first."""
-    found = [Change(p.at, "model", f"version {p.model} is champion: {p.why}") for p in promoted]
+    found = [Change(p.at, "model", f"model: {_took_over(p)}") for p in promoted]
     sides: dict[str, set[Side]] = {}
     for one in signed:
         known = sides.setdefault(one.digest, set())
@@ -276,3 +276,11 @@ def _changes(
     found += [Change(d.done_at, "decision", d.text) for d in decided if d.done_at is not None]
     within = [change for change in found if since <= change.at < until]
     return sorted(within, key=lambda change: change.at, reverse=True)
+
+
+def _took_over(promotion: Past) -> str:
+    """Say who scores since; why a model is the better one stands on its page."""
+    if promotion.act == "rollback":
+        return f"version {promotion.model} scores again: {promotion.why}"
+    after = f" after version {promotion.previous}" if promotion.previous else ""
+    return f"version {promotion.model} scores{after}"

@@ -10,11 +10,11 @@ from features.counted import counted
 from features.store.agreements import SIDES
 from features.store.alignment import Missed
 from features.store.meetings import Decided
+from serving.alignment.drawn import marks_by_week, touched_in_time, won_by_touch
 from serving.alignment.funnel import Funnel
 from serving.alignment.learned import MEASURES, Changed, Disagreement
-from serving.alignment.promises import Brought, Hands, Week
+from serving.alignment.promises import Brought, Hands
 from serving.alignment.report import QUESTIONS, Report
-from serving.charts import Line, Plot, Range, Ranges
 from serving.document import Number, Section, Table
 from serving.health import Promise
 from serving.rates import Interval, wilson
@@ -72,7 +72,7 @@ def _kept(promise: Promise) -> str:
     if not promise.due:
         return "none was due"
     found = wilson(promise.kept, promise.due)
-    return f"{promise.kept:,} of {promise.due:,} kept, {found.value:.0%}"
+    return f"{found.value:.0%} kept ({promise.kept:,} of {promise.due:,})"
 
 
 def _in_short(report: Report) -> Section:
@@ -101,8 +101,8 @@ def _sentences(report: Report) -> Iterator[str]:
     for month in report.brought:
         yield f"Marketing: {_brought(month)}."
     yield (
-        f"Sales: first touch within {report.promise_hours:g} h, {_kept(report.touch)}; disposition "
-        f"within {report.promise_days} days, {_kept(report.answer)}."
+        f"Sales: first touch within {report.promise_hours:g} h: {_kept(report.touch)}; disposition "
+        f"within {report.promise_days} days: {_kept(report.answer)}."
     )
     waiting = sum(found.all for found in _first_of_each(report))
     if waiting:
@@ -125,9 +125,14 @@ def _by_handed(report: Report) -> tuple[list[Missed], list[Missed]]:
 
 def _brought(month: Brought) -> str:
     return (
-        f"{month.leads:,} A and B leads in {month.month} of {month.promised:,} promised, "
+        f"{month.leads:,} A and B leads in {_spoken(month.month)}, {month.promised:,} promised: "
         f"{_STATES[month.state]}"
     )
+
+
+def _spoken(month: str) -> str:
+    """Write a month such as 2026-11 as Nov 2026."""
+    return f"{datetime.strptime(month, '%Y-%m'):%b %Y}"
 
 
 def _funnel(report: Report) -> Section:
@@ -162,9 +167,14 @@ def _number(value: float | None) -> str:
 
 
 def _promises(report: Report) -> Section:
-    told = [week for week in report.weeks if week.touch or week.coverage]
     rows: list[tuple[str, ...]] = [
-        ("marketing", f"A and B leads, {m.month}", f"{m.promised:,}", f"{m.leads:,}", m.state)
+        (
+            "marketing",
+            f"A and B leads, {_spoken(m.month)}",
+            f"{m.promised:,}",
+            f"{m.leads:,}",
+            m.state,
+        )
         for m in report.brought
     ]
     for name, promise in (
@@ -195,19 +205,8 @@ def _promises(report: Report) -> Section:
                 ),
             ),
         ),
-        _kept_chart(told and [w for w in told if w.touch]),
+        touched_in_time(report.weeks),
     )  # fmt: skip
-
-
-def _kept_chart(weeks: Sequence[Week]) -> tuple[Plot, ...]:
-    points = [(n, week.touch) for n, week in enumerate(weeks, 1) if week.touch is not None]
-    if len(points) < 2:
-        return ()
-    x, y = [float(n) for n, _ in points], [touch.value for _, touch in points]
-    low, high = [touch.low for _, touch in points], [touch.high for _, touch in points]
-    says = f"Share touched within the promise, of hand-offs from {day(weeks[0].start)} on, by week."
-    line = Line("touched in time", x, y, low, high)
-    return (Plot("First touch in time", says, "week", "share", (line,), x_percent=False),)
 
 
 def _speed(report: Report) -> Section:
@@ -234,13 +233,8 @@ def _speed(report: Report) -> Section:
         for b in report.speed
     )
     table = Table("Won by time to first touch", ("touched", "leads", "won", "scores said"), rows)
-    ranges = tuple(Range(b.name, b.won.value, b.won.low, b.won.high) for b in report.speed)
-    chart = Ranges(
-        "Share won by time to first touch",
-        "The dot is the share won; the bar is its 95% interval.",
-        "won", "95% interval", "share won", ranges,
-    )  # fmt: skip
-    return Section("Speed to lead", tuple(says), (table,) if rows else (), (chart,) if rows else ())
+    charts = (won_by_touch(report),) if rows else ()
+    return Section("Speed to lead", tuple(says), (table,) if rows else (), charts)
 
 
 def _audit(report: Report) -> Section:
@@ -254,8 +248,8 @@ def _audit(report: Report) -> Section:
         if leads:
             tables.append(_missed(leads, what))
     says = [
-        "Slower and faster: the share touched in time differs from that of all others together by "
-        "more than chance explains, all comparisons taken together."
+        "Slower or faster: touched in time less or more often than all others together, by more "
+        "than chance explains. Else alike."
     ]
     if not report.missed:
         says.append("No lead graded A or B waits for longer than agreed.")
@@ -268,11 +262,16 @@ def _hands(name: str, who: str, hands: Sequence[Hands], as_of: datetime) -> Tabl
         (who, "due", "touched in time", "against the others", "waiting", "overdue",
          "longest wait"),
         tuple(
-            (h.name, f"{h.handed:,}", share(h.touch), h.differs, f"{h.waiting:,}",
+            (h.name, f"{h.handed:,}", share(h.touch), _differs(h), f"{h.waiting:,}",
              f"{h.overdue:,}", _wait(h.oldest, as_of))
             for h in hands
         ),
+        words=("against the others",),
     )  # fmt: skip
+
+
+def _differs(hands: Hands) -> str:
+    return "–" if hands.touch is None else hands.differs or "alike"
 
 
 def _wait(since: datetime | None, now: datetime) -> str:
@@ -357,7 +356,7 @@ def _changes(report: Report) -> Section:
 def _changed(changed: Changed) -> Iterator[tuple[str, ...]]:
     what = f"{day(changed.change.at)}: {changed.change.what}"
     if not changed.effects:
-        yield what, "too early to say", "", "", "", ""
+        yield what, "", "", "", "", "too early to say"
     for n, effect in enumerate(changed.effects):
         d = effect.difference
         yield (
@@ -405,26 +404,8 @@ def _asked(report: Report) -> Section:
         columns = ("side", "mark", "comment", "by")
         tables.append(Table("In their words", columns, told, words=("comment", "by")))
     asked = tuple(f"{side.capitalize()} was asked: {QUESTIONS[side]}" for side in SIDES)
-    return Section("How it goes", asked, tuple(tables), _marks_chart(report, weeks))
+    return Section("How it goes", asked, tuple(tables), marks_by_week(report, weeks))
 
 
 def _mark(mean: float) -> str:
     return f"{mean:.1f}"
-
-
-def _marks_chart(report: Report, weeks: Sequence[str]) -> tuple[Plot, ...]:
-    if len(weeks) < 2:
-        return ()
-    place = {week: float(n) for n, week in enumerate(weeks, 1)}
-    lines = tuple(
-        Line(side, [place[m.week] for m in own], [m.mean for m in own])
-        for side in SIDES
-        if len(own := [m for m in report.marks if m.side == side]) > 1
-    )
-    if not lines:
-        return ()
-    says = f"Mean marks of both sides from {weeks[0]} on, by week."
-    return (
-        Plot("How it goes, week by week", says, "week", "mark", lines, x_percent=False,
-             y_percent=False),
-    )  # fmt: skip

@@ -54,6 +54,7 @@ def add_agreement(app: FastAPI, behind: Behind) -> None:
             "agreed": agreed,
             "proposal": proposal,
             "fault": fault,
+            "typed": request.query_params,
             "grades": GRADES,
             "dispositions": DISPOSITIONS,
             "outcomes": dict(proposal.raw_outcomes()),

@@ -79,7 +79,8 @@ def add_queue(app: FastAPI, behind: Behind) -> None:
         values: dict[str, Any] = {"said": said, "found": found, "item": item, "at": at}
         values["back"] = inside(fields.get("back") or "/queue")
         status = 409 if found.meanwhile else 200
-        return show(request, "answered.html", status, **values, may_answer=True)
+        counts = {} if found.meanwhile else {"HX-Trigger": "answered"}
+        return show(request, "answered.html", status, counts, **values, may_answer=True)
 
     def _item_now(opened: Store, key: int, at: datetime) -> Item | None:
         with opened.reading() as connection:

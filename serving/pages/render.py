@@ -20,8 +20,7 @@ from features.counted import counted
 from serving.doors import PAGES
 from serving.pages.assets import path_of
 from serving.pages.sessions import Session
-from serving.scorer import sigmoid
-from serving.shown import ago, day, factor, moment, money, percent, plain, span
+from serving.shown import ago, day, moment, money, percent, plain, span
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -117,6 +116,7 @@ def refusal(status: int, detail: str, is_part: bool, session: Session | None = N
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    from serving.adding import adding, moved_by, points
     from serving.charts import svg
 
     made = Environment(
@@ -126,7 +126,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals |= {"static": path_of, "svg": svg}
+    made.globals |= {"static": path_of, "svg": svg, "adding": adding, "moved_by": moved_by}
     made.filters |= {
         "percent": percent,
         "money": money,
@@ -136,8 +136,7 @@ def _environment() -> Environment:
         "span": span,
         "plain": plain,
         "count": counted,
-        "chance": sigmoid,
-        "factor": factor,
+        "points": points,
         "in_path": lambda text: quote(text, safe=""),
     }
     return made

@@ -52,7 +52,7 @@ def test_a_rep_works_through_the_day_by_mouse(page: Page, store: Store) -> None:
     page.get_by_role("link", name="Mine").click()
     page.wait_for_url("**/queue?owner=Kim")
     known = card(page, "lead-03")
-    expect(known.get_by_role("list")).to_contain_text("raises the odds")
+    expect(known.get_by_role("list")).to_contain_text(re.compile(r"visits: 19\s*\+[\d.]+ points"))
     known.get_by_text("How it adds up").click()
     expect(known.get_by_role("table")).to_contain_text("An average lead")
     expect(known).to_contain_text("Since yesterday: visits 3 → 19")
@@ -148,6 +148,27 @@ def test_a_rep_works_by_keyboard_alone(page: Page, store: Store) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("Enter")
     page.wait_for_url("**/leads/**")
+
+
+def test_what_is_chosen_is_counted_told_and_kept_in_focus(page: Page) -> None:
+    page.goto("/queue")
+    owner = page.get_by_label("Owner")
+    owner.focus()
+    owner.select_option("Kim")
+    page.wait_for_url("**/queue?owner=Kim*")
+    told = re.compile(r"^[\d,]+ of [\d,]+ leads wait")
+    expect(page.locator("#count")).to_contain_text(told)
+    expect(page.locator("#told[role=status]")).to_have_text(told)
+    expect(owner).to_be_focused()
+    expect(owner).to_have_value("Kim")
+    expect(page.get_by_role("link", name="All leads")).to_be_visible()
+
+
+def test_an_answer_is_counted_at_once(page: Page) -> None:
+    page.goto("/queue?owner=Kim")
+    before = page.locator("#count").inner_text()
+    card(page, "lead-34").get_by_role("button", name="Lost").click()
+    expect(page.locator("#count")).not_to_have_text(before)
 
 
 def test_what_is_chosen_stands_in_the_address_and_in_the_history(page: Page) -> None:

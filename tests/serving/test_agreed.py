@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -157,4 +157,5 @@ def test_a_proposal_that_does_not_hold_together_is_refused_in_words(
         page = client.get(f"/agreement/proposal?{asked}")
         assert page.status_code == 422
         assert why in page.text
+        assert all(f'value="{typed}"' in page.text for _, typed in parse_qsl(asked) if typed)
         assert client.get(f"/agreement/proposal/file?{asked}").status_code == 422

@@ -9,6 +9,7 @@ from features.agreement import Columns
 from features.errors import AgreementError
 from features.leads import ROW_NUMBER
 from tests.training.firms import Enquiry, write_export
+from training.outcome_words import CALLED_NAMES, name_rank
 from training.propose import Proposal, propose
 from training.roles import Told, map_outcomes
 
@@ -361,3 +362,15 @@ def test_a_count_of_wins_is_left_to_a_human() -> None:
     _, undecided = map_outcomes(["0", "1", "2"], NOBODY)
 
     assert undecided == ["2"]
+
+
+@pytest.mark.parametrize(
+    "name", ["company", "Company Name", "AccountName", "organisation", "Firma"]
+)
+def test_a_lead_is_called_by_its_company(name: str) -> None:
+    assert name_rank(name, CALLED_NAMES) is not None
+
+
+@pytest.mark.parametrize("name", ["company_size", "account owner", "business_unit", "name"])
+def test_what_only_speaks_of_a_company_is_no_name(name: str) -> None:
+    assert name_rank(name, CALLED_NAMES) is None

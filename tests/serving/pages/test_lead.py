@@ -50,6 +50,7 @@ def test_a_lead_that_nobody_knows_is_told_as_a_page(client: TestClient) -> None:
     reply = client.get("/leads/nobody")
     assert reply.status_code == 404
     assert "hand it over first" in reply.text
+    assert '<a href="/campaigns">Campaigns</a>' in reply.text
 
 
 def test_both_sides_see_hand_offs_words_and_scores_on_one_line_of_time(

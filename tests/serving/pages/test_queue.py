@@ -101,20 +101,18 @@ def test_leads_stand_by_the_model_with_reasons_that_add_up(
     hand(store, "hot", visits="19", industry="Software")
     page = client.get("/queue").text
     assert page.index("<bdi>hot</bdi>") < page.index("<bdi>cold</bdi>")
-    assert "visits is <bdi>19</bdi>" in page
-    table = page[page.index("How it adds up") :]
-    base, *factors, whole = re.findall(r'number">(?:odds × |<strong>)?([\d.]+)', table)[:5]
-    odds = float(base) / (100 - float(base))
-    for factor in factors:
-        odds *= float(factor)
-    assert 100 * odds / (1 + odds) == pytest.approx(float(whole), abs=0.5)
+    assert "visits: <bdi>19</bdi>" in page
+    table = page[page.index("How it adds up") : page.index("</details>")]
+    average, *parts, whole = re.findall(r'number">([+−]?[\d.]+)', table)
+    added = float(average) + sum(float(part.replace("−", "-")) for part in parts)
+    assert round(added, 1) == float(whole)
 
 
 def test_who_looks_at_the_queue_writes_nothing(client: TestClient, store: Store) -> None:
     leads = some_leads("a")
     store.write(lambda c: hand_over(c, leads, agreed(), [Handover(recently())], recently(0)))
     page = client.get("/queue").text
-    assert ("<bdi>a</bdi>" in page, "visits is" in page) == (True, True)
+    assert ("<bdi>a</bdi>" in page, "visits: <bdi>" in page) == (True, True)
     with store.reading() as connection:
         assert connection.execute(select(Score.lead)).all() == []
 
@@ -152,6 +150,7 @@ def test_what_is_chosen_stands_in_the_address(client: TestClient, store: Store) 
     assert "<bdi>mine</bdi>" in page
     assert "<bdi>other</bdi>" not in page
     assert '<option value="Lee">Lee (1)</option>' in page
+    assert "1 of 2 leads wait" in page
     assert "<bdi>other</bdi>" in client.get("/queue?owner=Lee&page=99").text
     assert "Nothing waits here" in client.get("/queue?owner=nobody+at+all").text
 
