@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from serving.api import Backing, build
 from serving.artefact import LoadedModel
 from serving.erasing import Aside
 from serving.pages.sessions import Sessions
-from tests.features.store.making import agreed
+from tests.features.store.making import NOW, agreed
 from tests.lives import Fixed
 
 SECRET = b"s" * 32
@@ -34,6 +35,12 @@ def key_for(store: Store, name: str, *scopes: Scope, expires: datetime | None = 
     return store.write(lambda c: create(c, name, scopes, expires, SECRET, "test", long_ago))
 
 
+def clock(start: datetime = NOW) -> Callable[[], datetime]:
+    """Return a clock that moves by a second whenever somebody looks at it."""
+    seconds = count()
+    return lambda: start + timedelta(seconds=next(seconds))
+
+
 @contextmanager
 def pages(
     url: str,
@@ -41,6 +48,7 @@ def pages(
     model: LoadedModel | None = None,
     agreement: Agreement | None = None,
     keys: bool = True,
+    now: Callable[[], datetime] | None = None,
 ) -> Iterator[TestClient]:
     """Serve the pages of a store to a browser that is not signed in yet."""
     remembered = folder / "keys.json"
@@ -50,7 +58,7 @@ def pages(
     backing = Backing(partial(open_store, url), aside, agreement or agreed())
     asked = access if keys else None
     live = Fixed(model, "" if model else "none yet")
-    shell = build(live, backing, access=asked, sessions=Sessions(SECRET, asked))
+    shell = build(live, backing, access=asked, sessions=Sessions(SECRET, asked), now=now)
     with TestClient(shell, base_url=HOST, headers=BROWSER, follow_redirects=False) as client:
         client.access = access  # type: ignore[attr-defined]  # so that tests can read keys anew
         yield client

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,12 +12,13 @@ from sqlalchemy import select
 
 from features.store.database import Store, open_store
 from features.store.tables import Audit, Decision, SideAnswer
+from tests.features.store.making import NOW
 from tests.features.store.past import drawn
-from tests.serving.pages.signing import key_for, pages, send, sign_in
+from tests.serving.pages.signing import clock, key_for, pages, send, sign_in
 from tests.serving.test_alignment import agreed, reported
 
 PAGE = "/alignment?week=2026-W20"
-SOON = (datetime.now(UTC) + timedelta(days=9)).date().isoformat()
+SOON = (NOW + timedelta(days=9)).date().isoformat()
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def store(url: str) -> Iterator[Store]:
 
 @pytest.fixture
 def client(url: str, store: Store, tmp_path: Path) -> Iterator[TestClient]:
-    with pages(url, tmp_path, agreement=agreed()) as client:
+    with pages(url, tmp_path, agreement=agreed(), now=clock()) as client:
         yield client
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,20 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, delete, event, func, insert, select, update
 
+from features.simulate import Settings
 from features.store.database import Store, open_store
 from features.store.lead_states import draw
 from features.store.tables import Disposition, Handoff, Lead, Note
 from serving.pages import recycled
 from serving.pages.recycled import _SHOWN
 from tests.features.store.simulated import filled
-from tests.serving.pages.signing import key_for, pages, sign_in
+from tests.serving.pages.signing import clock, key_for, pages, sign_in
 
 EVIL = "<script>alert(1)</script>"
 FORMULA = '=HYPERLINK("http://example.org")'
 
 
-def today() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
+TODAY = datetime.combine(Settings.end, time(12)) + timedelta(days=1)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def store(url: str) -> Iterator[Store]:
 
 @pytest.fixture
 def client(url: str, store: Store, tmp_path: Path) -> Iterator[TestClient]:
-    with pages(url, tmp_path) as client:
+    with pages(url, tmp_path, now=clock(TODAY)) as client:
         sign_in(client, key_for(store, "Mia", "marketing"))
         yield client
 
@@ -69,7 +69,7 @@ def test_the_page_shows_the_figures_that_rest_gives(client: TestClient) -> None:
 def test_somebody_of_sales_sees_recycled_leads_and_no_campaigns(
     url: str, store: Store, tmp_path: Path
 ) -> None:
-    with pages(url, tmp_path) as client:
+    with pages(url, tmp_path, now=clock(TODAY)) as client:
         sign_in(client, key_for(store, "Kim", "sales"))
         assert client.get("/campaigns").status_code == 403
         assert client.get("/recycled").status_code == 200
@@ -110,11 +110,11 @@ def test_markup_in_names_reasons_and_notes_is_shown_as_text(
     client: TestClient, store: Store
 ) -> None:
     name = largest(store)
-    note = {"campaign": EVIL, "text": f"{EVIL}\u202e", "by": EVIL, "at": today()}
+    note = {"campaign": EVIL, "text": f"{EVIL}\u202e", "by": EVIL, "at": TODAY}
     store.write(
         lambda c: c.execute(update(Lead).where(Lead.campaign == name).values(campaign=EVIL))
     )
-    store.write(lambda c: c.execute(update(Lead).values(created=today() - timedelta(days=9))))
+    store.write(lambda c: c.execute(update(Lead).values(created=TODAY - timedelta(days=9))))
     draw_all(store)
     store.write(lambda c: c.execute(insert(Note), [note]))
     page = client.get("/campaigns?days=3000").text
@@ -151,7 +151,7 @@ def test_the_statements_of_a_page_are_few(client: TestClient) -> None:
 
 def come_back(store: Store, days: int, leads: int, start: int = 0) -> None:
     """Let leads come back some days from now, those from `start` on."""
-    at = today() - timedelta(days=40)
+    at = TODAY - timedelta(days=40)
     with store.reading() as connection:
         keys = (
             connection.execute(select(Lead.key).order_by(Lead.key).offset(start).limit(leads))
@@ -165,7 +165,7 @@ def come_back(store: Store, days: int, leads: int, start: int = 0) -> None:
             "code": "not_ready",
             "by": "kim",
             "reason": FORMULA,
-            "return_on": (today() + timedelta(days=days)).date(),
+            "return_on": (TODAY + timedelta(days=days)).date(),
             "origin": "rest",
             "received": at,
             "digest": f"back {key}",

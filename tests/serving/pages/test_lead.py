@@ -15,7 +15,7 @@ from features.store.spend import Spent, book
 from serving.learnable import learnable
 from serving.scorekeeper import score_listed
 from tests.features.store.making import agreed
-from tests.serving.pages.signing import key_for, pages, sign_in
+from tests.serving.pages.signing import clock, key_for, pages, sign_in
 from tests.serving.pages.test_queue import hand, recently
 from tests.serving.small import small_model
 
@@ -37,7 +37,7 @@ def store(url: str) -> Iterator[Store]:
 def client(url: str, tmp_path: Path, store: Store) -> Iterator[TestClient]:
     columns = {"id": "id", "outcome": "status", "campaign": "campaign"}
     agreement = agreed(columns=columns | {"nurture": "drip", "product": "asked"})
-    with pages(url, tmp_path, small_model(), agreement) as client:
+    with pages(url, tmp_path, small_model(), agreement, now=clock()) as client:
         sign_in(client, key_for(store, "Lee", "marketing"))
         yield client
 

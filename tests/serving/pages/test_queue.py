@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from tests.serving.pages.signing import (
     BROWSER,
     HOST,
     SECRET,
+    clock,
     key_for,
     pages,
     sign_in,
@@ -52,7 +53,7 @@ def store(url: str) -> Iterator[Store]:
 
 @pytest.fixture
 def client(url: str, tmp_path: Path, store: Store) -> Iterator[TestClient]:
-    with pages(url, tmp_path, small_model(), an_agreement()) as client:
+    with pages(url, tmp_path, small_model(), an_agreement(), now=clock()) as client:
         sign_in(client, key_for(store, "Kim", "sales"))
         yield client
 
@@ -67,7 +68,7 @@ def an_agreement(**sections: Any) -> Agreement:
 
 
 def recently(hours: float = 1) -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=hours)
+    return NOW - timedelta(hours=hours)
 
 
 def hand(store: Store, *ids: str, at: datetime | None = None, owner: str = "Kim", **f: Any) -> None:
