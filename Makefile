@@ -33,8 +33,10 @@ demo: setup  ## run the main job on a simulated CRM and serve it (SERVE=0: do no
 	rm -rf demo && mkdir demo
 	@echo "1. A simulated CRM writes 24 months of leads with outcomes"
 	$(LEADQ) simulate -o demo/crm --leads 20000 --months 24 --set end=$(YESTERDAY)
-	@echo "2. An agreement is proposed from its export"
+	@echo "2. An agreement is proposed from its export, and both sides sign it"
 	$(LEADQ) init demo/crm/export.csv -o demo/agreement.toml --yes
+	$(LEADQ) sign -a demo/agreement.toml --side sales --as "Kim Berg"
+	$(LEADQ) sign -a demo/agreement.toml --side marketing --as "Lee Park"
 	@echo "3. Three experiments are trained and compared"
 	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --recipe logistic --name logistic
 	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --recipe trees --name trees
@@ -44,9 +46,7 @@ demo: setup  ## run the main job on a simulated CRM and serve it (SERVE=0: do no
 	$(LEADQ) promote $$(tail -n 1 demo/compare.txt | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["best"])')
 	@echo "5. A nightly export is scored"
 	$(LEADQ) score demo/crm/nightly.csv -o demo/scored.csv -a demo/agreement.toml
-	@echo "6. Both sides sign; hand-offs, what sales said and what campaigns cost come in"
-	$(LEADQ) sign -a demo/agreement.toml --side sales --as "Kim Berg"
-	$(LEADQ) sign -a demo/agreement.toml --side marketing --as "Lee Park"
+	@echo "6. Hand-offs, what sales said and what campaigns cost come in"
 	$(LEADQ) handoff demo/crm/handoffs.csv -a demo/agreement.toml
 	$(LEADQ) feedback demo/crm/feedback.csv -a demo/agreement.toml
 	$(LEADQ) spend demo/crm/spend.csv -a demo/agreement.toml
