@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from functools import lru_cache
@@ -48,6 +48,7 @@ _NO_YEAR = datetime(1, 1, 1)
 _CURRENCY = " \u00a0\u202f'’€$£¥₹%"
 _CODES = "EUR|USD|GBP|CHF|INR|JPY|CNY|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|SGD|AED"
 _CURRENCY_CODE = re.compile(rf"^(?:{_CODES})(?=[\d.,+-])|(?<=[\d.,])(?:{_CODES})$")
+_SPACES = [chr(c) for c in range(128) if chr(c).isspace()]
 _MARKS_ALONE = re.compile(r"[-+0-9.,]*[0-9]")
 """Most numbers: nothing but digits and their marks, a digit at the end."""
 _STRIP_CURRENCY = str.maketrans("", "", _CURRENCY)
@@ -111,17 +112,33 @@ def _unsigned_zero(number: float) -> float:
 
 def cell_reader(words: Collection[str]) -> Callable[[object], Cell]:
     """Return the function that gives a raw value's cell, None for the agreed placeholders."""
-    reading, plain = missing_as_none(words), _plain_firsts(words)
+    reading = missing_as_none(words)
+    return lambda value: reading(cell(value))
 
-    def read(value: object) -> Cell:
-        # Most values are such texts, and a request has thousands of values.
-        if value.__class__ is str and value.isascii():
-            text: str = value.strip()
-            if text[:1] in plain:
-                return text
-        return reading(cell(value))
 
-    return read
+def record_reader(words: Collection[str]) -> Callable[[Mapping[str, object]], dict[str, Cell]]:
+    """Return the function that does so with each value of a record, faster."""
+    read, plain = cell_reader(words), _plain_firsts(words)
+    begins = {first + second for word in words for first, second in _begin(key_of(word))}
+
+    def cells(record: Mapping[str, object]) -> dict[str, Cell]:
+        # Most values are texts that begin as no placeholder does, and a request has thousands.
+        return {
+            name: text
+            if value.__class__ is str
+            and value.isascii()
+            and ((text := value.strip())[:1] in plain or (text and text[:2].lower() not in begins))
+            else read(value)
+            for name, value in record.items()
+        }
+
+    return cells
+
+
+def _begin(key: str) -> Iterator[tuple[str, str]]:
+    """Yield the first two letters of texts with a key; a space may be any white space there."""
+    for second in _SPACES if key[1:2] == " " else [key[1:2]]:
+        yield key[:1], second
 
 
 def _plain_firsts(words: Collection[str]) -> frozenset[str]:

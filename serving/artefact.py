@@ -85,7 +85,7 @@ class LoadedModel:
 def leads_of_records(records: list[Record], scorer: Scorer, faults: Faults) -> Leads:
     """Return records of raw values as leads; positions that are none are added to `faults`."""
     wanted = scorer.read_names
-    cells = [{name: scorer.cell(record.get(name)) for name in wanted} for record in records]
+    cells = [scorer.cells({name: record.get(name) for name in wanted}) for record in records]
     return leads_of_cells(cells, scorer, faults)
 
 

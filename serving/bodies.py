@@ -21,6 +21,7 @@ _DIGITS = 4000
 """Python reads no integer of more than 4,300."""
 JSON, FORM = b"application/json", b"application/x-www-form-urlencoded"
 _PLAIN = b"identity"
+_TEXTS = {str}
 _SHOWN = 100
 """Characters of a name that a reply repeats."""
 
@@ -228,6 +229,9 @@ def _fault(
     if len(item) > limits.fields:
         return Fault("", None, f"{len(item):,} fields; send at most {limits.fields:,}")
     longest = limits.text
+    kinds = set(map(type, item.values()))
+    if kinds == _TEXTS and (not has_long or max(map(len, (*item, *item.values()))) <= longest):
+        return None  # what most leads are
     for name, value in item.items():
         kind = type(value)
         if kind is str:

@@ -166,13 +166,12 @@ def _usable(scorer: Scorer, position: int, record: Any, faults: Faults) -> dict[
     if not isinstance(record, dict):
         faults[position] = Fault("", None, "a lead must be an object: its fields by name")
         return {}
-    cell = scorer.cell
     try:
         if "".join(record).isascii():  # so are the names of most, and no value is at fault
-            return {name: cell(value) for name, value in record.items()}
+            return scorer.cells(record)
     except (ValueError, OverflowError):
         pass
-    clean = {}
+    cell, clean = scorer.cell, {}
     for name, value in record.items():
         try:
             clean[name if name.isascii() else _readable(name)] = cell(value)

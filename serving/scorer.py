@@ -6,7 +6,7 @@ REST, the nightly batch, MLflow's pyfunc and the evaluation in training all call
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from features.agreement import Agreement, Grade
-from features.cells import Cell, cell_reader
+from features.cells import Cell, cell_reader, record_reader
 from features.encoder import Encoder, FieldEncoder, Matrix
 from features.leads import Lead, Leads
 from serving.columns import ScoredColumns, reasons_of, warnings_of
@@ -103,6 +103,11 @@ class Scorer:
         It raises a ValueError for a nested value.
         """
         return cell_reader(self.agreement.export.missing)
+
+    @cached_property
+    def cells(self) -> Callable[[Mapping[str, object]], dict[str, Cell]]:
+        """What does so with each value of a record."""
+        return record_reader(self.agreement.export.missing)
 
     @cached_property
     def agreed(self) -> str:

@@ -47,8 +47,8 @@ _FEW = 4
 """Leads that are scored on the event loop."""
 _WATCHED = 5
 """Leads of one request that may be looked at later."""
-_LONG = 200_000
-"""Bytes of a body that is read in the thread as well."""
+_LONG = 10_000
+"""Bytes of a body that is read in the thread as well: while the loop reads nobody is answered."""
 _NICE = 10
 """By so much the thread steps back: the kernel computes without the interpreter, and then it is
 the system that decides whether a request that comes in must wait for it."""

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from serving.artefact import LoadedModel, leads_of_records
+from features.leads import Fault
+from serving.artefact import LoadedModel, lead_of_cells
 from serving.scorer import Scorer
 
 _WAITING = 50
@@ -133,18 +134,19 @@ class Watch:
 
     def _count(self, model: LoadedModel, record: Any) -> None:
         scorer, seen = model.artefact.scorer, self.seen
-        leads = leads_of_records([record], scorer, {})
+        lead = lead_of_cells(scorer.cells({n: record.get(n) for n in scorer.read_names}), scorer)
+        if isinstance(lead, Fault):
+            return
         seen.leads += 1
-        for each in scorer.encoder.fields:
-            cell = leads.column(each.field)[0]
-            if cell is None:
-                seen.missing[each.field] = seen.missing.get(each.field, 0.0) + 1
-            elif each.remark(cell):
-                seen.unseen[each.field] = seen.unseen.get(each.field, 0.0) + 1
+        row, odd = scorer.encoder.alone(lead.cells, lead.created)
+        for name in scorer.fields:
+            if lead.cells[name] is None:
+                seen.missing[name] = seen.missing.get(name, 0.0) + 1
+            elif name in odd:
+                seen.unseen[name] = seen.unseen.get(name, 0.0) + 1
         if (scores := self._scores) is not None:
             seen.scores = seen.scores or [0.0] * len(scores.shares)
-            seen.scores[scores.place(float(scorer.probabilities(leads)[0]))] += 1
-        row = scorer.encoder.encode(leads)[0].tolist()
+            seen.scores[scores.place(scorer.score_alone(lead, 0)[0].probability)] += 1
         for column, value in zip(scorer.encoder.columns, row, strict=True):
             if (bands := self._bands.get(column.name)) is not None:
                 counts = seen.bands.setdefault(column.name, [0.0] * len(bands.shares))

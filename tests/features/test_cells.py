@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.cells import Memo, cell, key_of, missing_as_none, moment, number, text_of
+from features.cells import (
+    Memo,
+    cell,
+    cell_reader,
+    key_of,
+    missing_as_none,
+    moment,
+    number,
+    record_reader,
+    text_of,
+)
 
 TIMES = st.datetimes(datetime(1900, 1, 2), datetime(2199, 12, 30)).map(
     lambda t: t.replace(microsecond=0)
@@ -263,3 +273,18 @@ class TestMoment:
             assert 1899 <= moment(text).year <= 2200
         except ValueError as error:
             assert str(error)  # noqa: PT017  # either is right; nothing else may come out
+
+
+@given(
+    words=st.lists(st.sampled_from(["N/A", "n a", "-", "none", "Select  one", "ß", "?"])),
+    values=st.lists(
+        st.none()
+        | st.integers()
+        | st.floats()
+        | st.text("nNaA/- \t\x1fseloSELtc?ß", max_size=10)
+        | st.sampled_from(["n\ta", "N  A", " n/a ", "NONE", "nonesuch", "select\tone", "SS"]),
+    ),
+)
+def test_a_record_is_read_as_each_of_its_values_is(words: list[str], values: list[object]) -> None:
+    read, record = cell_reader(words), {str(i): value for i, value in enumerate(values)}
+    assert record_reader(words)(record) == {name: read(value) for name, value in record.items()}
