@@ -28,7 +28,7 @@ from serving.rates import wilson
 from tests.features.making import an_agreement
 from tests.features.store.past import START, drawn
 from tests.serving.pages.signing import key_for, pages, sign_in
-from tests.serving.test_alignment import Raw
+from tests.serving.raw_rows import Raw
 
 NOW = START + timedelta(days=215)
 LONG_AGO = datetime(2026, 1, 1)

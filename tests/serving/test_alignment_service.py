@@ -15,7 +15,7 @@ from serving.api import Backing, build
 from serving.erasing import Aside
 from tests.features.store.past import drawn
 from tests.lives import Fixed
-from tests.serving.test_alignment import agreed, reported
+from tests.serving.raw_rows import agreed, reported
 
 
 @pytest.fixture

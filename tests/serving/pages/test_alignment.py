@@ -15,7 +15,7 @@ from features.store.tables import Audit, Decision, SideAnswer
 from tests.features.store.making import NOW
 from tests.features.store.past import drawn
 from tests.serving.pages.signing import clock, key_for, pages, send, sign_in
-from tests.serving.test_alignment import agreed, reported
+from tests.serving.raw_rows import agreed, reported
 
 PAGE = "/alignment?week=2026-W20"
 SOON = (NOW + timedelta(days=9)).date().isoformat()
