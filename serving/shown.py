@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+from serving.rates import Interval
+
 
 def percent(share: float | None, digits: int = 0) -> str:
     """Show a share, such as 12%; what rounds to nothing is shown as less than the smallest."""
@@ -13,6 +15,13 @@ def percent(share: float | None, digits: int = 0) -> str:
     if 0 < 100 * share < smallest / 2:
         return f"< {smallest:.{digits}f}%"
     return f"{100 * share:.{digits}f}%"
+
+
+def share(found: Interval | None) -> str:
+    """Write a share with its interval."""
+    if found is None:
+        return "not known yet"
+    return f"{found.value:.0%} ({found.low:.0%} to {found.high:.0%})"
 
 
 def money(sum_: float | None) -> str:

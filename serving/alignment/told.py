@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from features.counted import counted
 from features.store.agreements import SIDES
 from features.store.alignment import Missed
 from features.store.meetings import Decided
+from serving.alignment.audited import audit, by_handed
 from serving.alignment.drawn import marks_by_week, touched_in_time, won_by_touch
 from serving.alignment.funnel import Funnel
 from serving.alignment.learned import MEASURES, Changed, Disagreement
-from serving.alignment.promises import Brought, Hands
+from serving.alignment.promises import Brought
 from serving.alignment.report import QUESTIONS, Report
 from serving.document import Number, Section, Table
 from serving.health import Promise
-from serving.rates import Interval, wilson
-from serving.shown import day, moment
+from serving.rates import wilson
+from serving.shown import day, moment, share
 
 _STATES = {
     "kept": "kept",
@@ -53,19 +54,12 @@ def sections(report: Report) -> list[Section]:
         _funnel(report),
         _promises(report),
         _speed(report),
-        _audit(report),
+        audit(report),
         _disagreements(report),
         _changes(report),
         _decisions(report),
         _asked(report),
     ]
-
-
-def share(found: Interval | None) -> str:
-    """Write a share with its interval."""
-    if found is None:
-        return "not known yet"
-    return f"{found.value:.0%} ({found.low:.0%} to {found.high:.0%})"
 
 
 def _kept(promise: Promise) -> str:
@@ -115,12 +109,7 @@ def _sentences(report: Report) -> Iterator[str]:
 
 
 def _first_of_each(report: Report) -> list[Missed]:
-    return [next(iter(part)) for part in _by_handed(report) if part]
-
-
-def _by_handed(report: Report) -> tuple[list[Missed], list[Missed]]:
-    handed, never = ([m for m in report.missed if m.handed is is_it] for is_it in (True, False))
-    return handed, never
+    return [next(iter(part)) for part in by_handed(report) if part]
 
 
 def _brought(month: Brought) -> str:
@@ -235,62 +224,6 @@ def _speed(report: Report) -> Section:
     table = Table("Won by time to first touch", ("touched", "leads", "won", "scores said"), rows)
     charts = (won_by_touch(report),) if rows else ()
     return Section("Speed to lead", tuple(says), (table,) if rows else (), charts)
-
-
-def _audit(report: Report) -> Section:
-    handed, never = _by_handed(report)
-    tables = [
-        _hands("Teams, the last four weeks", "team", report.teams, report.as_of),
-        _hands("Owners, the last four weeks", "owner", report.owners, report.as_of),
-    ]
-    tables = [table for table in tables if table.rows]
-    for leads, what in ((handed, "handed over and not touched"), (never, "never handed over")):
-        if leads:
-            tables.append(_missed(leads, what))
-    says = [
-        "Slower or faster: touched in time less or more often than all others together, by more "
-        "than chance explains. Else alike."
-    ]
-    if not report.missed:
-        says.append("No lead graded A or B waits for longer than agreed.")
-    return Section("Hand-off audit", tuple(says), tuple(tables))
-
-
-def _hands(name: str, who: str, hands: Sequence[Hands], as_of: datetime) -> Table:
-    return Table(
-        name,
-        (who, "due", "touched in time", "against the others", "waiting", "overdue",
-         "longest wait"),
-        tuple(
-            (h.name, f"{h.handed:,}", share(h.touch), _differs(h), f"{h.waiting:,}",
-             f"{h.overdue:,}", _wait(h.oldest, as_of))
-            for h in hands
-        ),
-        words=("against the others",),
-    )  # fmt: skip
-
-
-def _differs(hands: Hands) -> str:
-    return "–" if hands.touch is None else hands.differs or "alike"
-
-
-def _wait(since: datetime | None, now: datetime) -> str:
-    return "–" if since is None else f"{(now - since) / timedelta(days=1):,.1f} days"
-
-
-def _missed(leads: Sequence[Missed], what: str) -> Table:
-    count = leads[0].all
-    shown = f"; the {len(leads)} best" if count > len(leads) else ""
-    return Table(
-        f"Good leads {what}: {count:,}{shown}",
-        ("lead", "grade", "probability", "since", "owner", "campaign"),
-        tuple(
-            (m.id, m.grade, f"{m.probability:.0%}", day(m.since), m.owner or "–",
-             m.campaign or "–")
-            for m in leads
-        ),
-        words=("owner", "campaign"),
-    )  # fmt: skip
 
 
 _DISAGREES = {
