@@ -16,6 +16,7 @@ import numpy as np
 from features.agreement import Agreement, Disposition
 from features.cells import Cell, key_of, missing_as_none, moment, number, text_of
 from features.coded import CodedCells, Places, coded, each
+from features.counted import named
 from features.errors import AgreementError
 from features.files import Chunk, Table
 
@@ -247,7 +248,7 @@ def need_columns(table: Table, agreement: Agreement, names: Iterable[str]) -> No
         raise AgreementError(
             f"{table.files[0]}: the agreement {agreement.name!r} names columns that the file does "
             "not have: "
-            f"{', '.join(absent)}; it has: {', '.join(table.columns)}"
+            f"{', '.join(absent)}; it has: {named(table.columns)}"
         )
 
 

@@ -136,7 +136,9 @@ class Text:
     def pieces(self) -> Iterator[bytes]:
         """Yield the UTF-8; Excel's note to itself in the first line is left blank."""
         pieces = self.source.pieces() if self._is_utf8 else self._translated()
-        first = next(pieces, b"").removeprefix(codecs.BOM_UTF8)
+        first = next(pieces, b"")
+        while first.startswith(codecs.BOM_UTF8):  # some programs write it each time they pass by
+            first = first.removeprefix(codecs.BOM_UTF8)
         note = _EXCEL_NOTE.match(first)
         yield first[note.end() :] if note else first
         yield from pieces

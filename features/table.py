@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from features.cells import Cell, cell
 from features.coded import CodedCells
+from features.counted import named
 from features.errors import FileError
 
 CHUNK_ROWS = 20_000
@@ -106,9 +107,7 @@ def checked_header(where: object, names: Sequence[str]) -> tuple[str, ...]:
     columns = tuple(name.strip() or f"column_{i}" for i, name in enumerate(names, 1))
     twice = sorted(name for name, times in Counter(columns).items() if times > 1)
     if twice:
-        raise FileError(
-            f"{where}: columns stand twice in the header: {', '.join(twice)}; rename one"
-        )
+        raise FileError(f"{where}: columns stand twice in the header: {named(twice)}; rename one")
     if len(columns) < 2:
         raise FileError(
             f"{where}: only one column found ({''.join(columns)[:60]!r}); "

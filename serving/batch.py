@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from features.counted import named
 from features.errors import FileError, OutputError, UsageError
 from features.files import Reject, Table, files_of, open_table
 from features.fingerprint import Fingerprint, fingerprint, of_rows
@@ -268,8 +269,7 @@ class _Job:
         kept = every if asked == (ALL,) else tuple(dict.fromkeys(asked))
         if odd := [name for name in kept if name not in table.columns]:
             raise UsageError(
-                f"--keep {', '.join(odd)}: not in {self.source}, which has: "
-                f"{', '.join(table.columns)}"
+                f"--keep {', '.join(odd)}: not in {self.source}, which has: {named(table.columns)}"
             )
         return Layout(agreement.columns.id, kept, self.model.version, agreement.label)
 
@@ -282,7 +282,8 @@ class _Job:
         absent = [name for name in wanted if name not in table.columns]
         if len(absent) == len(wanted):
             raise UsageError(
-                f"{self.source}: has none of the fields that the model reads: {wanted}"
+                f"{self.source}: has none of the fields that the model reads: {named(wanted)}; it "
+                f"has: {named(table.columns)}; is its first line the header, in this spelling?"
             )
         return absent
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import stat
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, suppress
@@ -129,11 +130,23 @@ class _Worker(Generic[Item, Result]):
         os.waitpid(self._pid, 0)
 
 
+def _let_go(own: int) -> None:
+    """Close the files and connections of the process that this one was forked from.
+
+    Not its pipes: by these the threads of libraries wake each other, here too.
+    """
+    for number in map(int, os.listdir("/dev/fd")):  # noqa: PTH208 - numbers, not files
+        with suppress(OSError):  # it was that of the list itself
+            mode = os.fstat(number).st_mode
+            is_held = stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
+            if is_held and number >= _FIRST_FILE and number != own:
+                os.close(number)
+
+
 def _work_for(pipe: Connection[Any, Any], work: Callable[[Item], Result]) -> NoReturn:
     """Work on what comes, in a process that was just forked, until nothing comes any more."""
     try:
-        os.closerange(_FIRST_FILE, pipe.fileno())
-        os.closerange(pipe.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+        _let_go(pipe.fileno())
         gc.freeze()  # to look there for garbage would touch, and so copy, all that is shared
         while True:
             item = pipe.recv()

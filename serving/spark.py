@@ -18,6 +18,7 @@ import pyarrow as pa
 from features.agreement import Agreement
 from features.cells import text_of
 from features.coded import coded
+from features.counted import named
 from features.errors import FileError, UsageError
 from features.leads import Faults, Leads, admit
 from features.parquet import cells_of
@@ -171,7 +172,7 @@ def _need(
     names = scorer.agreement.columns
     if odd := [name for name in (names.id, *columns) if name not in frame.columns]:
         raise UsageError(
-            f"{source.address}: has no column {', '.join(odd)}; it has: {', '.join(frame.columns)}"
+            f"{source.address}: has no column {', '.join(odd)}; it has: {named(frame.columns)}"
         )
     wanted = [field.field for field in scorer.encoder.fields]
     if names.created and any(field.kind == "date" for field in scorer.encoder.fields):

@@ -18,8 +18,10 @@ from features.reading import Intake, read_nightly
 
 from .making import an_agreement
 from .zoo import ZOO, Specimen
+from .zoo_of_programs import odd_exports
 
 AGREED = an_agreement()
+ALL = [*ZOO, *odd_exports()]
 
 
 def account_of(source: Path) -> tuple[int, int, int]:
@@ -39,10 +41,10 @@ def laid_out(specimen: Specimen, folder: Path) -> Path:
 
 
 def test_the_zoo_is_large() -> None:
-    assert len({specimen.name for specimen in ZOO}) == len(ZOO) >= 200
+    assert len({specimen.name for specimen in ALL}) == len(ALL) >= 200
 
 
-@pytest.mark.parametrize("specimen", ZOO, ids=lambda specimen: specimen.name)
+@pytest.mark.parametrize("specimen", ALL, ids=lambda specimen: specimen.name)
 def test_a_broken_export_is_accounted_for_or_refused(specimen: Specimen, tmp_path: Path) -> None:
     source = laid_out(specimen, tmp_path)
     if isinstance(specimen.becomes, str):

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow
+import pyarrow.csv
 import pytest
 
 from features.errors import FileError, LeadqError
@@ -69,3 +71,13 @@ def test_a_lock_is_held_by_no_process_but_the_one_that_took_it(tmp_path: Path) -
             mine.close()
             with (tmp_path / "lock").open("w") as other:
                 fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_what_arrow_has_begun_goes_on_in_the_processes(capfd: pytest.CaptureFixture[str]) -> None:
+    def rows(text: bytes) -> int:
+        return int(pyarrow.csv.read_csv(pyarrow.BufferReader(text)).num_rows)
+
+    assert rows(b"a,b\n1,2\n") == 1
+    texts = [b"a,b\n" + n * b"1,2\n" for n in range(1, 9)]
+    assert [found for _, found in in_order(rows, texts, 2)] == list(range(1, 9))
+    assert capfd.readouterr().err == ""
