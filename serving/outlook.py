@@ -276,17 +276,20 @@ def _of_many(expected: Vector, variance: Vector) -> tuple[int, int]:
 
 
 def _nearest(share: Vector) -> tuple[int, int]:
-    """Return the ends of the likeliest numbers whose share is nearest to `LEVEL`.
+    """Return the ends of the shortest run of numbers whose share is nearest to `LEVEL`."""
+    held = np.concatenate([[0.0], np.cumsum(share)])
+    ends = np.searchsorted(held, held + LEVEL - 1e-12)
+    width = int((ends - np.arange(len(held)))[ends < len(held)].min())
+    runs = [_likeliest(held, wide) for wide in range(max(width - 1, 1), width + 1)]
+    low, high, _ = min(runs, key=lambda run: abs(run[2] - LEVEL))
+    return low, high
 
-    What lies between them belongs to the range too: where likely numbers stand apart it holds more.
-    """
-    order = np.argsort(-share, kind="stable")
-    held = np.cumsum(share[order])
-    last = int(np.searchsorted(held, LEVEL))
-    if last and held[last] - LEVEL > LEVEL - held[last - 1]:
-        last -= 1
-    numbers = order[: last + 1]
-    return int(numbers.min()), int(numbers.max())
+
+def _likeliest(held: Vector, width: int) -> tuple[int, int, float]:
+    """Return the ends of the likeliest run of so many numbers, and its share."""
+    shares = held[width:] - held[:-width]
+    low = int(shares.argmax())
+    return low, low + width - 1, float(shares[low])
 
 
 def _expit(log_odds: Table) -> Table:

@@ -27,7 +27,7 @@ from serving.members import Additive, ColumnTable, Vector
 from training.labels import Labels
 
 _NEWEST = 0.2
-_BEYOND_DOUBT = 5.0
+_BEYOND_DOUBT = 4.0
 """Standard errors from which a drift of the newest leads is acted on."""
 _MOST_STEPS = 100
 _DIFFER = 0.01

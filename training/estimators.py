@@ -20,7 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from features.encoder import Column, Matrix
-from serving.members import Additive, Member, Trees, Vector
+from serving.members import Additive, ColumnTable, Member, Trees, Vector
 from training.basis import Basis, Fineness
 from training.evidence import fit_weights
 
@@ -198,6 +198,14 @@ def _trees(booster: lightgbm.Booster) -> Trees:
 _MOST_WEIGHTS = 2500
 """Weights of a logistic regression, about, beyond which columns are told apart less finely."""
 _FEWEST_OF_A_COLUMN = 3
+_MOVING: Part = ("", "moving")
+"""What all weights that move share: one variance, so that few leads do not make a trend."""
+_MOST_MOVING = 200
+"""Weights that move; more would take long, and rare codes show no trend. Where even the coarsest
+kind of all columns has more, none moves."""
+_FARTHEST = 0.05
+"""Variance of what weights have moved at most. A market that turns faster does so by no straight
+line, and one through its past must not be drawn on."""
 
 
 class LogisticEstimator(_MemberEstimator):
@@ -207,6 +215,10 @@ class LogisticEstimator(_MemberEstimator):
     how far the weights of each field may go is found from the same outcomes (`evidence.py`). The
     fit collapses to one table per column, which is all that serving needs.
 
+    Where leads have an order, weights may move along it: each column has weights of a coarser kind
+    beside the others, times the time that was still to come. They fade out toward the newest lead,
+    so what is served is the state at the end (varying coefficients: Hastie & Tibshirani 1993).
+
     Args:
         columns: what the columns of the matrix are; empty: all are numbers.
         known: variances that a fit on rows like these has found (`variances_`), to begin with;
@@ -215,6 +227,7 @@ class LogisticEstimator(_MemberEstimator):
     """
 
     FINENESS = Fineness(knots=9, outermost=0.01, ranked=True)
+    MOVING = Fineness(knots=3, outermost=0.1, codes=10)
 
     def __init__(
         self, columns: tuple[Column, ...] = (), known: Mapping[Part, float] | None = None
@@ -222,43 +235,87 @@ class LogisticEstimator(_MemberEstimator):
         self.columns = columns
         self.known = known
 
-    def fit(self, X: Matrix, y: Any, sample_weight: Vector | None = None) -> Self:
-        """Fit, and collapse to tables."""
+    def fit(
+        self, X: Matrix, y: Any, sample_weight: Vector | None = None, place: Vector | None = None
+    ) -> Self:
+        """Fit, and collapse to tables.
+
+        Args:
+            X: the encoder's matrix, shape (rows, columns).
+            y: the outcomes, shape (rows,).
+            sample_weight: how much each row counts, shape (rows,); None: all alike.
+            place: each row's place in time, from 0 to 1 (now), shape (rows,); None: no order.
+
+        """
         X, y, weight = self._checked(X, y, sample_weight)
         columns = self.columns or tuple(Column(str(i), str(i), None) for i in range(X.shape[1]))
-        fineness = _affordable(self.FINENESS, columns)
-        bases = [Basis.of(X[:, i], column, fineness) for i, column in enumerate(columns)]
-        # Most of the design is zero, and a Newton step on it is some times cheaper for it.
-        blocks = [b.design(X[:, i]) @ csr_array(b.root) for i, b in enumerate(bases)]
-        design = hstack(blocks, format="csr")
+        moving = [] if place is None else _bases(X, columns, self.MOVING, _MOST_MOVING)
+        if sum(len(basis.knots) for basis in moving) > _MOST_MOVING:
+            moving = []  # so many columns that even the coarsest kind would take long
+        rest = _MOST_WEIGHTS - sum(basis.width for basis in moving)
+        bases = _bases(X, columns, self.FINENESS, rest)
+        design = _design(bases, X)
         parts = _parts(bases, columns)
+        if moving and place is not None:
+            still = csr_array(_design(moving, X).multiply((place - 1)[:, np.newaxis]))
+            design = hstack([design, still], format="csr")
+            parts += [_MOVING] * still.shape[1]
         kinds = list(dict.fromkeys(parts))
         groups = np.array([kinds.index(part) for part in parts], dtype=np.intp)
         known = None
         if self.known is not None:
             known = np.array([self.known.get(kind, 0.0) for kind in kinds])
-        found = fit_weights(design, y.astype(np.float64), weight, groups, known)
+        most = np.array([_FARTHEST if kind == _MOVING else np.inf for kind in kinds])
+        found = fit_weights(design, y.astype(np.float64), weight, groups, known, most)
         self.variances_ = dict(zip(kinds, found.variances.tolist(), strict=True))
-        tables, at = [], 0
-        for i, basis in enumerate(bases):
-            weights = basis.root @ found.weights[at : at + basis.width]
-            tables.append(basis.table(weights, X[:, i], weight))
-            at += basis.width
-        self.member_ = Additive(found.intercept, tuple(tables))
+        ends = sum(basis.width for basis in bases)
+        tables = _tables(bases, found.weights[:ends], X, weight)
+        self.member_ = Additive(found.intercept, tables)
+        self.moved_ = Additive(0.0, _tables(moving, found.weights[ends:], X, weight))
         return self
 
+    def log_odds_at(self, X: Matrix, place: Vector | None) -> Vector:
+        """Return the log-odds as they were at each row's place in time, shape (rows,)."""
+        now = self.decision_function(X)
+        if place is None or not self.moved_.tables:
+            return now
+        return np.asarray(now - (1 - place) * self.moved_.log_odds(X))
 
-def _affordable(fineness: Fineness, columns: tuple[Column, ...]) -> Fineness:
-    """Return knots and codes for each column that keep the weights below `_MOST_WEIGHTS`.
+
+def _bases(X: Matrix, columns: tuple[Column, ...], fineness: Fineness, most: int) -> list[Basis]:
+    """Return the basis of each column, together with about `most` weights at most.
 
     The time of a fit grows with their number cubed. Rare codes and narrow steps of numbers, of
-    which many columns have too many, tell the least; the trees still see them.
+    which many columns have too many, tell the least; the trees still see most of them.
     """
-    wanted = [fineness.knots if c.levels is None else len(c.levels) for c in columns]
+    bases = [Basis.of(X[:, i], column, fineness) for i, column in enumerate(columns)]
+    wanted = [len(basis.knots) for basis in bases]
     each = max(wanted)
-    while each > _FEWEST_OF_A_COLUMN and sum(min(each, w) for w in wanted) > _MOST_WEIGHTS:
+    while each > _FEWEST_OF_A_COLUMN and sum(min(each, w) for w in wanted) > most:
         each -= 1
-    return replace(fineness, knots=min(each, fineness.knots), codes=each)
+    if each == max(wanted):
+        return bases
+    coarser = replace(fineness, knots=min(each, fineness.knots), codes=each)
+    return [Basis.of(X[:, i], column, coarser) for i, column in enumerate(columns)]
+
+
+def _design(bases: list[Basis], X: Matrix) -> csr_array:
+    """Return the columns of all bases side by side, their weights drawn alike around zero."""
+    # Most of it is zero, and a Newton step on it is some times cheaper for it.
+    blocks = [basis.design(X[:, i]) @ csr_array(basis.root) for i, basis in enumerate(bases)]
+    return hstack(blocks, format="csr")
+
+
+def _tables(
+    bases: list[Basis], weights: Vector, X: Matrix, sample_weight: Vector
+) -> tuple[ColumnTable, ...]:
+    """Return what the weights come to in each column."""
+    tables, at = [], 0
+    for i, basis in enumerate(bases):
+        own = basis.root @ weights[at : at + basis.width]
+        tables.append(basis.table(own, X[:, i], sample_weight))
+        at += basis.width
+    return tuple(tables)
 
 
 def _parts(bases: list[Basis], columns: tuple[Column, ...]) -> list[Part]:

@@ -62,7 +62,12 @@ class Weights:
 
 
 def fit_weights(
-    design: csr_array, won: Vector, weight: Vector, groups: Groups, known: Vector | None = None
+    design: csr_array,
+    won: Vector,
+    weight: Vector,
+    groups: Groups,
+    known: Vector | None = None,
+    most: Vector | None = None,
 ) -> Weights:
     """Find the variance of each group, and the likeliest weights under them.
 
@@ -76,14 +81,17 @@ def fit_weights(
         groups: the group of each column, from 0 on, shape (columns,).
         known: variances to begin with, shape (groups,), where a fit on rows like these has found
             them: then they are renewed half as often. None: all groups begin alike.
+        most: the largest variance that each group may have, shape (groups,); None: 25.
 
     """
+    if most is None:
+        most = np.full(int(groups.max()) + 1, _RANGE[1])
     some = np.arange(len(won))
     if len(won) >= 2 * _ENOUGH:  # by lot: rows may lie in an order that repeats itself
         some = np.sort(np.random.default_rng(_SEED).choice(len(won), _ENOUGH, replace=False))
     with threadpool_limits(1):  # so that sums are the same on any number of cores
         part = _Rows.of(design[some], won[some], weight[some])
-        at, variances = _by_evidence(part, groups, known)
+        at, variances = _by_evidence(part, groups, known, most)
         speaks = variances[groups] > _IDLE
         all_, there = _Rows.of(design, won, weight).of_columns(speaks), np.append(speaks, True)
         at[~there] = 0.0
@@ -143,13 +151,15 @@ def _squares(design: csr_array, scale: Vector) -> Matrix:
     return total
 
 
-def _by_evidence(rows: _Rows, groups: Groups, known: Vector | None) -> tuple[Vector, Vector]:
+def _by_evidence(
+    rows: _Rows, groups: Groups, known: Vector | None, most: Vector
+) -> tuple[Vector, Vector]:
     """Return weights with intercept, and variances, each renewed in turn.
 
     A group that has become idle leaves, and all that follows is cheaper for it (Tipping & Faul
     2003).
     """
-    variances = np.full(int(groups.max()) + 1, _FIRST)
+    variances = np.minimum(_FIRST, most)
     steps = _NEWTON_STEPS
     if known is not None:
         variances, steps = np.maximum(known, _BACK), _STEPS_FROM_KNOWN
@@ -162,7 +172,7 @@ def _by_evidence(rows: _Rows, groups: Groups, known: Vector | None) -> tuple[Vec
         curvature, pull = part.quadratic(at[there])
         for _ in range(_ROUNDS):
             best, factor = _solved(curvature, pull, 1 / variances[own])
-            variances = _renewed(variances, own, best, factor)
+            variances = np.minimum(_renewed(variances, own, best, factor), most)
         moved = _moved(part, at[there], best, 1 / variances[own])
         at = np.zeros(len(at))
         at[there] = moved

@@ -10,7 +10,7 @@ did not see.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
@@ -27,7 +27,7 @@ from features.leads import Leads
 from serving.members import Member, Trees, Vector
 from serving.scorer import Scorer
 from training.calibrate import Calibration, calibrate
-from training.estimators import SHAPES, LogisticEstimator, Shape, TreesEstimator
+from training.estimators import SHAPES, LogisticEstimator, Part, Shape, TreesEstimator
 from training.fold import fold, summed
 from training.labels import Labels
 from training.splits import Rows
@@ -96,6 +96,7 @@ class Data:
     weight: Vector
     columns: tuple[Column, ...]
     place: Vector | None
+    """Each lead's place in time, from 0 to 1 (`in_time`), shape (rows,); None: no order."""
     seed: int
 
     def take(self, rows: Rows) -> Data:
@@ -164,19 +165,22 @@ def sample(labels: Labels, most: int, seed: int) -> tuple[Rows, Vector]:
 
 
 def recency_weights(place: Vector | None, rows: int) -> Vector:
-    """Return the weight of each row: it halves for every half of the rows that are newer.
-
-    Args:
-        place: each lead's place in time, shape (rows,), or None where there is no order.
-        rows: how many rows there are.
-
-    """
+    """Return the weight of each of so many rows by its place in time, mean one (`recency`)."""
     if place is None:
         return np.ones(rows)
-    # Leads of one moment count alike, in whatever order a file holds them.
-    newer = rows - rankdata(place, method="average")
-    weight = 0.5 ** (newer / (0.5 * rows))
+    weight = recency(in_time(place))
     return np.asarray(weight / weight.mean())
+
+
+def in_time(place: Vector) -> Vector:
+    """Return the share of the leads that are older than each, from 0 to 1 (now), shape (rows,)."""
+    # Leads of one moment count alike, in whatever order a file holds them.
+    return np.asarray(rankdata(place, method="average") / len(place))
+
+
+def recency(share_older: Vector) -> Vector:
+    """Return how much a lead counts beside the newest: half for each half of newer leads."""
+    return np.asarray(0.5 ** (2 * (1 - share_older)))
 
 
 def fit(
@@ -222,7 +226,7 @@ def fit(
         labels[needed],
         weight[needed],
         encoder.columns,
-        None if place is None else place[needed],
+        None if place is None else in_time(place)[needed],
         seed,
     )
     if effort == DEFAULT and len(labels) > MOST_LEARNED:
@@ -299,15 +303,23 @@ def candidates_on(
 def _logistic(data: Data, folds: list[tuple[Rows, Rows]]) -> _Candidate:
     unseen, known = np.empty(len(data.labels)), None
     for rows, rest in folds:
-        model = LogisticEstimator(data.columns, known)
-        known = model.fit(data.matrix[rows], data.labels[rows], data.weight[rows]).variances_
-        unseen[rest] = model.decision_function(data.matrix[rest])
+        model = _regression(data.take(rows), known)
+        known, left_out = model.variances_, data.take(rest)
+        unseen[rest] = model.log_odds_at(left_out.matrix, left_out.place)
 
     def grow(on: Data, progress: Progress) -> Member:
         progress("logistic regression")
-        return LogisticEstimator(on.columns, known).fit(on.matrix, on.labels, on.weight).member_
+        return _regression(on, known).member_
 
     return _Candidate("logistic", unseen, grow)
+
+
+def _regression(data: Data, known: Mapping[Part, float] | None) -> LogisticEstimator:
+    """Fit the logistic regression; its weights may move in time, so older leads tell it more."""
+    weight = data.weight
+    if data.place is not None:
+        weight = weight / np.sqrt(recency(data.place))
+    return LogisticEstimator(data.columns, known).fit(data.matrix, data.labels, weight, data.place)
 
 
 def _trees(

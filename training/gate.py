@@ -237,7 +237,7 @@ def _judged_on(window: Window, found: Contest, sure: float) -> str:
     unseen = "came in after both fits ended" if window.days else "neither fit has learned from"
     return (
         f"judged on {found.rows:,} leads{days}, {found.won:,} of them won, which {unseen}; "
-        "what is registered was fitted anew on all leads and is not judged "
+        "what is registered was fitted anew with later leads too and is not judged "
         f"itself. Bounds are one-sided, each {share(sure)} sure, from draws of {drawn}"
     )
 

@@ -48,7 +48,8 @@ def _facts(training: Training) -> dict[str, str]:
     won, total = int(labelled.labels.sum()), len(labelled.labels)
     return {
         "Agreement": f"{agreement.name}, {agreement.label}",
-        "Learned from": f"{total:,} leads with a known outcome, {won:,} won",
+        "Known outcomes": f"{total:,} leads, {won:,} won",
+        "Learned from": fitted_on(training),
         "Judged on": (
             f"{len(training.split.later):,} of them, by a fit on {len(training.split.earlier):,} "
             f"others: {training.split.method}"

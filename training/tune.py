@@ -27,6 +27,7 @@ from training.fit import (
     Progress,
     blend_weights,
     candidates_on,
+    in_time,
     log_loss_of,
     offered,
     trees_out_of_fold,
@@ -94,7 +95,8 @@ def tune(
     """
     ends = time.monotonic() + seconds if trials is None else math.inf
     encoder = Encoder.fit(leads, agreement, fields)
-    data = Data(encoder.encode(leads), labels, weight, encoder.columns, place, seed)
+    order = None if place is None else in_time(place)
+    data = Data(encoder.encode(leads), labels, weight, encoder.columns, order, seed)
     search = _Search(data.sampled(MOST_CHOSEN), ends, progress)
     tried = search.run(trials)
     best = [min(tried, key=_loss_of)] if tried else []

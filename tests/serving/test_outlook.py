@@ -98,3 +98,13 @@ def test_the_interval_holds_the_wins_as_often_as_promised(leads: int) -> None:
         (found,) = outlooks(counts, 1, even(90.0), [0.3])
         inside.append(found.final.low <= wins <= found.final.high)
     assert 0.85 <= np.mean(inside) <= 0.97
+
+
+def test_the_range_of_very_many_leads_holds_no_more_than_promised() -> None:
+    (found,) = outlooks(group(50_000, 0.12, 0.0), 1, even(90.0), [0.3])
+
+    shift = 0.3 * np.random.default_rng(0).normal(size=20_000)
+    odds = 0.12 / 0.88 * np.exp(shift) * found.final.value / 6_180
+    wins = 50_000 * odds / (1 + odds)
+    held = (wins >= found.final.low) & (wins <= found.final.high)
+    assert held.mean() == pytest.approx(0.9, abs=0.03)

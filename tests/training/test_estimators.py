@@ -153,6 +153,69 @@ def test_a_column_without_any_value_does_no_harm() -> None:
     assert np.isfinite(LogisticEstimator((NUMBERS, CODES)).fit(X, y).decision_function(X)).all()
 
 
+def market(moves: float, rows: int = 6000) -> tuple[Any, Any, Any]:
+    """Leads in time: what a partner brings falls by `moves` log-odds, size counts alike."""
+    random = np.random.default_rng(7)
+    place = np.arange(1, rows + 1) / rows
+    size, code = random.normal(size=rows), random.integers(0, 3, rows).astype(float)
+    log_odds = size + (1.0 - moves * (place - 0.5)) * (code == 2) - 1
+    y = (random.random(rows) < 1 / (1 + np.exp(-log_odds))).astype(int)
+    return np.column_stack([size, code]), y, place
+
+
+def partner(log_odds: Any) -> float:
+    """What is told for a lead of a partner beyond one of Google, at the mean size."""
+    return float(log_odds[1] - log_odds[0])
+
+
+BOTH = np.array([[0.0, 1.0], [0.0, 2.0]])
+
+
+def test_where_the_market_moves_the_state_at_the_end_is_served() -> None:
+    X, y, place = market(2.0)
+    still = LogisticEstimator((NUMBERS, CODES)).fit(X, y)
+
+    moving = LogisticEstimator((NUMBERS, CODES)).fit(X, y, place=place)
+
+    assert partner(still.decision_function(BOTH)) == pytest.approx(1, abs=0.3)
+    assert abs(partner(moving.decision_function(BOTH))) < 0.5
+
+
+def test_what_was_so_earlier_is_told_for_earlier_leads() -> None:
+    X, y, place = market(2.0)
+
+    model = LogisticEstimator((NUMBERS, CODES)).fit(X, y, place=place)
+
+    first, last = (partner(model.log_odds_at(BOTH, np.full(2, at))) for at in (0.0, 1.0))
+    assert first > 1.3 > 0.5 > last == partner(model.decision_function(BOTH))
+
+
+def test_where_nothing_moves_the_order_in_time_changes_little() -> None:
+    X, y, place = market(0.0)
+    still, moving = (
+        LogisticEstimator((NUMBERS, CODES)).fit(X, y, place=there).decision_function(X)
+        for there in (None, place)
+    )
+
+    assert np.abs(still - moving).mean() < 0.1
+
+
+def test_flags_take_no_weights_from_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.estimators._MOST_WEIGHTS", 40)
+    random = np.random.default_rng(4)
+    code = random.integers(0, 20, 4000).astype(float)
+    y = random.random(4000) < np.where(code % 2, 0.7, 0.3)
+    flags = random.integers(0, 2, (4000, 10)).astype(float)
+    columns = (
+        Column("code", "code", tuple(f"v{i}" for i in range(20))),
+        *(Column(f"flag {i}", f"flag {i}", None) for i in range(10)),
+    )
+
+    model = LogisticEstimator(columns).fit(np.column_stack([code, flags]), y)
+
+    assert np.count_nonzero(model.member_.tables[0].values) == 20
+
+
 def trees(X: Any, y: Any, **given: Any) -> Trees:
     """A few trees."""
     member = TreesEstimator(**{"trees": 20, **given}).fit(X, y).member_

@@ -127,3 +127,12 @@ def test_many_rows_in_an_order_that_repeats_itself_are_learned_from() -> None:
     fit = fit_weights(csr_array(column[:, None]), won, np.ones(rows), np.zeros(1, dtype=int))
 
     assert fit.weights[0] == pytest.approx(1, abs=0.05)
+
+
+def test_a_group_goes_no_farther_than_its_largest_variance() -> None:
+    most = np.array([0.01, np.inf])
+
+    fit = fit_weights(csr_array(DESIGN), WON, EQUAL, GROUPS, most=most)
+
+    assert fit.variances[0] == 0.01
+    assert np.linalg.norm(fit.weights) < np.linalg.norm(found().weights)

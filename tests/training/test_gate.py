@@ -341,7 +341,7 @@ def test_it_is_said_that_what_is_registered_was_not_judged_itself() -> None:
 
     assert "of 2026-01-01 to 2026-03-01, " in verdict.judged_on
     assert "came in after both fits ended" in verdict.judged_on
-    assert "fitted anew on all leads and is not judged itself" in verdict.judged_on
+    assert "fitted anew with later leads too and is not judged itself" in verdict.judged_on
 
 
 def test_without_times_it_is_not_said_that_leads_came_in_later() -> None:
