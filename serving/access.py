@@ -285,6 +285,7 @@ class Access:
             return
         self._take(keys)
         self._take_ended(ended, oldest)
+        self._remember()
         try:
             if used := self._used_since():
                 self._store.write(lambda connection: write_used(connection, used))
@@ -295,7 +296,6 @@ class Access:
     def _take(self, keys: list[KnownKey]) -> None:
         if keys != self._keys or self._held is None:
             self._hold(keys)
-            self._remember()
             if not self._held:
                 log.warning(f"nobody may ask yet; make a key with: {_HOW_TO_MAKE_ONE}")
 
@@ -353,9 +353,10 @@ class Access:
         }
 
     def _remember(self) -> None:
-        """Keep the hashes for a restart without the store; where that fails it goes on too."""
+        """Keep hashes and ended sessions for a restart without the store, if that can be done."""
         live = [asdict(key) | {"used": None} for key in self._keys if key.revoked is None]
-        if (text := json.dumps(live, default=datetime.isoformat)) == self._kept:
+        known = {"keys": live, "ended": self._ended}
+        if (text := json.dumps(known, default=datetime.isoformat)) == self._kept:
             return
         try:
             with whole_or_not(self._remembered) as file:
@@ -367,9 +368,11 @@ class Access:
     def _recall(self) -> None:
         """Take the keys that were known last; a file that cannot be read is as good as none."""
         try:
-            rows = json.loads(self._remembered.read_text(encoding="utf-8"))
-            self._hold([_recalled(row) for row in rows])
-        except (OSError, ValueError, TypeError, KeyError):
+            known = json.loads(self._remembered.read_text(encoding="utf-8"))
+            ended = {session: datetime.fromisoformat(at) for session, at in known["ended"].items()}
+            self._hold([_recalled(row) for row in known["keys"]])
+            self._ended = ended
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             self._held = None
 
 

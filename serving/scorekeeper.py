@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -26,6 +26,8 @@ log = structlog.get_logger()
 
 AT_ONCE = 500
 """Leads in one transaction, so that nobody waits long for it."""
+_MOMENT = timedelta(microseconds=1)
+"""After a score that another clock has dated ahead: else that would stay the newest one."""
 _SECONDS = 0.5
 """Between two looks at the store."""
 _TROUBLE_SECONDS = 10.0
@@ -46,8 +48,8 @@ def score_listed(store: Store, model: LoadedModel, now: datetime) -> int:
     found = scores_of(model, [(lead.lead, lead.known) for lead in waiting], reasons=0)
     given = [
         GivenScore(
-            *lead,
-            now,
+            *lead[:5],
+            max(now, lead.scored + _MOMENT) if lead.scored else now,
             model.version,
             scorer.agreed,
             score.probability,
@@ -115,7 +117,7 @@ class Scorekeeper:
         if model is None:
             return 0
         with store.reading() as connection:
-            seen = (model.version, *newest_change(connection))
+            seen = (model.version, model.digest, *newest_change(connection))
             if seen == self._done:
                 return 0
             champion = written(connection)

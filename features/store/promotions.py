@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from features.store.audit import audit
+from features.store.drawn import Worklist
 from features.store.hooks import tell_promotion
 from features.store.tables import Promotion
 
@@ -42,11 +43,24 @@ def write_down(
     last = written(connection)
     if last == champion:
         return
+    _score_anew(connection, champion)
     before = last.model if last else None
     row = {"model": champion.model, "digest": champion.digest, "previous": before}
     connection.execute(insert(Promotion).values(at=now, act=act, why=why, **row))
     audit(connection, act, f"version {champion.model} is champion; before: {before}", who, now)
     tell_promotion(connection, champion.model, champion.digest, before, now)
+
+
+def _score_anew(connection: Connection, champion: Champion) -> None:
+    """Have leads of the worklist scored that another model of this version has scored.
+
+    A registry that was made anew counts its versions from 1 again.
+    """
+    of_version = select(Promotion.digest).where(Promotion.model == champion.model)
+    newest = connection.execute(of_version.order_by(Promotion.key.desc()).limit(1)).scalar()
+    if newest not in (None, champion.digest):
+        lines = update(Worklist).where(Worklist.model == champion.model)
+        connection.execute(lines.values(model=None))
 
 
 class Past(NamedTuple):

@@ -36,6 +36,8 @@ class Unscored(NamedTuple):
     source: str | None
     fields: str
     """What is known of it, as the store keeps it."""
+    scored: datetime | None
+    """When it was scored last, by whatever model."""
 
     @property
     def known(self) -> dict[str, Cell]:
@@ -62,8 +64,10 @@ def unscored(connection: Connection, wants: Wants, limit: int) -> list[Unscored]
     newest = newest_snapshots(among(connection, Snapshot.lead, keys), Snapshot.fields != NO_FIELDS)
     told = select(Snapshot.lead, Snapshot.fields).where(Snapshot.key.in_(newest))
     fields = dict(connection.execute(told).all())
+    last = select(Score.lead, func.max(Score.at)).where(among(connection, Score.lead, keys))
+    scored = dict(connection.execute(last.group_by(Score.lead)).all())
     return [
-        Unscored(id_, created, campaign, source, fields.get(key, NO_FIELDS))
+        Unscored(id_, created, campaign, source, fields.get(key, NO_FIELDS), scored.get(key))
         for key, id_, created, campaign, source in connection.execute(facts)
     ]
 

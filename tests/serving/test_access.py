@@ -18,6 +18,7 @@ from features.errors import StoreError
 from features.store import api_keys
 from features.store.api_keys import Scope, create, hash_of, known_keys
 from features.store.database import Store
+from features.store.sessions import end_session
 from features.store.tables import ApiKey
 from serving import access as checking
 from serving.access import Access, Bucket
@@ -256,15 +257,32 @@ def test_a_restart_without_the_store_knows_the_keys_known_last(
     assert [again.may(k) for k in (key, expired, revoked)] == [True, False, False]
 
 
+def test_a_session_that_was_ended_stays_ended_after_a_restart_without_the_store(
+    desk: Desk, store: Store, tmp_path: Path
+) -> None:
+    desk.key("read")
+    store.write(lambda c: end_session(c, "token", "kim", NOW))
+    desk.access.refresh()
+
+    again = Desk(store, tmp_path)
+    again.is_down = True
+    again.access.start()
+    again.access.close()
+    assert again.access.has_ended("token")
+    assert not again.access.has_ended("another")
+
+
 def test_the_file_for_a_restart_opens_nothing(desk: Desk, tmp_path: Path) -> None:
     key = desk.key("score")
     text = (tmp_path / "keys.json").read_text()
     assert key[14:] not in text
     assert SECRET.decode() not in text
-    assert not desk.may(json.loads(text)[0]["hash"])
+    assert not desk.may(json.loads(text)["keys"][0]["hash"])
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", '[{"prefix": "leadq_00000000"}]', "null"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[1]", '{"keys": [{}], "ended": {}}', '{"keys": [], "ended": [1]}', "null"]
+)
 def test_a_broken_file_for_a_restart_is_as_good_as_none(
     desk: Desk, tmp_path: Path, text: str
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -44,6 +45,27 @@ def test_another_champion_scores_anew(store: Store) -> None:
     hand(store, "a")
     keeper_of(store, small_model()).step()
     keeper_of(store, small_model("2")).step()
+    assert scores(store) == ["1", "2"]
+
+
+def test_a_model_of_a_registry_made_anew_scores_anew_under_the_same_version(store: Store) -> None:
+    first, second = small_model(), replace(small_model(), digest="of another model")
+    for model in (first, second):
+        champion = Champion(model.version, model.digest)
+        store.write(lambda c, it=champion: write_down(c, it, "promote", "by hand", "kim", NOW))
+        hand(store, "a")
+        keeper = keeper_of(store, model)
+        for _ in range(3):
+            keeper.step()
+    assert scores(store) == ["1", "1"]
+
+
+def test_a_lead_whose_score_another_clock_has_dated_ahead_is_scored_once(store: Store) -> None:
+    hand(store, "a")
+    score_listed(store, small_model(), NOW + timedelta(hours=1))
+    keeper = keeper_of(store, small_model("2"))
+    for _ in range(3):
+        keeper.step()
     assert scores(store) == ["1", "2"]
 
 
