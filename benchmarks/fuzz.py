@@ -82,6 +82,9 @@ def schemathesis(at: Service, *options: str) -> dict[str, Any]:
         *(sys.executable, "-m", "schemathesis.cli", "run", f"{at.url}/openapi.json"),
         *("--header", f"Authorization: Bearer {at.key}", "--continue-on-failure", "--no-color"),
         *("--report", "json", "--report-json-path", str(report)),
+        # It takes an id for gone for good; whoever is handed over again is a lead again, of whom
+        # nothing is known from before. That an erased lead is not found is tested with the desk.
+        *("--exclude-checks", "use_after_free"),
         # How long a run takes is no matter here.
         *("--suppress-health-check", "all", *options),
     ]
