@@ -17,8 +17,6 @@ from features.errors import LeadqError
 from features.files import Chunk, Reject, Table
 from features.leads import Leads
 
-_AHEAD = 1
-"""Chunks that wait read beside those that are worked on: a core never waits for the reader."""
 _FIRST_FILE = 3
 """Behind the standard ones."""
 Item = TypeVar("Item")
@@ -66,7 +64,7 @@ def in_order(
         work: runs in processes of their own, which have all that this one has when the first item
             is there; what it changes there is not seen here. Items and results are sent to and fro.
         items: taken one by one, by the one that asks for the results.
-        processes: that work at once.
+        processes: that work at once; each holds some hundred MB.
 
     Raises:
         LeadqError: when a process dies; what the work raises is raised here.
@@ -75,7 +73,7 @@ def in_order(
     waiting: deque[tuple[Item, _Worker[Item, Result]]] = deque()
     with ExitStack() as stack:
         for item in items:
-            if len(waiting) < processes + _AHEAD:
+            if len(waiting) < processes:
                 worker = stack.enter_context(closing(_Worker(work)))
                 worker.begin(item)
                 waiting.append((item, worker))

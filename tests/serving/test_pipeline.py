@@ -30,7 +30,7 @@ def test_no_more_items_are_taken_than_are_worked_on() -> None:
             yield number
 
     for done, _ in in_order(lambda n: n, items(), 2):
-        assert len(taken) - done <= 4
+        assert len(taken) - done <= 3
 
 
 def test_what_the_work_raises_is_raised_where_it_is_waited_for() -> None:
