@@ -28,6 +28,7 @@ from features.cells import Cell
 from features.store.bulk import among
 from features.store.drawn import Worklist
 from features.store.entries import NO_FIELDS, fields_of
+from features.store.states import standing
 from features.store.tables import Disposition, Handoff, Lead, Snapshot
 
 NOBODY = "-"
@@ -184,14 +185,14 @@ def cut_after(connection: Connection, calls: int, as_of: datetime) -> Cut | None
 
 
 def answered_on(connection: Connection, day: datetime) -> int:
-    """Return how many leads sales has said something of on a day."""
+    """Return of how many leads sales has said something on a day that it did not take back."""
     midnight = day.replace(hour=0, minute=0, second=0, microsecond=0)
+    ends = midnight + timedelta(days=1)
+    that_day = select(Disposition.lead).where(Disposition.at >= midnight, Disposition.at < ends)
+    said = standing(Disposition.lead.in_(that_day)).c
     return connection.execute(
-        select(func.count(func.distinct(Disposition.lead))).where(
-            Disposition.at >= midnight,
-            Disposition.at < midnight + timedelta(days=1),
-            Disposition.origin != "export",
-            Disposition.code != "open",
+        select(func.count(func.distinct(said.lead))).where(
+            said.at >= midnight, said.at < ends, said.origin != "export", said.code != "open"
         )
     ).scalar_one()
 

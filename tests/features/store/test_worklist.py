@@ -153,6 +153,14 @@ def test_what_was_answered_today_is_counted_once_for_each_lead(store: Store) -> 
         assert answered_on(connection, NOW + timedelta(days=1)) == 0
 
 
+def test_an_answer_that_was_taken_back_is_not_counted(store: Store) -> None:
+    hand(store, "a", "b")
+    for said in (Said("a", "lost", NOW), Said("b", "lost", NOW), Said("a", "open", NOW)):
+        store.write(lambda c, said=said: keep(c, [said], agreed(), "page", NOW))
+    with store.reading() as connection:
+        assert answered_on(connection, NOW) == 1
+
+
 def test_what_is_known_now_is_told_beside_what_was_known_before(store: Store) -> None:
     hand(store, "a")
     hand(store, "a", at=NOW, visits="9")
