@@ -107,8 +107,9 @@ def words(as_of: datetime, *which: ColumnElement[bool]) -> Subquery:
 def standing(*which: ColumnElement[bool]) -> Subquery:
     """Select what was said of leads and not taken back.
 
-    Whoever says `open` on a page takes back the word before it, as though it had not been said; an
-    export's `open` says only that nothing is decided.
+    Whoever says `open` on a page takes back the word that came before it, whoever said that, as
+    though it had not been said. What comes later counts, whatever time it tells; an `open` from
+    elsewhere says only that nothing is decided.
 
     Args:
         which: of which leads; conditions that hold for all words on a lead or for none.
@@ -118,21 +119,16 @@ def standing(*which: ColumnElement[bool]) -> Subquery:
     """
     d = Disposition
     adds = case((and_(d.code == "open", d.origin == "page"), -1), else_=1)
-    by_export = case((d.origin == "export", 1), else_=0)
-    in_order: dict[str, Any] = {"partition_by": (d.lead, by_export), "order_by": (d.at, d.key)}
+    in_order = (d.received, d.at, d.key)
     # Words lie upon one another; one was taken back where later there are fewer than with it.
-    said = (
-        select(d.key, d.lead, d.at, d.code, d.origin, adds.label("adds"), by_export.label("part"))
-        .add_columns(func.sum(adds).over(**in_order, rows=(None, 0)).label("height"))
-        .where(*which)
-        .subquery()
-        .c
-    )
-    least = func.min(said.height).over(
-        partition_by=(said.lead, said.part), order_by=(said.at, said.key), rows=(1, None)
-    )
-    kept = (said.key, said.lead, said.at, said.code, said.origin)
-    one = select(*kept, said.adds, said.height, least.label("least")).subquery().c
+    height = func.sum(adds).over(partition_by=d.lead, order_by=in_order, rows=(None, 0))
+    kept = (d.key, d.lead, d.at, d.code, d.origin)
+    said = select(*kept, d.received, adds.label("adds"), height.label("height"))
+    one = said.where(*which).subquery().c
+    later = (one.received, one.at, one.key)
+    least = func.min(one.height).over(partition_by=one.lead, order_by=later, rows=(1, None))
+    stacked = select(one.key, one.lead, one.at, one.code, one.origin, one.adds, one.height)
+    one = stacked.add_columns(least.label("least")).subquery().c
     stands = (one.adds == 1, func.coalesce(one.least, one.height) >= one.height)
     return select(one.key, one.lead, one.at, one.code, one.origin).where(*stands).subquery()
 

@@ -95,9 +95,8 @@ class Raw:
 
 def standing(words: list[Row]) -> list[Row]:
     """What was said and not taken back: `open` on a page takes back the word before it."""
-    found = [row for row in words if row["origin"] == "export"]
-    by_people = _by_lead([row for row in words if row["origin"] != "export"])
-    for said in by_people.values():
+    found = []
+    for said in _by_lead(words).values():
         stack: list[Row] = []
         for row in said:
             if row["origin"] == "page" and row["code"] == "open":

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from features.store.database import Store, engine_of, open_store
 from features.store.drawn import HandoffState
-from features.store.feedback import keep
+from features.store.feedback import Origin, keep
 from features.store.handoff_states import draw, worked
 from features.store.moments import midnight, seconds
 from features.store.said import Said
@@ -77,6 +77,37 @@ def test_what_was_taken_back_was_never_said(store: Store) -> None:
 
     say(store, lost("a", 1))
     assert lines(store)[0]["touched"] == MONDAY + timedelta(days=1)
+
+
+def test_what_an_export_said_last_is_taken_back_and_not_what_sales_said_before(
+    store: Store,
+) -> None:
+    hand(store, "a")
+    one, five, six = (MONDAY + timedelta(days=n) for n in (1, 5, 6))
+    _come(store, "accepted", one, "page", one)
+    _come(store, "lost", five, "export", five)
+    _come(store, "open", six, "page", six)
+    (line,) = lines(store)
+    assert (line["accepted"], line["answered"]) == (one, None)
+    (state,) = states(store)
+    assert (state["accepted"], state["sal"]) == (1, one)
+
+
+def test_a_word_that_comes_after_a_taking_back_stands_though_it_was_said_before(
+    store: Store,
+) -> None:
+    hand(store, "a")
+    ten, eleven, twelve = (MONDAY + n * HOUR for n in (1, 2, 3))
+    _come(store, "accepted", ten, "page", ten)
+    _come(store, "open", twelve, "page", twelve)
+    _come(store, "contacted", eleven, "rest", twelve + HOUR)
+    (line,) = lines(store)
+    assert (line["touched"], line["accepted"]) == (eleven, None)
+
+
+def _come(store: Store, code: str, at: datetime, origin: Origin, now: datetime) -> None:
+    said = Said("a", code, at)
+    store.write(lambda c: keep(c, [said], agreed(), origin, now))
 
 
 def test_open_in_a_file_takes_nothing_back(store: Store) -> None:

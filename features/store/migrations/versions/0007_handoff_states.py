@@ -49,17 +49,17 @@ def upgrade() -> None:
 # Frozen as of this step; `features.store.handoff_states` and `lead_states` draw from now on.
 _STANDING = """
 WITH marked AS (
-  SELECT key, lead, at, code, CASE WHEN code = 'open' AND origin = 'page' THEN 1 ELSE 0 END AS back,
-    CASE WHEN origin = 'export' THEN 1 ELSE 0 END AS part
+  SELECT key, lead, at, received, code,
+    CASE WHEN code = 'open' AND origin = 'page' THEN 1 ELSE 0 END AS back
   FROM dispositions
 ), stacked AS (
-  SELECT key, lead, at, code, back, part,
-    SUM(1 - 2 * back) OVER (PARTITION BY lead, part ORDER BY at, key
+  SELECT key, lead, at, received, code, back,
+    SUM(1 - 2 * back) OVER (PARTITION BY lead ORDER BY received, at, key
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS height
   FROM marked
 ), followed AS (
   SELECT key, lead, at, code, back, height,
-    MIN(height) OVER (PARTITION BY lead, part ORDER BY at, key
+    MIN(height) OVER (PARTITION BY lead ORDER BY received, at, key
       ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS least
   FROM stacked
 ), standing AS (
