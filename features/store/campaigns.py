@@ -14,13 +14,13 @@ from sqlalchemy import (
     JSON,
     ColumnElement,
     Connection,
+    Text,
     and_,
     case,
     func,
     literal,
     or_,
     select,
-    type_coerce,
 )
 from sqlalchemy import cast as as_type
 
@@ -130,11 +130,13 @@ def _name(connection: Connection, by: str) -> Any:
     if by in ("campaign", "source"):
         return getattr(LeadState, by)
     if connection.dialect.name == "sqlite":
-        # To SQLite a text is JSON as it is, and a cast would make a number of it.
-        return type_coerce(Snapshot.fields, JSON)[by].as_string()
+        # Its paths know a field only as the JSON writes it, letters beyond ASCII escaped.
+        field = func.json_each(Snapshot.fields).table_valued("key", "value")
+        return select(as_type(field.c.value, Text)).where(field.c.key == by).scalar_subquery()
     # PostgreSQL takes long to read a whole snapshot for one field. In JSON a quote within a text
-    # has a backslash before it, so a name with its quotes stands nowhere but where the field does.
-    after = func.split_part(Snapshot.fields, f'{json.dumps(by)}: "', 2)
+    # has a backslash before it, so a quote behind a comma and a space begins a name.
+    fields = func.concat(", ", func.substr(Snapshot.fields, 2))
+    after = func.split_part(fields, f', {json.dumps(by)}: "', 2)
     text = func.split_part(after, '"', 1)
     is_whole = and_(text != "", func.strpos(text, "\\") == 0)
     return case((is_whole, text), else_=as_type(Snapshot.fields, JSON)[by].as_string())

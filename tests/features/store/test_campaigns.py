@@ -120,6 +120,14 @@ def test_a_field_is_read_whatever_its_text_holds(store: Store) -> None:
     assert sorted(map(str, names)) == sorted([*texts, "7", "", "None", "3"])
 
 
+@pytest.mark.parametrize("name", ["Größe", 'a"b', "a\\b", "a.b", "b"])
+def test_a_field_is_read_whatever_its_name_holds(store: Store, name: str) -> None:
+    hand(store, "one", **{'"' + name: "wrong", name: "x"})
+    hand(store, "two", **{name: "y, " + name})
+    score_all(store)
+    assert sorted(str(g.name) for g in groups(store, name)) == ["x", "y, " + name]
+
+
 def test_reasons_are_those_of_the_words_that_count(store: Store) -> None:
     hand(store, "a", "b")
     say(store, lost("a", 1, reason="price"), lost("a", 2, reason="time"), lost("b", 1))
