@@ -82,9 +82,13 @@ class Encoder:
         self.fields = fields
         self.columns: tuple[Column, ...] = tuple(c for field in fields for c in field.columns)
         ends = np.cumsum([0, *(len(field.columns) for field in fields)])
-        self._steps = [(field.field, field.familiar(), field.keeps, field) for field in fields]
+        self._steps = [(field.field, field.familiar(), field) for field in fields]
         self.starts: npt.NDArray[np.int64] = ends[:-1]
         """The first column of each field."""
+
+    def __reduce__(self) -> tuple[type[Encoder], tuple[tuple[FieldEncoder, ...]]]:
+        """Pickle what was learned, and none of the cells that came by since."""
+        return Encoder, (self.fields,)
 
     @classmethod
     def fit(cls, leads: Leads, agreement: Agreement, fields: dict[str, FieldUse]) -> Encoder:
@@ -126,14 +130,17 @@ class Encoder:
         """
         row: list[float] = []
         odd: dict[str, str] = {}
-        for name, familiar, keeps, field in self._steps:
+        for name, familiar, field in self._steps:
             cell = cells.get(name)
             codes = familiar.get(cell)
             if codes is None:
                 codes = field.encode(cell, created)
                 if remark := field.remark(cell):
                     odd[name] = remark
-                elif keeps and len(familiar) < KEPT:
+                elif field.keeps(cell, codes):
+                    if len(familiar) >= KEPT:
+                        familiar.clear()
+                        familiar.update(field.familiar())
                     familiar[cell] = codes
             row += codes
         return row, odd

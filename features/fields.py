@@ -34,9 +34,10 @@ MIN_COUNT = 10
 MAX_LEVELS = 200
 MAX_TOKENS = 30
 _SECONDS_A_DAY = 86_400.0
+_SHORT = 64
 KEPT = 4096
-"""Readings that are kept: service by service most repeat themselves. Of texts none is kept, and of
-what is derived from a person's value only what was derived."""
+"""Readings that are kept: service by service most repeat themselves. Of texts and options none is
+kept, and of what is derived from a person's value only what was derived."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,8 @@ class CellReader(Protocol):
         """Return the values of its columns; NaN for missing."""
         return self.code(None if cell is None else self.reader(cell), created)
 
-    @property
-    def keeps(self) -> bool:
-        """Whether the codes of any cell may be kept: not of what may tell of a person."""
+    def keeps(self, cell: Cell, codes: Codes) -> bool:
+        """Whether the codes of a cell may be kept: not of what may tell of a person."""
         return False
 
     def familiar(self) -> dict[Cell, Codes]:
@@ -152,10 +152,9 @@ class NumberEncoder(CellReader):
         """Reads a number; text that is none counts as missing."""
         return _number_reader(self.decimal)
 
-    @property
-    def keeps(self) -> bool:
+    def keeps(self, cell: Cell, codes: Codes) -> bool:
         """Numbers tell of nobody."""
-        return True
+        return is_short(cell)
 
     def code(self, read: float | None, created: datetime | None) -> Codes:
         """Return the number as it is."""
@@ -186,6 +185,11 @@ class NumberEncoder(CellReader):
     def fit(cls, field: str, use: FieldUse, leads: Leads, agreement: Agreement) -> NumberEncoder:
         """Nothing is learned but the agreed decimal mark."""
         return cls(field, agreement.export.decimal)
+
+
+def is_short(cell: Cell) -> bool:
+    """Whether a cell may be kept by its length: long ones hardly come again."""
+    return not isinstance(cell, str) or len(cell) <= _SHORT
 
 
 def _there(cells: CodedCells) -> Mask:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache
 from itertools import chain
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ import numpy as np
 from features.agreement import Agreement, FieldUse
 from features.cells import LIST_MARK, Cell, key_of, text_of
 from features.coded import CodedCells, coded
-from features.fields import KEPT, MAX_TOKENS, CellReader, Codes, Column, Mask, Matrix, frequent
+from features.fields import MAX_TOKENS, CellReader, Codes, Column, Mask, Matrix, frequent, is_short
 from features.leads import Leads
 
 
@@ -50,10 +50,10 @@ class TokensEncoder(CellReader):
         """Splits a cell into its tokens."""
         return _splitter(self.separator)
 
-    @property
-    def keeps(self) -> bool:
-        """Options were chosen from a list; a text may hold anything."""
-        return bool(self.separator)
+    def keeps(self, cell: Cell, codes: Codes) -> bool:
+        """Options that all are known were chosen from a list; others may have been typed in."""
+        *known, number = codes
+        return bool(self.separator) and is_short(cell) and sum(known) == number
 
     def code(self, read: frozenset[str] | None, created: datetime | None) -> Codes:
         """Return 1 for each token that is there, and the number of tokens; all NaN if missing."""
@@ -110,7 +110,7 @@ def _splitter(separator: str) -> Callable[[Cell], frozenset[str]]:
     def split(cell: Cell) -> frozenset[str]:
         return split_tokens(cell, separator)
 
-    return lru_cache(maxsize=KEPT)(split) if separator else split
+    return split
 
 
 def split_tokens(cell: Cell, separator: str) -> frozenset[str]:

@@ -195,11 +195,19 @@ class Access:
 
         See `check` for what is raised.
         """
+        found = self._live(prefix)
+        self._let_in(found, scopes)
+        return found.holder
+
+    def look_up(self, prefix: str) -> Holder:
+        """Return the holder of a live key, whatever it opens; this is no call of the key."""
+        return self._live(prefix).holder
+
+    def _live(self, prefix: str) -> _Held:
         found = self._known().get(prefix)
         if found is None or self._wall() >= found.expires:
             raise _not_right()
-        self._let_in(found, scopes)
-        return found.holder
+        return found
 
     def has_ended(self, session: str) -> bool:
         """Whether somebody has signed out of a session, here or at another worker."""
@@ -239,22 +247,13 @@ class Access:
         """Count a call of a live key, and see whether it has one of the scopes."""
         caller = found.holder.caller
         if wait := found.bucket.wait(self._steady()):
-            raise RefusedError(
-                caller,
-                429,
-                "this key asks too often; wait as long as Retry-After says",
-                {"Retry-After": str(math.ceil(wait))},
-            )
+            said = "this key asks too often; wait as long as Retry-After says"
+            raise RefusedError(caller, 429, said, {"Retry-After": str(math.ceil(wait))})
         if found.holder.scopes.isdisjoint(scopes):
-            raise RefusedError(
-                caller,
-                403,
-                f"this key may not do that; it needs the scope {' or '.join(scopes)}",
-                {
-                    "WWW-Authenticate": 'Bearer error="insufficient_scope", '
-                    f'scope="{" ".join(scopes)}"'
-                },
-            )
+            needed = " ".join(scopes)
+            said = f"this key may not do that; it needs the scope {' or '.join(scopes)}"
+            told = f'Bearer error="insufficient_scope", scope="{needed}"'
+            raise RefusedError(caller, 403, said, {"WWW-Authenticate": told})
         self._used[caller.name] = self._wall()
         return caller
 

@@ -9,6 +9,8 @@ parts comes first.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from serving.scorer import Score, sigmoid
@@ -33,8 +35,24 @@ def adding(score: Score) -> Adding | None:
     before, way = sigmoid(score.base_log_odds), sum(reason.log_odds for reason in score.reasons)
     slope = mean_slope(before, score.probability, way + score.rest_log_odds)
     average, whole = round(100 * before, 1), round(100 * score.probability, 1)
-    reasons = tuple(round(100 * reason.log_odds * slope, 1) for reason in score.reasons)
-    return Adding(average, reasons, round(whole - average - sum(reasons), 1), whole)
+    parts = [*(reason.log_odds for reason in score.reasons), score.rest_log_odds]
+    tenths = _rounded([1000 * part * slope for part in parts], round(10 * (whole - average)))
+    *reasons, rest = (part / 10 for part in tenths)
+    return Adding(average, tuple(reasons), rest, whole)
+
+
+def _rounded(parts: Sequence[float], whole: int) -> list[int]:
+    """Round parts up or down so that they add up to a whole, which is less than 1 off their sum.
+
+    The method of the largest remainder (Hamilton's): all are rounded down, and those that lose most
+    by it are rounded up. So no part moves by 1 or changes its sign; of equal ones the last goes up.
+    """
+    down = [math.floor(part) for part in parts]
+    by_loss = sorted(range(len(parts)), key=lambda at: (parts[at] - down[at], at), reverse=True)
+    # Nothing is left for each, but for a last bit where a sum stands on a half.
+    each, more = divmod(whole - sum(down), len(parts))
+    up = set(by_loss[:more])
+    return [part + each + (at in up) for at, part in enumerate(down)]
 
 
 def moved_by(change: Change, log_odds: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +20,8 @@ UNEXPECTED = "leadq failed on this request; its log says where"
 _HTML = "text/html; charset=utf-8"
 
 Documented = dict[int | str, dict[str, Any]]
+SessionOf = Callable[[Mapping[bytes, bytes]], "Session | None"]
+"""Finds by the headers of a request who is signed in."""
 
 _ALWAYS = {
     401: "No key was sent, or one that is not known or has run out.",
@@ -98,7 +100,7 @@ def refusal(
     asked: Mapping[bytes, bytes],
     field: str | None = None,
     here: str | None = None,
-    session: Session | None = None,
+    session_of: SessionOf | None = None,
 ) -> Refusal:
     """Return a refusal in the form that was asked for.
 
@@ -108,7 +110,7 @@ def refusal(
         asked: the headers of the request.
         field: that caused it.
         here: the page that was asked for: who is not signed in is led to the way in, and back.
-        session: of who is signed in, who finds the way to the other pages on it.
+        session_of: finds who is signed in, for a whole page: it leads them to the other pages.
 
     """
     is_part = b"hx-request" in asked
@@ -121,6 +123,7 @@ def refusal(
         way_in = f"/sign-in?next={quote(here, safe='')}"
         lead = {"HX-Redirect": way_in} if is_part else {"Location": way_in}
         return Refusal(401 if is_part else 303, b"", _HTML, {**render.HEADERS, **lead})
+    session = None if is_part or session_of is None else session_of(asked)
     content = render.refusal(status, detail, is_part, session).encode()
     swap = {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML"} if is_part else {}
     return Refusal(status, content, _HTML, {**render.HEADERS, **swap})

@@ -169,7 +169,8 @@ def _reply(
     field: str | None = None,
 ) -> Response:
     session = getattr(request.state, "session", None)
-    told = refusal(status, detail, dict(request.headers.raw), field, session=session)
+    asked = dict(request.headers.raw)
+    told = refusal(status, detail, asked, field, session_of=lambda _: session)
     given = {**(headers or {}), **told.headers}
     return Response(told.content, told.status, given, told.media_type)
 

@@ -148,13 +148,13 @@ def _campaign_lines(campaigns: Sequence[CampaignSum]) -> Iterator[str]:
     width = min(max(len(c.name) for c in shown), 50)
     yield "  wins to expect by campaign, with the 90 % interval of their number:"
     for c in shown:
-        new = "" if c.known else "  new to the model"
+        new, noun = "" if c.known else "  new to the model", "lead" if c.leads == 1 else "leads"
         yield (
-            f"    {c.name[:width]:{width}}  {c.leads:>7,} leads  {c.expected:>9,.1f} wins  "
+            f"    {c.name[:width]:{width}}  {c.leads:>7,} {noun:5}  {c.expected:>9,.1f} wins  "
             f"{c.low:,} to {c.high:,}{new}"
         )
     if len(campaigns) > len(shown):
-        yield f"    and {len(campaigns) - len(shown):,} smaller ones; --json names them"
+        yield f"    and {counted(len(campaigns) - len(shown), 'smaller one')}; --json names all"
 
 
 def scoring_json(

@@ -127,18 +127,19 @@ class Sessions:
         """
         if self._access is None:
             return Session(NO_KEYS, _DEMO, frozenset(ROLES), self._token(_DEMO), can_leave=False)
-        prefix, nonce = self._read(headers)
-        token = self._token(nonce)
-        if self._access.has_ended(token):
-            raise _nobody()
+        prefix, token = self._live(headers, self._access)
         return _session(self._access.again(prefix, scopes), token)
 
     def of(self, headers: Mapping[bytes, bytes]) -> Session | None:
-        """Return the session of a request, whatever it asks for; None where nobody is signed in."""
-        if self._access is not None and not cookie_in(headers.get(b"cookie", b"")):
-            return None
-        try:
+        """Return the session of a request, whatever it asks for; None where nobody is signed in.
+
+        This is no call of the key, so it is found too where the key asks too often.
+        """
+        if self._access is None:
             return self.enter(headers, ROLES)
+        try:
+            prefix, token = self._live(headers, self._access)
+            return _session(self._access.look_up(prefix), token)
         except HTTPException:
             return None
 
@@ -179,8 +180,13 @@ class Sessions:
     def _hmac(self, text: str) -> str:
         return hmac.digest(self._secret, text.encode(), "sha256").hex()
 
-    def _read(self, headers: Mapping[bytes, bytes]) -> tuple[str, str]:
-        return self._verified(_SESSION, cookie_in(headers.get(b"cookie", b"")))
+    def _live(self, headers: Mapping[bytes, bytes], access: Access) -> tuple[str, str]:
+        """Return the key's prefix and the token of a session that has not ended."""
+        prefix, nonce = self._verified(_SESSION, cookie_in(headers.get(b"cookie", b"")))
+        token = self._token(nonce)
+        if access.has_ended(token):
+            raise _nobody()
+        return prefix, token
 
     def _verified(self, use: str, text: str) -> tuple[str, str]:
         """Return prefix and nonce of what was signed for a use."""

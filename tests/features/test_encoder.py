@@ -2,6 +2,7 @@ import csv
 import inspect
 import json
 import math
+import pickle
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from features.encoder import (
     TokensEncoder,
     split_tokens,
 )
+from features.fields import KEPT
 from features.leads import Leads, admit
 
 from .making import an_agreement, nightly_of
@@ -105,6 +107,11 @@ def as_text(value: Any) -> str:
     return "" if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
+def kept_by(encoder: Encoder) -> set[Cell]:
+    """Return the cells of leads alone whose codes an encoder keeps."""
+    return {cell for _, familiar, *_ in encoder._steps for cell in familiar}
+
+
 class TestDoors:
     """One lead encodes alike to the last bit, whichever way it came in."""
 
@@ -136,9 +143,37 @@ class TestDoors:
         encoder = Encoder(FULL.fields)
         told = {"note": "call Anna", "mail": "anna@acme.de", "phone": "030 123456", "source": "An"}
         encoder.alone({**told, "size": 7.0}, CREATED)
-        kept = {cell for _, familiar, _, _ in encoder._steps for cell in familiar}
+        kept = kept_by(encoder)
         assert 7.0 in kept
         assert kept.isdisjoint(told.values())
+
+    def test_of_options_those_alone_are_kept_that_are_all_known(self) -> None:
+        encoder = fitted("options", ["crm; erp"] * MIN_COUNT)
+        for chosen in ("erp", "crm;CRM", "crm;Ann Smith", "Ann Smith"):
+            encoder.alone({"x": chosen}, CREATED)
+        assert kept_by(encoder) == {None, "erp", "crm;CRM"}
+        assert not hasattr(encoder.fields[0].reader, "cache_info")
+
+    def test_long_cells_are_not_kept(self) -> None:
+        number, options = fitted("number", [1.0]), fitted("options", ["crm; erp"] * MIN_COUNT)
+        number.alone({"x": "0" * 100 + "7"}, CREATED)
+        options.alone({"x": ";" * 100 + "crm"}, CREATED)
+        assert kept_by(number) == kept_by(options) == {None}
+
+    def test_the_cells_that_came_first_leave_when_there_are_too_many(self) -> None:
+        encoder = fitted("number", [1.0])
+        rows = [encoder.alone({"x": float(n)}, CREATED)[0] for n in range(KEPT + 5)]
+        assert rows == [[float(n)] for n in range(KEPT + 5)]
+        assert kept_by(encoder) >= {None, KEPT + 4.0}
+        assert 0.0 not in kept_by(encoder)
+
+    def test_an_encoder_is_sent_elsewhere_without_the_cells_that_came_by(self) -> None:
+        encoder = Encoder(FULL.fields)
+        row, _ = encoder.alone({"size": 12345.5}, CREATED)
+        again = pickle.loads(pickle.dumps(encoder))
+        assert 12345.5 in kept_by(encoder)
+        assert 12345.5 not in kept_by(again)
+        assert repr(again.alone({"size": 12345.5}, CREATED)[0]) == repr(row)
 
     @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(ROWS, min_size=1, max_size=6))

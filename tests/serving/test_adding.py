@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.store.history import PastScore
-from serving.adding import adding, moved_by, points
+from serving.adding import adding, mean_slope, moved_by, points
 from serving.reasons import Reason
 from serving.scorer import Score, sigmoid
 from serving.why import Change
@@ -44,6 +44,25 @@ def test_a_stronger_reason_never_counts_for_less(
     found = adding(a_score(base, sorted(reasons), rest))
     assert found is not None
     assert list(found.reasons) == sorted(found.reasons)
+
+
+@given(log_odds, st.lists(st.floats(-0.5, 0.5), max_size=8), st.floats(-0.01, 0.01))
+def test_each_part_is_shown_within_a_decimal_and_with_its_own_sign(
+    base: float, reasons: list[float], rest: float
+) -> None:
+    found = adding(a_score(base, reasons, rest))
+    assert found is not None
+    way = sum(reasons) + rest
+    slope = mean_slope(sigmoid(base), sigmoid(base + way), way)
+    for shown, own in zip((*found.reasons, found.rest), (*reasons, rest), strict=True):
+        assert abs(shown - 100 * own * slope) <= 0.1 + 1e-9
+        assert shown * own >= 0
+
+
+def test_what_rounding_loses_does_not_turn_the_rest_around() -> None:
+    found = adding(a_score(-2.0, [-0.82] * 5, 0.01))
+    assert found is not None
+    assert found.rest in (0.0, 0.1)  # it is .03, and was shown as -.2
 
 
 def test_reasons_that_cancel_each_other_keep_their_size() -> None:

@@ -222,6 +222,10 @@ def test_the_largest_campaigns_are_told_and_all_are_in_the_json(model, crm, tmp_
     told = "\n".join(scoring_lines(summary, model, tmp_path / "scored.csv"))
     assert told.count("Campaign ") == 50
     assert "and 10 smaller ones" in told
+    one = replace(summary, campaigns=[replace(c, leads=1) for c in summary.campaigns[:51]])
+    few = "\n".join(scoring_lines(one, model, tmp_path / "scored.csv"))
+    assert few.count(" 1 lead ") == 50
+    assert "and 1 smaller one; " in few
     assert "new to the model" in told
     as_json = scoring_json(summary, model, tmp_path / "scored.csv")["campaigns"]
     assert len(as_json) == 60

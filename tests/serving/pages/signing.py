@@ -49,11 +49,16 @@ def pages(
     agreement: Agreement | None = None,
     keys: bool = True,
     now: Callable[[], datetime] | None = None,
+    calls: int = 10_000,
 ) -> Iterator[TestClient]:
-    """Serve the pages of a store to a browser that is not signed in yet."""
+    """Serve the pages of a store to a browser that is not signed in yet.
+
+    Each key is good for so many calls, however long they take.
+    """
     remembered = folder / "keys.json"
     # Keys are read when a test says so: no reading in between is taken for one of a page.
-    access = Access(SECRET, 10_000, remembered, partial(open_store, url), every_seconds=3600)
+    opened = partial(open_store, url)
+    access = Access(SECRET, calls, remembered, opened, every_seconds=3600, steady=lambda: 0.0)
     aside = Aside(folder, folder / "spool")
     backing = Backing(partial(open_store, url), aside, agreement or agreed())
     asked = access if keys else None

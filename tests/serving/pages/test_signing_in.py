@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from features.store.database import Store, open_store
 from features.store.tables import Audit
 from serving.access import SESSION_HOURS
 from serving.pages import assets
-from serving.pages.sessions import COOKIE, LINK_SECONDS, Sessions, set_cookie
+from serving.pages.sessions import COOKIE, LINK_SECONDS, Session, Sessions, set_cookie
 from tests.features.store.making import NOW
 from tests.serving.pages.signing import SECRET, key_for, pages, send, sign_in, token_in
 
@@ -249,6 +249,40 @@ def test_the_navigation_shows_what_one_may_see(client: TestClient, store: Store)
     refused = client.get("/queue")
     assert refused.status_code == 403
     assert "<h1>Forbidden</h1>" in refused.text
+
+
+def test_a_refusal_is_no_call_of_the_key_and_too_many_calls_leave_the_navigation(
+    url: str, store: Store, tmp_path: Path
+) -> None:
+    with pages(url, tmp_path, calls=3) as client:
+        sign_in(client, key_for(store, "Kim", "sales"))  # which is a call
+        for _ in range(5):
+            assert 'href="/queue"' in client.get("/nowhere").text
+            assert client.get("/v1/nothing", headers={"Accept": "*/*"}).status_code == 404
+            assert client.get("/nowhere", headers={"HX-Request": "true"}).status_code == 404
+        assert [client.get("/queue").status_code for _ in range(3)] == [200, 200, 429]
+        refused = client.get("/queue")
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert 'href="/queue"' in refused.text
+
+
+def test_who_is_signed_in_is_looked_up_for_whole_pages_alone(
+    client: TestClient, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in(client, key_for(store, "Kim", "sales"))
+    looked: list[Session | None] = []
+    of = Sessions.of
+
+    def look(sessions: Sessions, headers: Mapping[bytes, bytes]) -> Session | None:
+        looked.append(of(sessions, headers))
+        return looked[-1]
+
+    monkeypatch.setattr(Sessions, "of", look)
+    client.get("/v1/nothing", headers={"Accept": "*/*"})
+    client.get("/nowhere", headers={"HX-Request": "true"})
+    assert looked == []
+    client.get("/nowhere")
+    assert [found.name for found in looked if found] == ["Kim"]
 
 
 def test_whoever_is_refused_finds_the_way_to_the_other_pages(
