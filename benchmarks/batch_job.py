@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from serving.artefact import LoadedModel, read
+from serving.pace import peak_memory_mb
 from serving.scorer import Blend
 from serving.timing import Timing
 from serving.value import ValueModel
@@ -50,11 +51,13 @@ def by_leadq(folder: Path, source: Path, target: Path, reasons: int) -> dict[str
         setattr(kind, name, _timed(getattr(kind, name), within))
     started, before = time.perf_counter(), _processor_time()
     done = score_file(model, source, target, reasons, Choices(force=True))
+    assert done.manifest is not None
     return {
         "rows": done.scored,
         "seconds": time.perf_counter() - started,
         "cpu": _processor_time() - before,
         "model_cpu": within.value,
+        "peak_gb": _gb(done.manifest.peak_memory_mb),
     }
 
 
@@ -134,14 +137,11 @@ def main() -> None:
     parser.add_argument("reasons", type=int)
     told = parser.parse_args()
     found = WAYS[told.way](told.folder, told.source, told.target, told.reasons)
-    print(json.dumps({**found, "peak_gb": _peak_gb()}))
+    print(json.dumps({"peak_gb": _gb(peak_memory_mb()), **found}))
 
 
-def _peak_gb() -> float:
-    # Not by getrusage: it tells of the process that started this one, where that is larger.
-    status = Path("/proc/self/status").read_text()
-    (kilobytes,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(kilobytes) * 1024 / 1e9
+def _gb(mb: float) -> float:
+    return mb * 2**20 / 1e9
 
 
 if __name__ == "__main__":

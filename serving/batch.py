@@ -33,7 +33,7 @@ from serving.artefact import LoadedModel
 from serving.blocks import Layout, block_of, packed, unpacked
 from serving.journal import Journal, alone, carry_out, has_parts, remove, sweep
 from serving.manifest import Manifest, digest_of_file, made_by, manifest_path
-from serving.pace import Pace, Progress, peak_memory_mb, rows_in
+from serving.pace import Pace, Progress, rows_in
 from serving.pipeline import Piece, Read, cores, in_order, pieces
 from serving.scorer import Scorer
 from serving.sums import campaign_sums
@@ -239,7 +239,7 @@ class _Job:
             resumed=resumed,
             seconds=pace.seconds,
             rows_per_second=pace.rate(summary.scored),
-            peak_memory_mb=peak_memory_mb(),
+            peak_memory_mb=pace.peak_memory_mb,
             warnings=summary.warnings,
             alarming=summary.alarming,
         )
@@ -327,7 +327,7 @@ class _Job:
             (self.folder / _REJECTS).open("w", newline="", encoding="utf-8") as file,
             closing(write(self.folder / _OUTPUT, layout.schema)) as writer,
             closing(Repeats()) as repeats,
-            closing(in_order(scored, pieces(table), cores())) as chunks,
+            closing(in_order(scored, pieces(table), cores(), pace.held)) as chunks,
         ):
             rejects = csv.writer(file)
             rejects.writerow(Reject._fields)

@@ -36,7 +36,10 @@ class Manifest:
     rows_per_second: float
     """Of those that this run scored."""
     peak_memory_mb: float
-    """The most that the process has held until the end."""
+    """The most that all processes have held, each at its own highest; shared memory counts once.
+
+    Of a scoring on Spark: that of the driver.
+    """
     warnings: list[str]
     """What was unusual; without values of leads."""
     alarming: bool

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import resource
 import time
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -39,6 +39,7 @@ class Pace:
         self.rows = 0
         self._resumed = resumed
         self._began = time.monotonic()
+        self._beside_mb = 0.0
 
     @property
     def seconds(self) -> float:
@@ -55,10 +56,41 @@ class Pace:
         left = None if self.all_rows is None else max(self.all_rows - self.rows, 0)
         return Progress(self.rows, rate, left / rate if left is not None and rate else None)
 
+    def held(self, megabytes: float) -> None:
+        """Count the memory of a process beside this one."""
+        self._beside_mb += megabytes
+
+    @property
+    def peak_memory_mb(self) -> float:
+        """The most that this process and those beside it have held, each at its own highest."""
+        return peak_memory_mb() + self._beside_mb
+
 
 def peak_memory_mb() -> float:
-    """Return the most memory that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Return the most memory that this process has held.
+
+    Not by getrusage: it tells of the process that started this one, where that is larger.
+    """
+    return _kilobytes("/proc/self/status")["VmHWM"] / 1024
+
+
+def own_memory_mb(process: int) -> float:
+    """Return the most that a process has held, without what it shares with others; 0 if gone.
+
+    Where the system does not tell what it shares, all counts.
+    """
+    most = _kilobytes(f"/proc/{process}/status")["VmHWM"]
+    shares = _kilobytes(f"/proc/{process}/smaps_rollup")
+    return (most - shares["Shared_Clean"] - shares["Shared_Dirty"]) / 1024
+
+
+def _kilobytes(path: str) -> Counter[str]:
+    """Return what the system tells of a process, by name; nothing where it tells nothing."""
+    try:
+        lines = [line.split() for line in Path(path).read_text().splitlines()]
+    except OSError:
+        return Counter()
+    return Counter({line[0][:-1]: int(line[1]) for line in lines if line[-1] == "kB"})
 
 
 def rows_in(files: Sequence[Path], found: Fingerprint) -> int | None:

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
+import pickle
 import signal
 import stat
+import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
 
 from features.errors import LeadqError
 from features.files import Chunk, Reject, Table
 from features.leads import Leads
+from serving.pace import own_memory_mb
 
 _FIRST_FILE = 3
 """Behind the standard ones."""
+_MOST = 16
+"""Processes; the one that reads and writes has no time to feed more."""
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Where a container says how much time of processors it may have."""
+_FRAMES = 6
+"""Told of an error, from the innermost."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -51,12 +63,24 @@ def pieces(table: Table) -> Iterator[Piece]:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
+    """Return how many cores this process may use, by affinity and quota; not more than 16."""
+    return min(len(os.sched_getaffinity(0)), _cores_by_quota(), _MOST)
+
+
+def _cores_by_quota() -> int:
+    """Return how many cores the container may keep busy; as many as may be where none is told."""
+    try:
+        quota, period = map(int, _QUOTA.read_text().split())
+    except (OSError, ValueError):  # no such file, or "max"
+        return _MOST
+    return max(math.ceil(quota / period), 1)
 
 
 def in_order(
-    work: Callable[[Item], Result], items: Iterable[Item], processes: int
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    processes: int,
+    held: Callable[[float], None] = lambda _: None,
 ) -> Generator[tuple[Item, Result]]:
     """Yield each item with the work's result, in their order; a few are held at a time.
 
@@ -65,16 +89,19 @@ def in_order(
             is there; what it changes there is not seen here. Items and results are sent to and fro.
         items: taken one by one, by the one that asks for the results.
         processes: that work at once; each holds some hundred MB.
+        held: told of each process, when it ends, how many MB of its own it has held at most.
 
     Raises:
-        LeadqError: when a process dies; what the work raises is raised here.
+        LeadqError: when a process dies or cannot be started. One that the work raises is raised
+            here; any other error of the work is told as one, by its kind and place.
 
     """
     waiting: deque[tuple[Item, _Worker[Item, Result]]] = deque()
     with ExitStack() as stack:
+        stack.enter_context(_ends_are_told())
         for item in items:
             if len(waiting) < processes:
-                worker = stack.enter_context(closing(_Worker(work)))
+                worker = stack.enter_context(closing(_Worker(work, held)))
                 worker.begin(item)
                 waiting.append((item, worker))
                 continue
@@ -88,6 +115,31 @@ def in_order(
             yield first, worker.result()
 
 
+@contextmanager
+def _ends_are_told() -> Iterator[None]:
+    """Let processes that end be waited for where whoever started this one wants no word of them.
+
+    Else their numbers are free for others before they are waited for.
+    """
+    is_main = threading.current_thread() is threading.main_thread()  # no other may change signals
+    if not is_main or signal.getsignal(signal.SIGCHLD) is not signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+
+class _Fault(NamedTuple):
+    """An error of the work, on its way to who waits for a result."""
+
+    error: LeadqError
+    cause: OSError | None
+    """What failed of the machine, where that was why; an error is sent without its cause."""
+
+
 class _Worker(Generic[Item, Result]):
     """A process that works on one item after the other.
 
@@ -96,9 +148,17 @@ class _Worker(Generic[Item, Result]):
     that it works for is gone, it ends.
     """
 
-    def __init__(self, work: Callable[[Item], Result]) -> None:
-        self._pipe, other = Pipe()
-        self._pid = os.fork()
+    def __init__(self, work: Callable[[Item], Result], held: Callable[[float], None]) -> None:
+        self._held = held
+        try:
+            self._pipe, other = Pipe()
+            self._pid = os.fork()
+        except OSError as error:
+            raise LeadqError(
+                f"a process that scores cannot be started: {error.strerror}; allow more processes, "
+                "open files or memory (ulimit -u, ulimit -n, limits of the container), or fewer "
+                "cores (taskset); what is done is kept: run again to go on"
+            ) from error
         if not self._pid:
             _work_for(other, work)
         other.close()
@@ -111,21 +171,23 @@ class _Worker(Generic[Item, Result]):
     def result(self) -> Result:
         """Wait for the result."""
         try:
-            found: Result | Exception = self._pipe.recv()
+            found: Result | _Fault = self._pipe.recv()
         except (EOFError, ConnectionError):
             raise LeadqError(
                 "a process that scored was ended from outside, perhaps for want of memory; what "
                 "is done is kept: run again to go on"
             ) from None
-        if isinstance(found, Exception):
-            raise found
+        if isinstance(found, _Fault):
+            raise found.error from found.cause
         return found
 
     def close(self) -> None:
         """End it, whatever it does."""
+        self._held(own_memory_mb(self._pid))
         self._pipe.close()
-        os.kill(self._pid, signal.SIGKILL)
-        os.waitpid(self._pid, 0)
+        with suppress(ProcessLookupError, ChildProcessError):  # where ends are not told
+            os.kill(self._pid, signal.SIGKILL)
+            os.waitpid(self._pid, 0)
 
 
 def _let_go(own: int) -> None:
@@ -149,9 +211,34 @@ def _work_for(pipe: Connection[Any, Any], work: Callable[[Item], Result]) -> NoR
         while True:
             item = pipe.recv()
             try:
-                told: Result | Exception = work(item)
+                pipe.send(work(item))  # which sends nothing of what cannot be sent whole
             except Exception as error:
-                told = error
-            pipe.send(told)
+                pipe.send(_fault(error))
     finally:
         os._exit(0)
+
+
+def _fault(error: Exception) -> _Fault:
+    """Return what is told of an error: one of leadq's own as it is, else its kind and place.
+
+    The words of others may hold values of leads, and not all errors can be sent.
+    """
+    if isinstance(error, LeadqError):
+        cause = error.__cause__
+        with suppress(Exception):  # it cannot be sent
+            pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+            if isinstance(cause, OSError):
+                return _Fault(error, OSError(cause.errno, cause.strerror))
+            return _Fault(error, None)
+    kind = type(error).__name__
+    if isinstance(error, OSError) and error.errno is not None:
+        kind += f" ({os.strerror(error.errno)})"
+    places = ", ".join(
+        f"{Path(frame.f_code.co_filename).name}:{line} in {frame.f_code.co_name}"
+        for frame, line in list(traceback.walk_tb(error.__traceback__))[-_FRAMES:]
+    )
+    text = (
+        f"a process that scored failed: {kind} at {places}; what is done is kept: run again to go "
+        "on; where it fails again, report this line, which holds no data of leads"
+    )
+    return _Fault(LeadqError(text), None)

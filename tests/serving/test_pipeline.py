@@ -1,9 +1,11 @@
 """Work in processes of their own, given back in order."""
 
+import errno
 import fcntl
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pyarrow.csv
 import pytest
 
 from features.errors import FileError, LeadqError
+from serving import pipeline
 from serving.pipeline import in_order
 
 
@@ -81,3 +84,104 @@ def test_what_arrow_has_begun_goes_on_in_the_processes(capfd: pytest.CaptureFixt
     texts = [b"a,b\n" + n * b"1,2\n" for n in range(1, 9)]
     assert [found for _, found in in_order(rows, texts, 2)] == list(range(1, 9))
     assert capfd.readouterr().err == ""
+
+
+class UnsendableError(Exception):
+    """Is pickled, and cannot be made again."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(f"{one}{two}")
+
+
+def failing(number: int) -> object:
+    if number == 0:
+        raise UnsendableError("anna@", "example.com")
+    if number == 1:
+        raise ValueError("anna@example.com", lambda: 0)
+    if number == 2:
+        raise OSError(errno.ENOMEM, "anna@example.com")
+    return lambda: 0
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (0, r"UnsendableError at .*test_pipeline\.py:\d+ in failing;"),
+        (1, r"ValueError at .*test_pipeline\.py:\d+ in failing;"),
+        (2, r"OSError \(Cannot allocate memory\) at .*test_pipeline\.py:\d+ in failing;"),
+        (3, r"Error at .*pipeline\.py:\d+ in _work_for.*reduction\.py:\d+ in dumps;"),
+    ],
+)
+def test_any_other_error_is_told_by_kind_and_place_without_its_words(number, kind) -> None:
+    with pytest.raises(LeadqError, match=f"a process that scored failed: .*{kind}") as told:
+        list(in_order(failing, [number], 2))
+    assert "anna" not in str(told.value)
+
+
+def test_the_cause_of_an_error_comes_along_where_it_is_of_the_machine() -> None:
+    def work(_: int) -> None:
+        try:
+            raise OSError(errno.EIO, "gone")
+        except OSError as error:
+            raise FileError("in.csv: cannot be read") from error
+
+    with pytest.raises(FileError, match=r"in\.csv") as told:
+        list(in_order(work, [1], 2))
+    assert isinstance(told.value.__cause__, OSError)
+    assert told.value.__cause__.errno == errno.EIO
+
+
+def test_a_process_that_cannot_be_started_is_told_with_the_cure(monkeypatch) -> None:
+    def refused() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refused)
+    with pytest.raises(LeadqError, match=r"cannot be started: Resource temp.*ulimit -u"):
+        list(in_order(failing, [3], 2))
+
+
+@pytest.fixture
+def no_word_of_ends() -> Iterator[None]:
+    """As below `trap '' CHLD`."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGCHLD, before)
+
+
+@pytest.mark.usefixtures("no_word_of_ends")
+def test_it_works_where_the_ends_of_processes_are_ignored_and_leaves_that_as_it_was() -> None:
+    assert [n for n, _ in in_order(str, range(9), 2)] == list(range(9))
+    assert signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("no_word_of_ends")
+def test_it_works_there_in_a_thread_too() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert len(pool.submit(lambda: list(in_order(str, range(9), 2))).result()) == 9
+
+
+def test_the_memory_of_each_process_is_told_without_what_it_shares() -> None:
+    shared = b"x" * 300_000_000
+    held: list[float] = []
+    list(in_order(lambda n: len(shared[1:80_000_000]) + n, range(4), 2, held.append))
+    assert len(held) == 2
+    assert all(70 < mb < 200 for mb in held)
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [("200000 100000", 2), ("150000 100000", 2), ("5000 100000", 1), ("max 100000", 16)],
+)
+def test_no_more_cores_are_taken_than_the_container_may_use(
+    tmp_path: Path, monkeypatch, told: str, found: int
+) -> None:
+    (tmp_path / "cpu.max").write_text(f"{told}\n")
+    monkeypatch.setattr(pipeline, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    assert pipeline.cores() == found
+
+
+def test_where_no_quota_is_told_the_affinity_counts(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(pipeline, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
+    assert pipeline.cores() == 3
