@@ -134,11 +134,16 @@ def _name(connection: Connection, by: str) -> Any:
         field = func.json_each(Snapshot.fields).table_valued("key", "value")
         return select(as_type(field.c.value, Text)).where(field.c.key == by).scalar_subquery()
     # PostgreSQL takes long to read a whole snapshot for one field. In JSON a quote within a text
-    # has a backslash before it, so a quote behind a comma and a space begins a name.
-    fields = func.concat(", ", func.substr(Snapshot.fields, 2))
-    after = func.split_part(fields, f', {json.dumps(by)}: "', 2)
+    # has a backslash before it, so a name with its quotes stands where the field does, and else
+    # only at the end of a longer name.
+    named = f'{json.dumps(by)}: "'
+    after = func.split_part(Snapshot.fields, named, 2)
     text = func.split_part(after, '"', 1)
-    is_whole = and_(text != "", func.strpos(text, "\\") == 0)
+    is_whole = and_(
+        text != "",
+        func.strpos(text, "\\") == 0,
+        func.strpos(Snapshot.fields, "\\" + named) == 0,
+    )
     return case((is_whole, text), else_=as_type(Snapshot.fields, JSON)[by].as_string())
 
 
