@@ -1,7 +1,7 @@
 """From a table to leads: the agreement is applied, and what cannot be used is set aside.
 
-`admit` is the one definition of which rows are leads; files go through `read_history` and
-`read_nightly`, REST bodies call it directly.
+`admit` is the one definition of which rows are leads; files go through `features.reading`, bodies
+of requests call it directly, and `admit_one` says the same of a lead that is alone.
 """
 
 from __future__ import annotations

@@ -26,17 +26,18 @@ SPRING = "Spring fair"
 @pytest.fixture
 def page(browser: Browser, address: str, keys: dict[str, str]) -> Iterator[Page]:
     """A window of Kim, who is in sales."""
-    context = person(browser, address, keys["Kim"])
-    window = watched(context, address)
-    yield window.page
-    window.check()
-    context.close()
+    yield from window_of(browser, address, keys["Kim"])
 
 
 @pytest.fixture
 def mias(browser: Browser, address: str, keys: dict[str, str]) -> Iterator[Page]:
     """A window of Mia, who is in marketing."""
-    context = person(browser, address, keys["Mia"])
+    yield from window_of(browser, address, keys["Mia"])
+
+
+def window_of(browser: Browser, address: str, key: str) -> Iterator[Page]:
+    """Open a window for a key, and see at its end that nothing went wrong in it."""
+    context = person(browser, address, key)
     window = watched(context, address)
     yield window.page
     window.check()
