@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from serving.artefact import Artefact, Files, digest, files_of
 from serving.cache import Cache
 from serving.champion import Live
 from serving.members import Additive, ColumnTable
+from serving.replies import score_records
 from serving.scorer import Blend, Scorer, sigmoid
 from tests.features.making import an_agreement
 
@@ -35,6 +37,8 @@ def files(version: int) -> Files:
     return files_of(Artefact(scorer, {"caution": ""}, {}, golden))
 
 
+Follow = Callable[[str, Path], Live]
+"""Gives what a service asks for its model: the store's address, the folder of the cache."""
 KINDS = {"visits": "number", "source": "category"}
 
 
@@ -60,3 +64,9 @@ def crown(
 def live_at(url: str, folder: Path) -> Live:
     """What a service that shares a folder asks for its model."""
     return Live(Cache(folder), lambda: open_to_look(url))
+
+
+def scored(live: Live) -> tuple[str, float]:
+    """The version that scores, and what it says of a lead."""
+    reply = score_records(live.ready(), [LEAD], 5)
+    return reply["model_version"], reply["results"][0]["probability"]
