@@ -64,8 +64,3 @@ def moved_by(change: Change, log_odds: float) -> float:
 def mean_slope(before: float, after: float, way: float) -> float:
     """Return how much a probability rises for each log-odds, on a way of so many."""
     return before * (1 - before) if abs(way) < _SAME else (after - before) / way
-
-
-def points(percent: float) -> str:
-    """Show percentage points with their sign, such as +3.2 or −0.4."""
-    return f"{percent:+.1f}".replace("-", "−").replace("−0.0", "+0.0")

@@ -10,6 +10,7 @@ from typing import Any
 import tomli_w
 
 from features.agreement import Agreement, from_dict
+from features.counted import counted
 from features.sections import DISPOSITIONS
 from features.store.agreements import Signing, signings, texts
 from features.store.database import Store
@@ -58,7 +59,7 @@ def _leads(agreement: Agreement) -> Section:
     named = (columns.campaign, "campaign"), (columns.source, "source"), (columns.value, "value")
     says = [
         f"A lead is a row with an id in {columns.id!r}. It counts as won where it is won within "
-        f"{agreement.horizon_days} days of its creation.",
+        f"{counted(agreement.horizon_days, 'day')} of its creation.",
         f"To predict, {len(used)} of {len(agreement.fields)} fields are used; the others are known "
         "too late, are personal, or nobody has decided.",
     ]
@@ -80,9 +81,9 @@ def _outcomes(agreement: Agreement) -> Section:
     table = Table("What the CRM says, and what it means", columns, rows, words=columns[1:])
     back = agreement.recycle
     says = (
-        f"Leads that are not ready come back after {back.not_ready_after_days} days, those not "
-        f"reached after {back.unreachable_after_days}, those in a contract "
-        f"{back.in_contract_ahead_days} days before it ends, unless sales names a day.",
+        f"Leads that are not ready come back after {counted(back.not_ready_after_days, 'day')}, "
+        f"those not reached after {back.unreachable_after_days}, those in a contract "
+        f"{counted(back.in_contract_ahead_days, 'day')} before it ends, unless sales names a day.",
     )
     return Section("What became of it", says, (table,))
 
@@ -109,10 +110,11 @@ def _promises(agreement: Agreement) -> Section:
     return Section(
         "What each side promises",
         (
-            f"Marketing brings {marketing.leads_graded_a_or_b_per_month:,} leads graded A or B a "
-            "month.",
-            f"Sales touches each lead within {sales.first_touch_hours:g} hours of the hand-off, "
-            f"and says what became of it within {sales.disposition_days} days.",
+            f"Marketing brings {counted(marketing.leads_graded_a_or_b_per_month, 'lead')} graded A "
+            "or B a month.",
+            f"Sales touches each lead within {sales.first_touch_hours:g} "
+            f"hour{'' if sales.first_touch_hours == 1 else 's'} of the hand-off, and says what "
+            f"became of it within {counted(sales.disposition_days, 'day')}.",
         ),
     )
 

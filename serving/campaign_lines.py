@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from features.counted import counted
 from serving.campaign_figures import Campaign, Campaigns, CostOfWin
 from serving.outlook import Range
 
@@ -48,16 +49,18 @@ def campaign_lines(figures: Campaigns, most: int) -> Iterator[str]:
     """Tell what campaigns bring, those first whose budget matters most."""
     total, shown = figures.total, figures.campaigns[:most]
     if not total.leads and total.cost is None:
-        yield f"no lead was created within the last {figures.days:,} days"
+        yield f"no lead was created within the last {counted(figures.days, 'day')}"
         return
     yield (
-        f"{total.leads:,} leads of the last {figures.days:,} days, {total.won:,} won so far"
+        f"{counted(total.leads, 'lead')} of the last {counted(figures.days, 'day')}, "
+        f"{total.won:,} won so far"
         f"{_of_wins(total.wins)}{_costs(total)}"
     )
     width = min(max((len(c.name) for c in shown), default=0), _WIDEST)
     for c in shown:
         wins = "no score" if c.wins is None else f"{c.won:,} won, {_range(c.wins)} expected"
-        yield f"  {c.name[:width]:{width}}  {c.leads:>7,} leads  {wins}{_costs(c)}{_advice(c)}"
+        noun = "lead " if c.leads == 1 else "leads"
+        yield f"  {c.name[:width]:{width}}  {c.leads:>7,} {noun}  {wins}{_costs(c)}{_advice(c)}"
     if len(figures.campaigns) > len(shown):
         more = len(figures.campaigns) - len(shown)
         yield f"  and {more:,} more; write them all with -o FILE.csv"

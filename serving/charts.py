@@ -279,7 +279,7 @@ def _legend(names: Sequence[tuple[str, str]], left: float) -> Iterator[Markup]:
         else:
             yield Markup('<polyline class="{}" points="{},14 {},14"/>').format(kind, at, at + 20)
         yield _text(at + 26, 18, label, "start")
-        at += 44 + 6.6 * len(label)
+        at += 44 + 7.6 * len(label)
 
 
 def _text(x: float, y: float, text: str, anchor: str, kind: str = "tick") -> Markup:

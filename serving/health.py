@@ -136,7 +136,7 @@ def health_lines(
     if not found:
         yield "no lead was handed over in this time; say which were with: leadq handoff FILE"
     for team in found:
-        yield f"  {team.name}: {team.handed:,} leads handed over, {_share(team)}"
+        yield f"  {team.name}: {counted(team.handed, 'lead')} handed over, {_share(team)}"
         touched = _span(team.touch_hours, "h")
         yield (
             f"    first touch after {touched} (median); within {sales.first_touch_hours:g} h: "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from features.store.database import Store
@@ -245,7 +245,7 @@ def _data(facts: Mapping[str, Any], found: Matured) -> Section:
 
 def _rests(facts: Mapping[str, Any], found: Matured) -> Iterator[str]:
     source = "the store: exports and feedback" if facts.get("from_store") else "an export alone"
-    until = f" It knows outcomes up to {facts['as_of'][:10]}." if facts.get("as_of") else ""
+    until = f" It knows outcomes up to {_as_day(facts['as_of'])}." if facts.get("as_of") else ""
     yield f"It was trained on {source}.{until}"
     if verdict := facts.get("verdict"):
         yield f"The verdict: {_tight(verdict)}."
@@ -261,6 +261,10 @@ def _rests(facts: Mapping[str, Any], found: Matured) -> Iterator[str]:
     doubted = facts.get("doubted") or {}
     if doubted:
         yield f"Used on the word of the agreement in spite of doubt: {', '.join(sorted(doubted))}."
+
+
+def _as_day(moment: str) -> str:
+    return day(date.fromisoformat(moment[:10]))
 
 
 def _history(history: Sequence[Past]) -> Section:

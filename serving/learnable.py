@@ -99,7 +99,10 @@ def _answers(column: Any, reference: Mapping[str, Any]) -> list[tuple[float, str
             if code and share >= _USUAL
         ]
     deciles = told.get("deciles") or ()
-    return [(value, f"{value:,.4g}") for value in dict.fromkeys((*deciles[:1], *deciles[4:9:4]))]
+    return [
+        (value, f"{float(f'{value:.4g}'):,.12g}")
+        for value in dict.fromkeys((*deciles[:1], *deciles[4:9:4]))
+    ]
 
 
 def _range(field: str, answers: list[tuple[float, str]]) -> Learnable:

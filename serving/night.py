@@ -147,7 +147,7 @@ def _file_lines(taken: Taken, of_leads: bool) -> Iterator[str]:
     )
     if taken.grades:
         grades = ", ".join(f"{grade} {taken.grades.get(grade, 0):,}" for grade in "ABCD")
-        yield f"  grades {grades}; about {taken.expected_wins:.0f} wins to expect"
+        yield f"  grades {grades}; about {counted(round(taken.expected_wins), 'win')} to expect"
     yield from (f"  WARNING: {warning}" for warning in taken.warnings)
 
 

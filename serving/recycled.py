@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from features.counted import counted
 from features.store.recycle import Recycled
 from serving.artefact import LoadedModel
 from serving.replies import Moment, ResultReply, score_records
@@ -102,7 +103,8 @@ def recycled_lines(leads: Sequence[RecycledReply], until: date, most: int) -> It
     if not leads:
         yield f"no lead comes back by {until}"
         return
-    yield f"{len(leads):,} leads come back by {until}, the longest due first:"
+    come = "comes" if len(leads) == 1 else "come"
+    yield f"{counted(len(leads), 'lead')} {come} back by {until}, the longest due first:"
     width = min(max(len(lead.id) for lead in leads[:most]), 40)
     for lead in leads[:most]:
         score = lead.score

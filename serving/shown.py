@@ -32,6 +32,12 @@ def money(sum_: float | None) -> str:
     return f"{sum_:,.{digits}f}"
 
 
+def signed(change: float, digits: int = 0) -> str:
+    """Show a change with its sign, such as +3 or −0.4; what rounds to nothing has a plus."""
+    text = f"{change:+,.{digits}f}".replace("-", "−")
+    return text if any(digit in text for digit in "123456789") else text.replace("−", "+")
+
+
 def span(time: timedelta) -> str:
     """Show a length of time by its largest unit, such as 3 h."""
     minutes = int(time.total_seconds() // 60)

@@ -128,7 +128,7 @@ def scoring_lines(
         return
     grades = ", ".join(f"{grade} {summary.grades[grade]:,}" for grade in "ABCD")
     yield f"wrote {output}: {counted(summary.scored, 'lead')}, version {model.version}"
-    yield f"  grades {grades}; about {summary.expected_wins:.0f} wins to expect"
+    yield f"  grades {grades}; about {counted(round(summary.expected_wins), 'win')} to expect"
     yield from _campaign_lines(summary.campaigns)
     yield from _warning_lines(summary)
     if standing:

@@ -11,6 +11,7 @@ import numpy as np
 
 from features.agreement import Agreement
 from features.cells import Cell
+from features.counted import counted
 from features.leads import Faults
 from features.store.database import Store
 from features.store.handoffs import Handover, Told, hand_over, read_handovers
@@ -147,10 +148,11 @@ def fields_of(calls: Sequence[Call]) -> list[str]:
 def call_lines(calls: Sequence[Call], waiting: int, most: int) -> Iterator[str]:
     """Tell whom to call, those that bring most first."""
     if not calls:
-        yield f"nobody to call: {waiting:,} leads wait, and the calls of the day are made"
+        made = f"the calls of the day are made; waiting: {counted(waiting, 'lead')}"
+        yield f"nobody to call: {made if waiting else 'no lead waits'}"
         return
     by = "expected value" if calls[0].score.expected_value is not None else "probability"
-    yield f"{len(calls):,} of {waiting:,} leads that wait are to be called, by {by}:"
+    yield f"to call: {len(calls):,} of {counted(waiting, 'lead')} waiting, by {by}:"
     width = min(max(len(call.lead.id) for call in calls[:most]), 40)
     for call in calls[:most]:
         score = call.score

@@ -13,13 +13,13 @@ from features.store.meetings import Decided
 from serving.alignment.audited import audit, by_handed
 from serving.alignment.drawn import marks_by_week, touched_in_time, won_by_touch
 from serving.alignment.funnel import Funnel
-from serving.alignment.learned import MEASURES, Changed, Disagreement
+from serving.alignment.learned import MEASURES, Band, Changed, Disagreement
 from serving.alignment.promises import Brought
 from serving.alignment.report import QUESTIONS, Report
 from serving.document import Number, Section, Table
 from serving.health import Promise
 from serving.rates import wilson
-from serving.shown import day, moment, share
+from serving.shown import day, moment, share, signed
 
 _STATES = {
     "kept": "kept",
@@ -101,11 +101,15 @@ def _sentences(report: Report) -> Iterator[str]:
     waiting = sum(found.all for found in _first_of_each(report))
     if waiting:
         yield (
-            f"{counted(waiting, 'lead')} graded A or B of the last four weeks were not touched in "
-            "the agreed time."
+            f"{counted(waiting, 'lead')} graded A or B of the last four weeks "
+            f"{_were(waiting)} not touched in the agreed time."
         )
     if any(one.calls_for_change for one in report.disagreements.found):
         yield "Leads end otherwise than the grades say: see disagreements."
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _first_of_each(report: Report) -> list[Missed]:
@@ -114,7 +118,8 @@ def _first_of_each(report: Report) -> list[Missed]:
 
 def _brought(month: Brought) -> str:
     return (
-        f"{month.leads:,} A and B leads in {_spoken(month.month)}, {month.promised:,} promised: "
+        f"{counted(month.leads, 'lead')} graded A or B in {_spoken(month.month)}, "
+        f"{month.promised:,} promised: "
         f"{_STATES[month.state]}"
     )
 
@@ -206,10 +211,10 @@ def _speed(report: Report) -> Section:
     if (slow := report.slow_touch) is not None:
         shown = "" if slow.as_prompt.low > 0 else " Chance alone may explain it."
         says.append(
-            f"The {slow.leads:,} of them touched later than agreed, or never, were won "
-            f"{slow.won:,} times. Won as often beyond their scores as the prompt ones, they would "
-            f"have brought {slow.as_prompt.value:,.0f} wins more ({slow.as_prompt.low:,.0f} to "
-            f"{slow.as_prompt.high:,.0f}).{shown}"
+            f"{counted(slow.leads, 'lead')} of them {_were(slow.leads)} touched later than agreed, "
+            f"or never; {slow.won:,} {_were(slow.won)} won. Won as often beyond their scores as "
+            f"the prompt ones, they would have brought {signed(slow.as_prompt.value)} wins "
+            f"({signed(slow.as_prompt.low)} to {signed(slow.as_prompt.high)}).{shown}"
         )
     says.append(
         "This is no experiment: sales may call first whom it likes best, for reasons that no score "
@@ -217,13 +222,19 @@ def _speed(report: Report) -> Section:
     )
     if not report.speed:
         says = ["No lead that was handed over is old enough to tell what speed is worth."]
-    rows = tuple(
-        (b.name, f"{b.leads:,}", share(b.won), "–" if b.expected is None else f"{b.expected:.0%}")
-        for b in report.speed
-    )
-    table = Table("Won by time to first touch", ("touched", "leads", "won", "scores said"), rows)
+    has_scores = any(b.expected is not None for b in report.speed)
+    if report.speed and not has_scores:
+        says.append("Too few of them had a score at their hand-off to say what scores promised.")
+    columns = ("touched", "leads", "won", *(("scores said",) if has_scores else ()))
+    rows = tuple(_band_row(b)[: len(columns)] for b in report.speed)
+    table = Table("Won by time to first touch", columns, rows)
     charts = (won_by_touch(report),) if rows else ()
     return Section("Speed to lead", tuple(says), (table,) if rows else (), charts)
+
+
+def _band_row(band: Band) -> tuple[str, ...]:
+    said = "–" if band.expected is None else f"{band.expected:.0%}"
+    return (band.name, f"{band.leads:,}", share(band.won), said)
 
 
 _DISAGREES = {
@@ -237,7 +248,7 @@ def _disagreements(report: Report) -> Section:
     found = report.disagreements.found
     says = [_calls(one) for one in found if one.calls_for_change]
     if not found:
-        says = ["No lead ended in the last four weeks on which both sides could disagree."]
+        says = ["No lead that had a grade ended in the last four weeks."]
     elif not says:
         says = ["Nothing here is beyond what chance explains."]
     rows = tuple(
@@ -297,14 +308,15 @@ def _changed(changed: Changed) -> Iterator[tuple[str, ...]]:
             f"{MEASURES[effect.measure]}, {changed.days} days",
             f"{effect.before.value:.0%}",
             f"{effect.after.value:.0%}",
-            f"{d.value * 100:+.0f} points ({d.low * 100:+.0f} to {d.high * 100:+.0f})",
+            f"{signed(100 * d.value)} points ({signed(100 * d.low)} to {signed(100 * d.high)})",
             effect.verdict,
         )
 
 
 def _decisions(report: Report) -> Section:
     if not report.decisions:
-        return Section("Decisions", ("No other decision is open.",))
+        other = "other " if report.missed_decisions else ""
+        return Section("Decisions", (f"No {other}decision is open.",))
     return Section("Decisions", (), (_decisions_table("Open, and done", report.decisions),))
 
 

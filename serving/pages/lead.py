@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import Response
 
+from features.counted import counted
 from features.store.history import PastScore
 from features.store.texts import storable
 from serving.charts import Line, Plot
@@ -43,7 +44,8 @@ def _chart(scores: Sequence[PastScore], now: datetime) -> Plot:
     chances = [score.probability for score in scores]
     moments = [*(score.at for score in scores), max(now, scores[-1].at)]
     days = [(moment - scores[0].at) / timedelta(days=1) for moment in moments]
-    says = f"From {percent(chances[0])} to {percent(chances[-1])} within {days[-2]:.0f} days."
+    within = counted(round(days[-2]), "day")
+    says = f"From {percent(chances[0])} to {percent(chances[-1])} within {within}."
     ends = [each for end in days for each in (end, end)][1:-1]
     line = Line("probability", ends, [each for chance in chances for each in (chance, chance)])
     since = f"days since {day(scores[0].at)}"

@@ -20,7 +20,7 @@ from features.counted import counted
 from serving.doors import PAGES
 from serving.pages.assets import path_of
 from serving.pages.sessions import Session
-from serving.shown import ago, day, moment, money, percent, plain, span
+from serving.shown import ago, day, moment, money, percent, plain, signed, span
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -116,7 +116,7 @@ def refusal(status: int, detail: str, is_part: bool, session: Session | None = N
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    from serving.adding import adding, moved_by, points
+    from serving.adding import adding, moved_by
     from serving.charts import svg
 
     made = Environment(
@@ -136,7 +136,7 @@ def _environment() -> Environment:
         "span": span,
         "plain": plain,
         "count": counted,
-        "points": points,
+        "signed": signed,
         "in_path": lambda text: quote(text, safe=""),
     }
     return made

@@ -230,7 +230,7 @@ def test_a_marketer_sees_what_campaigns_bring_and_tries_what_if(
     for _ in range(3):
         mias.keyboard.press("ArrowRight")
     answer = mias.locator("#what-if-answer")
-    expect(answer).to_contain_text(re.compile(r"[+-]\d+\.\d wins to expect \([+-].* to .*\)"))
+    expect(answer).to_contain_text(re.compile(r"[+−]\d+\.\d wins to expect \([+−].* to .*\)"))
     expect(answer).to_contain_text("Marginal is not average")
     assert slider.input_value() == "130"
     expect(mias.locator("output.moved")).to_have_count(1)

@@ -257,4 +257,6 @@ def test_pictures_of_every_page(window: Watched, empty: Watched, scheme: Any, si
         for path in paths:
             one.page.goto(path)
             of = re.sub(r"[^a-zA-Z0-9=]+", "-", path)[:40].strip("-")
-            one.page.screenshot(path=Path(SHOTS) / f"{name}-{of}-{scheme}-{size}.png")
+            one.page.screenshot(
+                path=Path(SHOTS) / f"{name}-{of}-{scheme}-{size}.png", full_page=True
+            )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.store.history import PastScore
-from serving.adding import adding, mean_slope, moved_by, points
+from serving.adding import adding, mean_slope, moved_by
 from serving.reasons import Reason
 from serving.scorer import Score, sigmoid
 from serving.why import Change
@@ -83,8 +83,3 @@ def test_parts_of_a_change_make_up_the_change() -> None:
     change = Change(before, after, 2.5, [], 0.0, [], "", "")
     moved = moved_by(change, 3.0) + moved_by(change, -0.5)
     assert moved == pytest.approx(100 * (sigmoid(0.5) - sigmoid(-2.0)))
-
-
-@pytest.mark.parametrize(("percent", "shown"), [(3.21, "+3.2"), (-0.4, "−0.4"), (-0.01, "+0.0")])
-def test_points_bear_their_sign(percent: float, shown: str) -> None:
-    assert points(percent) == shown

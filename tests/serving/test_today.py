@@ -139,7 +139,7 @@ def test_calls_that_go_to_nobody_are_said_and_the_reason_shown_speaks_for_the_ca
 ) -> None:
     calls = todays_calls(model, agreement, scored, 8, NOW)
     lines = list(call_lines(calls, len(scored), most=20))
-    assert lines[0].endswith("are to be called, by expected value:")
+    assert lines[0].endswith("waiting, by expected value:")
     assert lines[-1].startswith("8 of them go to nobody in particular")
     for call, line in zip(calls, lines[1:], strict=False):
         if any(reason.direction == "up" for reason in call.score.reasons):
