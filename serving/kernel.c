@@ -168,7 +168,7 @@ struct desk {
 
 static inline int64_t vectors(const struct forest *f)
 {
-    return TWO * (7 * (int64_t)f->most_slots + LANES * (int64_t)f->columns);
+    return TWO * LANES * (3 * (int64_t)f->most_slots + f->columns);
 }
 
 /* Return how many doubles of scratch a call needs. */
@@ -300,80 +300,98 @@ FAST static void explain_one(const struct forest *f, struct desk d, double *out)
     out[f->columns] = f->base;
 }
 
-/* Do the same for ROWS rows from `start` on, of which `count` are there; a vector holds rows. */
+typedef lanes both[TWO];
+
+/* Room for ROWS rows: of each slot, or column, LANES nodes. */
+struct room {
+    both (*weight)[LANES], (*value)[LANES], (*go_left)[LANES], (*parts)[LANES];
+};
+
+/* Walk a tree with `nodes` nodes from `node` on, down and up, and add to the parts of its columns.
+ *
+ * A split is walked with all of the nodes, so what is known of it stays in registers. It must be
+ * part of its caller: by itself it would be compiled for any processor, and be slow. */
+static inline __attribute__((always_inline)) void
+walk(const struct forest *f, int32_t t, int32_t node, int32_t nodes, int32_t start, struct desk d,
+     struct room at)
+{
+    int32_t first = f->tree[t], splits = f->tree[t + 1] - first, block = node / LANES;
+    const struct split *split = f->split + first;
+    const struct part *part = f->part + first;
+    const double *leaf = f->leaf + first + t;
+    d.passed[0] = 255;
+    for (int32_t k = 0; k < nodes; k++)
+        for (int32_t h = 0; h < TWO; h++)
+            at.weight[0][k][h] = ALL(f->weights[LANES * f->quadrature[t] + node + k]);
+    for (int32_t i = 0; i < splits; i++) {
+        const double *factor = f->factors + 3 * LANES * (int64_t)(part[i].factor + block);
+        unsigned goes = (uint8_t)(d.words[split[i].decision] >> start);
+        unsigned passed = d.passed[part[i].above];
+        uint16_t l = split[i].child[1], r = split[i].child[0];
+        double share = part[i].share;
+        lanes known[TWO], moves[TWO];
+        marks met[TWO], others[TWO];
+        for (int32_t h = 0; h < TWO; h++) {
+            met[h] = marked(passed >> LANES * h);
+            others[h] = ~met[h] & (marks)ALL(share);
+            known[h] = where(marked(goes >> LANES * h), ALL(1.0));
+            moves[h] = where(met[h], known[h] - share);
+        }
+        for (int32_t k = 0; k < nodes; k++) {
+            double own_way = factor[k], both_ways = factor[LANES + k] * share;
+            double step = factor[2 * LANES + k];
+            for (int32_t h = 0; h < TWO; h++) {
+                lanes here = at.weight[i][k][h], passes = known[h] * own_way + both_ways;
+                lanes left = (lanes)((met[h] & (marks)passes) | others[h]);
+                lanes going = here * left;
+                at.go_left[i][k][h] = left;
+                at.weight[l][k][h] = going;
+                at.weight[r][k][h] = here - going;
+                at.weight[i][k][h] = here * (step * moves[h]);
+            }
+        }
+        d.passed[l] = (uint8_t)(passed & goes);
+        d.passed[r] = (uint8_t)(passed & ~goes);
+    }
+    for (int32_t j = 0; j <= splits; j++)
+        for (int32_t k = 0; k < nodes; k++)
+            for (int32_t h = 0; h < TWO; h++)
+                at.value[splits + j][k][h] = ALL(leaf[j]);
+    for (int32_t i = splits - 1; i >= 0; i--) {
+        uint16_t l = split[i].child[1], r = split[i].child[0];
+        both *to = at.parts[part[i].column];
+        for (int32_t k = 0; k < nodes; k++)
+            for (int32_t h = 0; h < TWO; h++) {
+                lanes right = at.value[r][k][h], apart = at.value[l][k][h] - right;
+                at.value[i][k][h] = right + at.go_left[i][k][h] * apart;
+                to[k][h] += at.weight[i][k][h] * apart;
+            }
+    }
+}
+
+/* Do what `explain_one` does for ROWS rows from `start` on, of which `count` are there; a vector holds rows. */
 FAST static void explain_some(const struct forest *f, int32_t start, int32_t count, struct desk d,
                               double *out)
 {
-    typedef lanes both[TWO];
-    both *weight = (both *)d.numbers;
-    both *value = weight + f->most_slots;
-    both *go_left = value + f->most_slots;
-    both *known = go_left + f->most_slots; /* of a split: 1 where a row goes left */
-    both *moves = known + f->most_slots;   /* of a split: known less its share, or 0 */
-    /* Of a split: who passed this column's splits above; its share for the others. */
-    marks(*met)[TWO] = (marks(*)[TWO])(moves + f->most_slots);
-    marks(*others)[TWO] = met + f->most_slots;
-    both *parts = (both *)(others + f->most_slots); /* [LANES] of each column */
-    for (int32_t c = 0; c < LANES * f->columns; c++)
-        for (int32_t h = 0; h < TWO; h++)
-            parts[c][h] = ALL(0.0);
-    for (int32_t t = 0; t < f->trees; t++) {
-        int32_t first = f->tree[t], splits = f->tree[t + 1] - first;
-        const struct split *split = f->split + first;
-        const struct part *part = f->part + first;
-        const double *leaf = f->leaf + first + t;
-        for (int32_t j = 0; j <= splits; j++)
+    struct room at;
+    at.weight = (both(*)[LANES])d.numbers;
+    at.value = at.weight + f->most_slots;
+    at.go_left = at.value + f->most_slots;
+    at.parts = at.go_left + f->most_slots;
+    for (int32_t c = 0; c < f->columns; c++)
+        for (int32_t k = 0; k < LANES; k++)
             for (int32_t h = 0; h < TWO; h++)
-                value[splits + j][h] = ALL(leaf[j]);
-        d.passed[0] = 255;
-        for (int32_t i = 0; i < splits; i++) {
-            unsigned goes = (uint8_t)(d.words[split[i].decision] >> start);
-            unsigned passed = d.passed[part[i].above];
-            for (int32_t h = 0; h < TWO; h++) {
-                met[i][h] = marked(passed >> LANES * h);
-                others[i][h] = ~met[i][h] & (marks)ALL(part[i].share);
-                known[i][h] = where(marked(goes >> LANES * h), ALL(1.0));
-                moves[i][h] = where(met[i][h], known[i][h] - part[i].share);
-            }
-            d.passed[split[i].child[1]] = (uint8_t)(passed & goes);
-            d.passed[split[i].child[0]] = (uint8_t)(passed & ~goes);
+                at.parts[c][k][h] = ALL(0.0);
+    for (int32_t t = 0; t < f->trees; t++)
+        for (int32_t node = 0; node < f->nodes[t]; node += LANES) {
+            int32_t nodes = f->nodes[t] - node < LANES ? f->nodes[t] - node : LANES;
+            walk(f, t, node, nodes, start, d, at);
         }
-        for (int32_t k = 0; k < f->nodes[t]; k++) {
-            const double *factors = f->factors + 3 * LANES * (k / LANES) + k % LANES;
-            both *own = parts + (int64_t)(k % LANES) * f->columns;
-            for (int32_t h = 0; h < TWO; h++)
-                weight[0][h] = ALL(f->weights[LANES * f->quadrature[t] + k]);
-            for (int32_t i = 0; i < splits; i++) {
-                const double *factor = factors + 3 * LANES * (int64_t)part[i].factor;
-                uint16_t l = split[i].child[1], r = split[i].child[0];
-                double own_way = factor[0], both_ways = factor[LANES] * part[i].share;
-                for (int32_t h = 0; h < TWO; h++) {
-                    lanes here = weight[i][h], passes = known[i][h] * own_way + both_ways;
-                    lanes left = (lanes)((met[i][h] & (marks)passes) | others[i][h]);
-                    lanes going = here * left;
-                    go_left[i][h] = left;
-                    weight[l][h] = going;
-                    weight[r][h] = here - going;
-                }
-            }
-            for (int32_t i = splits - 1; i >= 0; i--) {
-                const double *factor = factors + 3 * LANES * (int64_t)part[i].factor;
-                uint16_t l = split[i].child[1], r = split[i].child[0];
-                double step = factor[2 * LANES];
-                lanes *to = own[part[i].column];
-                for (int32_t h = 0; h < TWO; h++) {
-                    lanes right = value[r][h], apart = value[l][h] - right;
-                    value[i][h] = right + go_left[i][h] * apart;
-                    to[h] += weight[i][h] * (step * moves[i][h]) * apart;
-                }
-            }
-        }
-    }
     for (int32_t r = 0; r < count; r++, out += f->columns + 1) {
         for (int32_t c = 0; c < f->columns; c++) {
             double sums[LANES];
             for (int32_t k = 0; k < LANES; k++)
-                sums[k] = parts[(int64_t)k * f->columns + c][r / LANES][r % LANES];
+                sums[k] = at.parts[c][k][r / LANES][r % LANES];
             out[c] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
         }
         out[f->columns] = f->base;
