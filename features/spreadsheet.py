@@ -14,10 +14,12 @@ from datetime import date, datetime, timedelta
 
 from features.cells import Cell, day, moment, text_of
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What makes Excel and LibreOffice calculate (OWASP, CSV injection)."""
-FORMULA = r'(?:^|;)"*[=+\-@\t\r]'
-"""Where it does: first in a cell, or behind a semicolon, at which much of Europe splits cells."""
+FORMULA = r'(?:^|;)[" ]*[=+\-@\t\r\n＝＋－＠]'
+"""Where it does: first in a cell but for quotes and spaces, or behind a semicolon, at which much of
+Europe splits cells.
+"""
 
 _NUMBER_OF_DAYS = re.compile(r"[0-9]{5}(?:[.,][0-9]+)?")
 _DAY_ZERO = datetime(1899, 12, 30)
@@ -30,9 +32,10 @@ ROUNDED_NUMBER = re.compile(r"\d(?:[.,]\d+)?E\+?\d{2,3}", re.IGNORECASE)
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return rows as CSV whose cells are all safe; without a header where that is empty."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    # Ends of lines as RFC 4180 has them; with others a lone \r in a cell would begin a line.
+    writer = csv.writer(text)
     if header:
-        writer.writerow(header)
+        writer.writerow(map(safe_cell, header))
     writer.writerows([safe_cell(cell) for cell in row] for row in rows)
     return text.getvalue()
 
@@ -44,7 +47,7 @@ def safe_cell(text: str) -> str:
 
 def _safe_part(text: str) -> str:
     """Return what a spreadsheet may take for a cell of its own, as it shows it."""
-    acts = text.lstrip('"').startswith(_FORMULA) and not _is_number(text)
+    acts = text.lstrip('" ').startswith(_FORMULA) and not _is_number(text)
     return f"'{text}" if acts else text
 
 

@@ -137,31 +137,47 @@ def _hand_over(connection: Connection, agreement: Agreement) -> None:
 def _hard_to_show(connection: Connection, agreement: Agreement) -> None:
     """Leads, campaigns, owners and words with markup, formulas, turned and very long texts."""
     for n, name in enumerate((EVIL, FORMULA, LONG.strip()[:190])):
-        at = NOW - timedelta(hours=3 + n)
-        known = {
-            "created": (at - timedelta(days=91)).isoformat(),
-            "industry": EVIL,
-            "visits": "12",
-            "company": name,
-            "email": f"{name}@x.example",
-        }
-        leads = some_leads(name, **known, campaign=name, source=name, drip=name, products=name)
-        hand_over(connection, leads, agreement, [Handover(at, name, name)], NOW)
-        gone = some_leads(f"back {name}"[:190], **known, campaign=name)
-        earlier = at - timedelta(days=90)
-        add_scores(connection, gone, Given("1", [0.6], ["A"]), agreement, earlier)
-        hand_over(connection, gone, agreement, [Handover(earlier, name, name)], NOW)
-        returns = (NOW + timedelta(days=n)).date()
-        said = Said(f"back {name}"[:190], "not_ready", at, name, None, name, returns)
-        keep(connection, [said], agreement, "rest", NOW)
-        add_note(connection, name, name, name, "key", NOW)
-        cost = {"campaign": name, "date": NOW.date(), "amount": 900.0, "visits": 70}
-        connection.execute(insert(Spend), [cost])
-        rejected = some_leads(f"bad {name}"[:190], **known, campaign=name)
-        add_scores(connection, rejected, Given("1", [0.6], ["A"]), agreement, at)
-        hand_over(connection, rejected, agreement, [Handover(at, name, name)], NOW)
-        word = Said(f"bad {name}"[:190], "unqualified", NOW, name, None, name)
-        keep(connection, [word], agreement, "rest", NOW)
+        hard_to_show(connection, agreement, name, n, EVIL)
+
+
+def hard_to_show(
+    connection: Connection, agreement: Agreement, name: str, n: int, known: str
+) -> None:
+    """Let a text stand in each field of a lead that waits, one that comes back, a rejected one.
+
+    Args:
+        connection: to the store.
+        agreement: by which they are kept.
+        name: the text, as an id can hold it.
+        n: how many came before, which keeps their times apart.
+        known: the text in what is known of them.
+
+    """
+    at = NOW - timedelta(hours=3 + n)
+    fields = {
+        "created": (at - timedelta(days=91)).isoformat(),
+        "industry": known,
+        "visits": "12",
+        "company": name,
+        "email": f"{name}@x.example",
+    }
+    leads = some_leads(name, **fields, campaign=name, source=name, drip=name, products=name)
+    hand_over(connection, leads, agreement, [Handover(at, name, name)], NOW)
+    gone = some_leads(f"back {name}"[:190], **fields, campaign=name)
+    earlier = at - timedelta(days=90)
+    add_scores(connection, gone, Given("1", [0.6], ["A"]), agreement, earlier)
+    hand_over(connection, gone, agreement, [Handover(earlier, name, name)], NOW)
+    returns = (NOW + timedelta(days=n % 3)).date()
+    said = Said(f"back {name}"[:190], "not_ready", at, name, None, name, returns)
+    keep(connection, [said], agreement, "rest", NOW)
+    add_note(connection, name, name, name, "key", NOW)
+    cost = {"campaign": name, "date": NOW.date(), "amount": 900.0, "visits": 70}
+    connection.execute(insert(Spend), [cost])
+    rejected = some_leads(f"bad {name}"[:190], **fields, campaign=name)
+    add_scores(connection, rejected, Given("1", [0.6], ["A"]), agreement, at)
+    hand_over(connection, rejected, agreement, [Handover(at, name, name)], NOW)
+    word = Said(f"bad {name}"[:190], "unqualified", NOW, name, None, name)
+    keep(connection, [word], agreement, "rest", NOW)
 
 
 def _meet(connection: Connection, agreement: Agreement) -> None:
