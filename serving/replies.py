@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from itertools import repeat
+from typing import Annotated, Any, Literal, NamedTuple
 
+import orjson
 from pydantic import BaseModel, Field, PlainSerializer
 
 from features.cells import Cell, text_of
 from features.leads import Fault, Faults
 from serving.artefact import LoadedModel, lead_of_cells, leads_of_cells
 from serving.problems import Problem, problem
-from serving.scorer import Score, Scorer, scores_of
+from serving.scorer import Score, Scorer
 from serving.segments import Scored
+from serving.spelled import spelled
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -109,56 +113,96 @@ def openapi_example(model: LoadedModel) -> dict[str, Any]:
     return {k: v for k, v in model.artefact.golden[0].items() if v is not None}
 
 
-def score_records(
-    model: LoadedModel, records: list[Any], reasons: int, scored: list[Scored] | None = None
-) -> dict[str, Any]:
+class Replied(NamedTuple):
+    """What is said of some records."""
+
+    results: list[bytes]
+    """Of each as JSON, in their order."""
+    scored: list[Scored]
+    """Those that are leads, as they were read."""
+    refused: Collection[int]
+    """The positions of the others."""
+
+
+def score_records(model: LoadedModel, records: list[Any], reasons: int) -> dict[str, Any]:
+    """Return what is said of raw records as JSON values; see `replied`."""
+    results = [json.loads(result) for result in replied(model, records, reasons).results]
+    agreed = model.artefact.scorer.agreed
+    return {"model_version": model.version, "agreement_version": agreed, "results": results}
+
+
+def replied(model: LoadedModel, records: list[Any], reasons: int) -> Replied:
     """Score raw records; what cannot be scored gets an error in its place.
 
     Args:
         model: what scores.
         records: objects as they were sent.
         reasons: how many for each lead.
-        scored: where to add the leads that were scored, as they were read.
 
     """
     scorer = model.artefact.scorer
     caution = model.artefact.facts.get("caution", "")
     faults: Faults = {}
     usable = [_usable(scorer, i, record, faults) for i, record in enumerate(records)]
-    given = iter(_given(scorer, usable, reasons, faults))
-    results = []
-    for i, cells in enumerate(usable):
-        if i in faults:
-            results.append(_error(cells, faults[i], scorer))
-            continue
-        score, odd, created = next(given)
-        results.append(_result(score, odd, cells, scorer, caution))
-        if scored is not None:
-            scored.append(Scored(score, created, cells))
-    return {"model_version": model.version, "agreement_version": scorer.agreed, "results": results}
+    score = _alone if len(usable) == 1 else _many  # in columns one lead takes ten times as long
+    results, scored = score(scorer, usable, reasons, faults, [caution] if caution else [])
+    if faults:
+        found = iter(results)
+        results = [
+            _error(cells, faults[i], scorer) if i in faults else next(found)
+            for i, cells in enumerate(usable)
+        ]
+    return Replied(results, scored, faults)
 
 
-_Given = tuple[Score, Sequence[str], datetime | None]
-"""A score, what is odd about its lead, and when that was created."""
+_Results = tuple[list[bytes], list[Scored]]
+"""Of those that are leads; the others are added to the faults."""
 
 
-def _given(
-    scorer: Scorer, usable: Sequence[Mapping[str, Cell]], reasons: int, faults: Faults
-) -> Iterable[_Given]:
-    """Return the scores of those that are leads; the others are added to `faults`."""
-    if len(usable) == 1:  # in columns a lead alone takes ten times as long
-        if faults:
-            return []
-        lead = lead_of_cells(usable[0], scorer)
-        if isinstance(lead, Fault):
-            faults[0] = lead
-            return []
-        return [(*scorer.score_alone(lead, reasons), lead.created)]
+def _alone(
+    scorer: Scorer,
+    usable: list[dict[str, Cell]],
+    reasons: int,
+    faults: Faults,
+    caution: list[str],
+) -> _Results:
+    if faults:
+        return [], []
+    (cells,) = usable
+    lead = lead_of_cells(cells, scorer)
+    if isinstance(lead, Fault):
+        faults[0] = lead
+        return [], []
+    score, odd = scorer.score_alone(lead, reasons)
+    result = _result(score, [*_unknown(cells, scorer), *odd, *caution])
+    told = score.probability, score.grade, score.expected_value
+    return [dumped(result)], [Scored(score.id, lead.created, *told, cells)]
+
+
+def _many(
+    scorer: Scorer,
+    usable: list[dict[str, Cell]],
+    reasons: int,
+    faults: Faults,
+    caution: list[str],
+) -> _Results:
     batch = leads_of_cells(usable, scorer, faults)
     if faults:
-        batch = batch.take([i for i in range(len(usable)) if i not in faults])
+        places = [i for i in range(len(usable)) if i not in faults]
+        batch, usable = batch.take(places), [usable[i] for i in places]
     columns = scorer.score_columns(batch, reasons)
-    return zip(scores_of(columns), columns.warnings.by_lead(), batch.created, strict=True)
+    results = spelled(columns, [_unknown(cells, scorer) for cells in usable], caution)
+    values = columns.expected_value
+    scored = map(
+        Scored,
+        columns.ids,
+        batch.created,
+        columns.probability.tolist(),
+        columns.grades(),
+        repeat(None) if values is None else values.tolist(),
+        usable,
+    )
+    return results, list(scored)
 
 
 def _usable(scorer: Scorer, position: int, record: Any, faults: Faults) -> dict[str, Cell]:
@@ -187,14 +231,15 @@ def _readable(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def _error(record: dict[str, Cell], fault: Fault, scorer: Scorer) -> dict[str, Any]:
+def _error(record: dict[str, Cell], fault: Fault, scorer: Scorer) -> bytes:
     # The reason is our own sentence; the value itself stays out of the reply.
-    found = problem(422, _without_value(fault), fault.field or None)
-    return {
-        "id": _id(record, scorer),
-        "error": found.model_dump(exclude_none=True),
-        "warnings": [],
-    }
+    return refused(_id(record, scorer), 422, _without_value(fault), fault.field)
+
+
+def refused(id_: str | None, status: int, reason: str, field: str) -> bytes:
+    """Return the result of a lead that cannot be scored."""
+    found = problem(status, reason, field or None).model_dump(exclude_none=True)
+    return dumped({"id": id_, "error": found, "warnings": []})
 
 
 def _without_value(fault: Fault) -> str:
@@ -208,15 +253,16 @@ def _id(record: dict[str, Cell], scorer: Scorer) -> str | None:
     return text_of(found) or None
 
 
-def _result(
-    score: Score, odd: Sequence[str], record: dict[str, Cell], scorer: Scorer, caution: str
-) -> dict[str, Any]:
-    found = list(odd)
-    if not scorer.known_names.issuperset(record):
-        unknown = [name for name in record if name not in scorer.known_names]
-        found = [f"{name}: is not in the agreement and was ignored" for name in unknown] + found
-    if caution:
-        found.append(caution)
+def _unknown(record: dict[str, Cell], scorer: Scorer) -> list[str]:
+    """Return warnings of names that the agreement does not know."""
+    if scorer.known_names.issuperset(record):
+        return []
+    unknown = [name for name in record if name not in scorer.known_names]
+    return [f"{name}: is not in the agreement and was ignored" for name in unknown]
+
+
+def _result(score: Score, warnings: list[str]) -> dict[str, Any]:
+    """Return what is said of a lead that is alone; of many `serving.spelled` does."""
     return {
         "id": score.id,
         "probability": score.probability,
@@ -237,5 +283,13 @@ def _result(
         "rest_log_odds": score.rest_log_odds,
         "expected_value": score.expected_value,
         "expected_days": score.expected_days,
-        "warnings": found,
+        "warnings": warnings,
     }
+
+
+def dumped(value: object) -> bytes:
+    """Return JSON, also of what orjson refuses."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value).encode()

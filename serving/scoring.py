@@ -11,27 +11,25 @@ with the interpreter's own 5 ms 1.6 times, and with turns on the loop in place o
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
 from starlette.exceptions import HTTPException
 
 from features.home import ServeSettings
-from features.leads import ROW_NUMBER, Fault, has_ids
+from features.leads import ROW_NUMBER, has_ids
 from serving.artefact import LoadedModel
 from serving.bodies import Items, read_items
-from serving.problems import problem
-from serving.replies import score_records
+from serving.replies import Replied, refused, replied
 from serving.segments import Scored
 from serving.spool import Lines, Spool, SpoolFullError
 from serving.tally import Tally
@@ -54,6 +52,19 @@ _NICE = 19
 the system that decides whether a request that comes in must wait for it. With less, the loop has
 often had more than its share when a request comes in, and waits until the system's next tick. It
 stays above what is idle, as it may hold the interpreter."""
+
+
+_REPLY = b'{"model_version":%b,"agreement_version":%b,"results":[%b]}'
+
+
+class Turn(NamedTuple):
+    """Some leads of a request, scored one behind the other."""
+
+    results: list[bytes]
+    scored: list[Scored]
+    refused: Collection[int]
+    lines: Lines | None
+    """What is to be kept of them; None where nothing is kept."""
 
 
 class Scoring:
@@ -85,22 +96,20 @@ class Scoring:
         reasons = _reasons(query) if query else REASONS
         model = self._ready()
         items = await self._read(content)
-        parts: list[Lines] = []
-        if len(items.values) <= _FEW:
-            reply = self._scored(model, items, 0, len(items.values), reasons, parts)
-            results, told = reply["results"], _dumped(reply)
+        count = len(items.values)
+        if count <= _FEW:
+            turns = [self._turn(model, items, 0, count, reasons)]
+            self._keep(turns)
         else:
-            results, told = await self._in_turns(model, items, reasons, parts)
-        if self._spool is not None:
-            try:
-                self._spool.put(parts)
-            except SpoolFullError as error:
-                raise HTTPException(503, str(error), {"Retry-After": "10"}) from error
-        self._tally.scored(results)
-        for record, result in zip(items.values, results[:_WATCHED], strict=False):
-            if "error" not in result:
+            turns = await self._in_turns(model, items, reasons)
+        for turn in turns:
+            self._tally.scored(turn.scored, len(turn.refused))
+        for place, record in enumerate(items.values[:_WATCHED]):
+            if place not in turns[0].refused:
                 self._watch.saw(model, record)
-        return told, len(items.values)
+        results = b",".join([result for turn in turns for result in turn.results])
+        version, agreed = model.version, model.artefact.scorer.agreed
+        return _REPLY % (orjson.dumps(version), orjson.dumps(agreed), results), count
 
     async def _read(self, content: bytes) -> Items:
         if len(content) <= _LONG:
@@ -108,25 +117,22 @@ class Scoring:
         read = partial(read_items, content, "leads", self._limits)
         return await asyncio.get_running_loop().run_in_executor(self._thread, read)
 
-    def _scored(
-        self,
-        model: LoadedModel,
-        items: Items,
-        start: int,
-        end: int,
-        reasons: int,
-        parts: list[Lines],
-    ) -> dict[str, Any]:
-        """Score some of the items, and add to `parts` what is to be kept of them."""
-        scored: list[Scored] = []
-        reply = _reply_of(model, items, start, end, reasons, scored)
-        if self._spool is not None:
-            parts.append(self._spool.lines(model, scored))
-        return reply
+    def _turn(self, model: LoadedModel, items: Items, start: int, end: int, reasons: int) -> Turn:
+        """Score some of the items."""
+        found = _replied(model, items, start, end, reasons)
+        lines = None if self._spool is None else self._spool.lines(model, found.scored)
+        return Turn(*found, lines)
 
-    async def _in_turns(
-        self, model: LoadedModel, items: Items, reasons: int, parts: list[Lines]
-    ) -> tuple[list[dict[str, Any]], bytes]:
+    def _keep(self, turns: Sequence[Turn]) -> None:
+        """Keep the scores of a request."""
+        if self._spool is None:
+            return
+        try:
+            self._spool.put([turn.lines for turn in turns if turn.lines is not None])
+        except SpoolFullError as error:
+            raise HTTPException(503, str(error), {"Retry-After": "10"}) from error
+
+    async def _in_turns(self, model: LoadedModel, items: Items, reasons: int) -> list[Turn]:
         if self._bulks >= self._limits.bulks:
             raise HTTPException(
                 503,
@@ -135,17 +141,13 @@ class Scoring:
             )
         self._bulks += 1
         try:
-            return await self._turns(model, items, reasons, parts)
+            return await self._turns(model, items, reasons)
         finally:
             self._bulks -= 1
 
-    async def _turns(
-        self, model: LoadedModel, items: Items, reasons: int, parts: list[Lines]
-    ) -> tuple[list[dict[str, Any]], bytes]:
-        """Return the results, and the reply as JSON, written in the thread piece by piece."""
+    async def _turns(self, model: LoadedModel, items: Items, reasons: int) -> list[Turn]:
         loop, began = asyncio.get_running_loop(), time.perf_counter()
-        reply: dict[str, Any] = {}
-        results, pieces = list[dict[str, Any]](), list[bytes]()
+        turns: list[Turn] = []
         for start in range(0, len(items.values), _TURN):
             if time.perf_counter() - began > self._limits.seconds:
                 raise HTTPException(
@@ -154,19 +156,16 @@ class Scoring:
                     f"{self._limits.seconds:g} s; send fewer in one request",
                     {"Retry-After": "1"},
                 )
-            turn = partial(self._turn, model, items, start, reasons, parts)
-            reply, piece = await loop.run_in_executor(self._thread, turn)
-            results += reply["results"]
-            pieces.append(piece)
-        whole = orjson.Fragment(b"[%b]" % b",".join(pieces))
-        return results, orjson.dumps({**reply, "results": whole})
+            turn = partial(self._next, model, items, reasons, turns)
+            await loop.run_in_executor(self._thread, turn)
+        return turns
 
-    def _turn(
-        self, model: LoadedModel, items: Items, start: int, reasons: int, parts: list[Lines]
-    ) -> tuple[dict[str, Any], bytes]:
-        """Score the leads of one turn; return their reply, and their results as JSON."""
-        reply = self._scored(model, items, start, start + _TURN, reasons, parts)
-        return reply, _dumped(reply["results"])[1:-1]
+    def _next(self, model: LoadedModel, items: Items, reasons: int, turns: list[Turn]) -> None:
+        """Score the leads of one more turn; after the last one keep what was said of all."""
+        start = _TURN * len(turns)
+        turns.append(self._turn(model, items, start, start + _TURN, reasons))
+        if start + _TURN >= len(items.values):
+            self._keep(turns)
 
 
 def _step_back() -> None:
@@ -183,37 +182,23 @@ def _reasons(query: bytes) -> int:
     return int(found)
 
 
-def _reply_of(
-    model: LoadedModel, items: Items, start: int, end: int, reasons: int, scored: list[Scored]
-) -> dict[str, Any]:
+def _replied(model: LoadedModel, items: Items, start: int, end: int, reasons: int) -> Replied:
     """Score the items from `start` to `end`; what is too large gets an error in its place."""
     records = items.values[start:end]
     if not has_ids(model.artefact.scorer.agreement):
         records = [_numbered(record, i) for i, record in enumerate(records, start + 1)]
     if not items.faults:
-        return score_records(model, records, reasons, scored)
-    good = [r for i, r in enumerate(records, start) if i not in items.faults]
-    reply = score_records(model, good, reasons, scored)
-    found = iter(reply["results"])
-    reply["results"] = [
-        _refused(items.faults[i]) if i in items.faults else next(found)
-        for i in range(start, start + len(records))
-    ]
-    return reply
+        return replied(model, records, reasons)
+    places = [i for i in range(len(records)) if start + i not in items.faults]
+    found = replied(model, [records[i] for i in places], reasons)
+    results = dict(zip(places, found.results, strict=True))
+    for i in range(len(records)):
+        if (fault := items.faults.get(start + i)) is not None:
+            results[i] = refused(None, 413, fault.reason, fault.field)
+    wrong = {*range(len(records))} - {*places} | {places[i] for i in found.refused}
+    return Replied([results[i] for i in range(len(records))], found.scored, wrong)
 
 
 def _numbered(record: Any, position: int) -> Any:
     """Give a lead its place in the request as its id, where the agreement names no id."""
     return {ROW_NUMBER: position, **record} if isinstance(record, dict) else record
-
-
-def _refused(fault: Fault) -> dict[str, Any]:
-    found = problem(413, fault.reason, fault.field or None).model_dump(exclude_none=True)
-    return {"id": None, "error": found, "warnings": []}
-
-
-def _dumped(reply: dict[str, Any] | list[dict[str, Any]]) -> bytes:
-    try:
-        return orjson.dumps(reply)
-    except TypeError:
-        return json.dumps(reply).encode()

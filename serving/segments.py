@@ -16,18 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import orjson
 
-from features.agreement import Agreement
+from features.agreement import Agreement, Grade
 from features.cells import Cell
 from features.store.entries import name_of
 from features.store.scores import GivenScore
-
-if TYPE_CHECKING:
-    from serving.scorer import Score
 
 SUFFIX = ".scores"
 ASIDE = "aside"
@@ -41,8 +38,11 @@ _NAME = re.compile(r"\d{16}-\d{2}" + re.escape(SUFFIX))
 class Scored(NamedTuple):
     """A lead as it was read, and what was said of it."""
 
-    score: Score
+    id: str
     created: datetime | None
+    probability: float
+    grade: Grade
+    expected_value: float | None
     cells: Mapping[str, Cell]
     """All that was told of the lead, by name."""
 
@@ -79,15 +79,15 @@ def lines_of(scored: Sequence[Scored], by: orjson.Fragment, first: int) -> bytes
 
     """
     lines = []
-    for n, (score, created, cells) in enumerate(scored):
+    for n, (id_, created, probability, grade, value, cells) in enumerate(scored):
         line = orjson.dumps(
             {
                 "at": first + n * STEP,
-                "lead": score.id,
+                "lead": id_,
                 "created": created,
-                "probability": score.probability,
-                "grade": score.grade,
-                "expected_value": score.expected_value,
+                "probability": probability,
+                "grade": grade,
+                "expected_value": value,
                 "by": by,
                 "fields": cells,
             }

@@ -126,7 +126,7 @@ class Spool:
 
         """
         agreement = model.artefact.scorer.agreement
-        kept = [lead for lead in scored if fault_of_id(lead.score.id) is None]
+        kept = [lead for lead in scored if fault_of_id(lead.id) is None]
         if not kept or not has_ids(agreement):
             return Lines(b"", 0)
         with self._lock:

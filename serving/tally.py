@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from serving.segments import Scored
 
 SECONDS = (
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
@@ -69,15 +73,12 @@ class Tally:
             found = self.seconds[route] = Histogram(SECONDS)
         return found
 
-    def scored(self, results: list[dict[str, Any]]) -> None:
-        """Count the leads of a reply."""
-        for result in results:
-            probability = result.get("probability")
-            if probability is None:
-                self.refused_leads += 1
-            else:
-                self.probabilities.add(probability)
-                self.grades[result["grade"]] += 1
+    def scored(self, leads: Iterable[Scored], refused: int) -> None:
+        """Count the leads of a reply, and those that could not be scored."""
+        self.refused_leads += refused
+        for lead in leads:
+            self.probabilities.add(lead.probability)
+            self.grades[lead.grade] += 1
 
     def state(self) -> dict[str, Any]:
         """Return the numbers as JSON values."""

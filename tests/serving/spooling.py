@@ -25,7 +25,6 @@ from tests.features.store.making import MONDAY, NOW, agreed
 if TYPE_CHECKING:
     # Their libraries take seconds, which the processes that are killed do not have.
     from serving.artefact import LoadedModel
-    from serving.scorer import Score as Given
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,15 +39,7 @@ def scored(*ids: str, probability: float = 0.25, **fields: Any) -> list[Scored]:
     """Leads with a score, alike but for the given fields."""
     cells = {"status": "New", "created": "2026-03-02 09:00", "campaign": "Fair", "visits": 3.0}
     return [
-        Scored(
-            cast(
-                "Given",
-                SimpleNamespace(id=id_, probability=probability, grade="B", expected_value=None),
-            ),
-            MONDAY,
-            {"id": id_, **cells, **fields},
-        )
-        for id_ in ids
+        Scored(id_, MONDAY, probability, "B", None, {"id": id_, **cells, **fields}) for id_ in ids
     ]
 
 

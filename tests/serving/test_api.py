@@ -217,7 +217,7 @@ def test_an_unexpected_failure_hides_the_lead(client, lead, monkeypatch, capsys)
     def fail(*_: Any) -> None:
         raise RuntimeError(f"cannot digest {lead['email']}")
 
-    monkeypatch.setattr(scoring, "score_records", fail)
+    monkeypatch.setattr(scoring, "replied", fail)
     reply = client.post("/v1/score", json=lead)
 
     printed = "".join(capsys.readouterr())

@@ -22,7 +22,7 @@ from features.reading import Intake, read_nightly
 from serving.columns import ScoredColumns
 from serving.members import Additive, ColumnTable
 from serving.reasons import FACTOR_ENDS, effect_words
-from serving.replies import score_records
+from serving.replies import replied
 from serving.scorer import Blend, Score, Scorer
 from tests.serving.small import small_model
 from training.registry import load_champion
@@ -126,9 +126,9 @@ def test_a_request_of_many_says_of_each_lead_what_a_request_of_it_alone_says(
         for i in range(60)
     ]
 
-    together = score_records(model, records, 5)["results"]
+    together = replied(model, records, 5).results
 
-    assert together == [score_records(model, [r], 5)["results"][0] for r in records]
+    assert together == [replied(model, [r], 5).results[0] for r in records]
     assert sum(len(result["warnings"]) > 1 for result in together) > 30
 
 

@@ -29,6 +29,7 @@ from serving.tally import Histogram, Tally, begin
 from serving.watch import Seen, Watch, bands_of, fields_seen, psi
 from tests.lives import Fixed
 from tests.serving.small import ROWS, small_model
+from tests.serving.spooling import scored
 
 LEAD = {"id": "web-1", "industry": "Software", "visits": 3}
 QUIET = ServeSettings(log="none")
@@ -117,7 +118,7 @@ def test_any_worker_answers_for_all(tmp_path: Path) -> None:
     one, other = Tally(), Tally()
     for tally in (one, other):
         tally.answered("POST", "/v1/score", 200, 0.002)
-        tally.scored([{"probability": 0.3, "grade": "B"}])
+        tally.scored(scored("a", probability=0.3), 0)
         tally.in_flight = 2
     metrics(tmp_path, other).leave()
 

@@ -251,7 +251,7 @@ def test_the_log_has_the_requests_that_were_asked_for(capsys, monkeypatch, which
     def fail(*_: Any) -> None:
         raise RuntimeError("Jane Doe")
 
-    monkeypatch.setattr(scoring, "score_records", fail)
+    monkeypatch.setattr(scoring, "replied", fail)
     with TestClient(service(log=which)) as client:
         client.get("/healthz")
         assert client.post("/v1/score", json=LEAD).status_code == 500
