@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections.abc import Iterator
@@ -129,7 +130,7 @@ def test_a_request_of_many_says_of_each_lead_what_a_request_of_it_alone_says(
     together = replied(model, records, 5).results
 
     assert together == [replied(model, [r], 5).results[0] for r in records]
-    assert sum(len(result["warnings"]) > 1 for result in together) > 30
+    assert sum(len(json.loads(result)["warnings"]) > 1 for result in together) > 30
 
 
 def test_no_leads_are_no_columns(scorer, leads: Leads) -> None:
