@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from features.agreement import Agreement, FieldUse
-from features.cells import Cell, moment
+from features.cells import Cell, moment, text_of
 from features.encoder import Column, Matrix
 from features.leads import History, Leads
 from serving.members import Mask, Vector
@@ -36,6 +36,10 @@ _A_DAY = timedelta(days=1)
 _A_FEW_VALUES = 3
 _MOST_WORDS = 300
 """Distinct values of a field beyond which they are texts or numbers, not words of a list."""
+_OWN = 0.9
+"""Share of distinct values above which they mark single leads."""
+_LONGEST = 15
+"""Digits of a number that a float still holds exactly."""
 _BAD_ENDS = ("lost", "unqualified", "unreachable")
 Groups = npt.NDArray[np.intp]
 
@@ -130,6 +134,7 @@ def weigh(field: Exhibit, y: Labels, leads: Leads, crowd: Crowd, agreement: Agre
     filled = _filled(field.cells)
     ratio, error = _log_ratio(filled, y)
     groups = [_grouped(field.matrix[:, i], column) for i, column in enumerate(field.columns)]
+    groups += _running_numbers(field)
     alone = max(_auc_alone(g, y) for g in groups)
     auc_filled = _auc(y, filled.astype(float))
     every = _filled(crowd.leads.column(field.name))
@@ -191,6 +196,22 @@ def _grouped(cells: Vector, column: Column) -> Groups:
     return np.asarray(groups)
 
 
+def _running_numbers(field: Exhibit) -> list[Groups]:
+    """Return bands of an id that is a number: one given at the sale lies above the others."""
+    values = [cell for cell in field.cells if cell is not None]
+    if field.use.kind != "category" or len(set(values)) <= _OWN * len(values):
+        return []
+    numbers = [_integer(cell) for cell in field.cells]
+    if sum(np.isnan(numbers)) > len(field.cells) - len(values):
+        return []
+    return [_grouped(np.array(numbers), Column(field.name, field.name, None))]
+
+
+def _integer(cell: Cell) -> float:
+    said = "" if cell is None else text_of(cell)
+    return float(said) if said.isdecimal() and len(said) <= _LONGEST else np.nan
+
+
 def auc_error(auc: float, y: Labels) -> float:
     """Return the standard error of an AUC (Hanley and McNeil 1982)."""
     won = int(y.sum())
@@ -238,8 +259,11 @@ def _certain_share(groups: Groups, y: Labels) -> float:
 def _ending_words(field: Exhibit) -> float:
     """Return the share of values such as `no answer`, `lost` or `not interested`."""
     count = Counter(cell for cell in field.cells if cell is not None)
-    if field.use.kind in ("number", "date") or not 0 < len(count) <= _MOST_WORDS:
+    if field.use.kind in ("number", "date") or not count:
         return 0.0
+    if len(count) > _MOST_WORDS:  # texts of their own: a regular part stands for all
+        step = -(-len(count) // _MOST_WORDS)
+        count = Counter({value: count[value] for value in sorted(count, key=str)[::step]})
     words = [value for value in count if isinstance(value, str) and not is_plain_yes_or_no(value)]
     return sum(count[w] for w in words if meaning_of(w) in _BAD_ENDS) / count.total()
 

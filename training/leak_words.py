@@ -145,6 +145,13 @@ _WORKED = (
     r" (collected|received|complete|sent|erhalten|(enviad|recibid|recebid|inviat|ricevut)[ao]s?)",
     r"(last )?stage (update|change)( date)?|days to (?!departure|arrival|event|travel|move).*",
     r"time to (first )?\w+|speed to lead|elapsed (days|time).*",
+    r"(offene tage|tage offen|dias (abiert[oa]s?|em aberto|en curso)|jours ouverts|giorni aperti"
+    r"|dagen open)",
+    r"(antwort|reaktions|reactie)(zeit|dauer|tijd)|(tiempo|tempo|dias|temps|delai) (de |di )?"
+    r"(respuesta|resposta|reponse|risposta)|(reply|response|answer) (delay|days|hours)",
+    r"(customer|client) portal( \w+)*|portal login|kundenportal\w*|portail client"
+    r"|portal (de |do |del )?clientes?|(stage|status) history|historial de .*|verlauf|historique"
+    r"|storico",
     r"(ratio |total |elapsed |number of )*days (in|open|since (contact|call|stage)|identified"
     r"|validated|qualified)( .*)?",
     r"(is )?un(worked|read).*|contact unworked|(open|overdue) (activity|task)|permit .*|ntp date",
@@ -158,7 +165,8 @@ _WORKED = (
 _OFFERED = (
     r"(.* )?(quotes?|quoted|quotations?|proposals?|offers?|angebote?|angebots\w+|devis"
     r"|cotizacion|propuesta|proposta|preventivo|offerte)( .*)?",
-    r"contract|deposit|payments?|paid|samples?|discounts?( (given|amount|offered))?",
+    r"contract|deposit|payments?|paid|samples?|(discounts?|rebates?)( (given|amount|offered|rate"
+    r"|percent|pct))?|rabatt\w*|nachlass|descuento|desconto|remise|sconto|korting",
 )  # fmt: skip
 _SCORE = r"(score|scoring|index|grade|rank|propensity|points)"
 _WATCHED = (
@@ -170,7 +178,7 @@ _SCORED = (
     r"confidence( score)?|(pontuacao|puntuacion|punteggio|score) (ai|ia|ki|(do|del|du|de) lead)",
 )  # fmt: skip
 _OTHER_SCORE = (
-    rf"(.* )?{_SCORE}( .*)?",
+    rf"(.* )?{_SCORE}( .*)?|punkt(wert|zahl|e|estand)|pontuacao|puntuacion|puntaje|punteggio",
 )  # fmt: skip
 _SELLER = r"(agente?s?|berater|betreuer|verkaufer|sachbearbeiter|vendedor|asesor|gestor|corretor"
 _SELLER += r"|venditore|consulente|commercial|vendeur|conseiller|verkoper|adviseur|handlowiec"
@@ -181,6 +189,8 @@ _ASSIGNED = (
     r"rep( \d)?|sales ?(rep\w*|agent|person|man|owner|executive)( .*)?",
     r"account (manager|executive)|(lead )?priority",
     rf"{_SELLER}( (name|id|code|assigned|in charge))?",
+    r"(person |team |group )?(responsible|in charge)( (person|team|group|user))?|zustandig\w*"
+    r"|bearbeiter\w*|verantwortlich\w*|responsable|responsavel|responsabile|verantwoordelijke?",
 )  # fmt: skip
 # A person's standing, what happened before this lead, or what it did on the site itself.
 _KNOWN_BEFORE = re.compile(
@@ -214,7 +224,8 @@ _COMPILED = tuple((hint, re.compile("|".join(f"(?:{p})" for p in parts))) for hi
 _ACT = re.compile(
     r"\b(calls?|demos?|pitch|appointments?|appts?|follow ups?|kyc|thank you|inspections?"
     r"|consultations?|anruf\w*|telefonat\w*|gesprach\w*|termine?|nachfass\w*|angebot"
-    r"|llamadas?|citas?|reunion(es)?|seguimientos?|cotizacion|gestion(es)?|appels?|rendez vous|rdv"
+    r"|llamadas?|citas?|correos?|courriels?|reunion(es)?|seguimientos?|cotizacion"
+    r"|gestion(es)?|appels?|rendez vous|rdv"
     r"|relances?|devis|entretiens?|ligac(ao|oes)|chamadas?|reuni(ao|oes)|propostas?"
     r"|chiamat[ae]|telefonat[ae]|appuntament[oi]|incontr[oi]|sopralluogh?[oi]|preventiv[oi]"
     r"|telefoontjes|gesprek\w*|afspra\w*|offertes?)\b"
@@ -234,13 +245,29 @@ _CLOSED_ANYWHERE = re.compile(
 )
 
 
+# How makers of CRMs shorten the words of a field's name; what may mean two things is not here.
+_SHORT = {
+    "act": "activity", "amt": "amount", "appt": "appointment", "clsd": "closed", "cmt": "comment",
+    "cmts": "comments", "cmnt": "comment", "cnt": "count", "cntct": "contact", "conv": "conversion",
+    "cust": "customer", "descr": "description", "disp": "disposition", "dt": "date",
+    "dur": "duration", "fup": "follow up", "hist": "history", "hst": "history", "lst": "last",
+    "mod": "modified", "mtg": "meeting", "mtgs": "meetings", "nts": "notes", "opp": "opportunity",
+    "oppty": "opportunity", "ownr": "owner", "pmt": "payment", "pymt": "payment", "prob":
+    "probability", "qte": "quote", "rmk": "remark", "rmks": "remarks", "rsn": "reason",
+    "rsp": "response", "scr": "score", "stg": "stage", "tch": "touch", "tchs": "touches",
+    "upd": "updated",
+}  # fmt: skip
 _UNIT = re.compile(r" (c|sec|secs|sek|min|mins|hrs|h|eur|usd|gbp|inr)$")
 
 
 def plain(name: str) -> str:
-    """Return a field's name as one would say it, without the object that some CRMs put before."""
+    """Return a field's name as one would say it, words in full.
+
+    The object that some CRMs put before is left out.
+    """
     apart = re.sub(r"(?i)\b([dl])[’'`]", r"\1 ", name)
-    return spoken(_OBJECT.sub("", re.sub(r"[’'`]", "", apart)))
+    said = spoken(_OBJECT.sub("", re.sub(r"[’'`]", "", apart)))
+    return " ".join(_SHORT.get(word, word) for word in said.split())
 
 
 def hint_of(name: str) -> Hint:
@@ -273,3 +300,14 @@ _PLANNED = re.compile(
 def is_planned(name: str) -> bool:
     """Whether a field's name says that it is a date which the lead itself looks forward to."""
     return _PLANNED.search(plain(name)) is not None
+
+
+_RENEWED = re.compile(
+    r"\b(last|latest|recent|modif\w*|updat\w*|changed?|letzte\w*|laatste?|dernier\w*|ultim[ao]s?"
+    r"|geandert|gewijzigd)\b"
+)
+
+
+def is_renewed(name: str) -> bool:
+    """Whether a date's name says that it tells when something happened last."""
+    return _RENEWED.search(plain(name)) is not None

@@ -8,11 +8,12 @@ a model look brilliant and be useless. Evidence and names are judged together:
                  the lead is worked, and it tells much
     suspect      its name or its values say so; or values of it settle the outcome; or it is filled
                  for winners, or for decided leads, and much less for others of the same age; or it
-                 is a date that mostly lies after the creation; or no number, and without it the
-                 model loses half of what it knows
+                 is a date that mostly lies after the creation, and tells; or no number, and without
+                 it the model loses half of what it knows
     cannot_tell  only when it is written decides, and one export does not show that: it names who
-                 works the lead, or is a score, or a number that tells much and has nothing else
-                 against it. Honest numbers do that too: a customer's loyalty, an income, an age
+                 works the lead, or is a score, or a date after the creation that tells little (the
+                 lead may have planned it), or a number that tells much and has nothing else against
+                 it. Honest numbers do that too: a customer's loyalty, an income, an age
 
 What is blocked is taken away and the rest is judged again, until nothing more is found: so no leak
 hides behind another, and the model with and without a field is measured beside honest fields only.
@@ -22,6 +23,7 @@ taken at hand-off are the cure.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
@@ -33,7 +35,7 @@ from features.leads import History, Leads
 from training.labels import Labelled
 from training.leak_evidence import Crowd, Evidence, Exhibit, weigh
 from training.leak_model import Bench
-from training.leak_words import Hint, hint_of, is_known_before, is_planned
+from training.leak_words import Hint, hint_of, is_known_before, is_planned, is_renewed
 
 Verdict = Literal["blocked", "suspect", "fine", "cannot_tell"]
 
@@ -43,6 +45,7 @@ BECAUSE: dict[Verdict, str] = {
     "cannot_tell": "possible leak",
 }
 """How the agreement names a verdict, before its reason."""
+_WORST: tuple[Verdict, ...] = ("blocked", "suspect", "cannot_tell")
 _MOST_ROWS = 50_000
 _MOST_MEASURED = 14
 """Fields that a model is fitted with and without, those that tell most first."""
@@ -176,7 +179,9 @@ def _gain_reason(without: float, with_it: float) -> str:
 def judge(name: str, e: Evidence) -> tuple[Verdict, str]:
     """Return the verdict on a field by its name and what it shows alone, and the reason."""
     says = _says(name, e)
-    return _proved(says, e) or _named(says, e) or _noticed(name, e) or ("fine", _facts(e))
+    told = (_proved(says, e), _named(says, e), *_noticed(name, e))
+    found = [verdict for verdict in told if verdict]
+    return min(found, key=lambda verdict: _WORST.index(verdict[0]), default=("fine", _facts(e)))
 
 
 def _says(name: str, e: Evidence) -> Hint:
@@ -258,29 +263,26 @@ _WHEN: dict[Hint, str] = {
 }
 
 
-def _noticed(name: str, e: Evidence) -> tuple[Verdict, str] | None:
+def _noticed(name: str, e: Evidence) -> Iterator[tuple[Verdict, str]]:
+    # The ends of an honest number that tells much settle the outcome too.
+    strong: Verdict = "cannot_tell" if e.is_scale else "suspect"
     if e.after_created is not None and e.after_created >= 0.5 and not is_planned(name):
-        return "suspect", (
-            f"in {e.after_created:.0%} of the leads it lies after the creation: unless it is a "
-            "date that the lead planned, it was written later"
-        )
+        told = is_renewed(name) or _tells(e, 0.58) or e.fill_low >= 0.3
+        said = f"in {e.after_created:.0%} of the leads it lies after the creation: unless it is "
+        said += "a date that the lead planned, it was written later"
+        yield ("suspect" if told else "cannot_tell"), said
     if _tells(e, 0.85):
-        return ("cannot_tell" if e.is_scale else "suspect"), (
-            f"alone it orders the leads with an AUC of {e.auc_alone:.2f}, which few honest fields "
-            "reach"
-        )
+        said = f"alone it orders the leads with an AUC of {e.auc_alone:.2f}, which few honest "
+        yield strong, f"{said}fields reach"
     if e.certain_share >= 0.1 and _tells(e, 0.7):
-        return "suspect", (
-            f"{e.certain_share:.0%} of the leads hold a value under which the outcome is all but "
-            f"certain (AUC {e.auc_alone:.2f} alone)"
-        )
+        said = f"{e.certain_share:.0%} of the leads hold a value under which the outcome is all "
+        yield strong, f"{said}but certain (AUC {e.auc_alone:.2f} alone)"
     if e.fill_log_ratio >= 1.5 and e.fill_low >= 0.7 and _enough(e):
-        return "suspect", f"it is {_fills(e)}: it may be filled in once the outcome shows"
+        yield "suspect", f"it is {_fills(e)}: it may be filled in once the outcome shows"
     if e.filled_won >= 0.97 and e.fill_log_ratio >= 0.45 and e.fill_low >= 0.3:
-        return "suspect", f"it is {_fills(e)}: a sale may not be possible without it"
-    if e.open_low is not None and e.open_low >= 1.5 and _enough(e):
-        return "suspect", (
-            f"it is {_fills(e)}, but for only {e.filled_open or 0:.0%} of the open ones, at equal "
-            "age: it is filled in while a lead is worked"
-        )
-    return None
+        yield "suspect", f"it is {_fills(e)}: a sale may not be possible without it"
+    # Sales may work first those whose forms are full, so less of a gap asks for more beside it.
+    one_sided = e.fill_log_ratio >= 0.7 and e.fill_low >= 0.4
+    if e.open_low is not None and e.open_low >= (0.7 if one_sided else 1.5) and _enough(e):
+        said = f"it is {_fills(e)}, but for only {e.filled_open or 0:.0%} of the open ones, at "
+        yield "suspect", f"{said}equal age: it is filled in while a lead is worked"

@@ -38,6 +38,17 @@ from training.leak_words import Hint, hint_of, is_planned
         ("risk_score", "other_score"),
         ("Proposal Sent", "offered"),
         ("Contact Owner", "assigned"),
+        ("lst_act_dt", "worked"),
+        ("stg_hist", "worked"),
+        ("rmks", "noted"),
+        ("lead_scr", "scored"),
+        ("opp_clsd_dt", "ending"),
+        ("Tage offen", "worked"),
+        ("Délai de réponse", "worked"),
+        ("Correos enviados", "worked"),
+        ("Kundenportal", "worked"),
+        ("Rabatt", "offered"),
+        ("Zuständig", "assigned"),
     ],
 )
 def test_a_name_tells_when_the_field_is_written(name: str, hint: Hint) -> None:

@@ -259,6 +259,40 @@ def test_a_number_other_than_zero_for_one_outcome_only_is_blocked() -> None:
     assert "other than zero" in finding.reason
 
 
+def test_an_id_given_at_the_sale_is_blocked_by_its_running_number() -> None:
+    cells: list[Cell] = [str(10_000 * (1 + 4 * won) + i) for i, won in enumerate(WON)]
+
+    assert judge("ledger id", cells).verdict == "blocked"
+
+
+def test_an_id_that_runs_on_with_time_is_fine() -> None:
+    assert judge("ledger id", [str(10_000 + i) for i in range(ROWS)]).verdict == "fine"
+
+
+def test_texts_that_tell_how_leads_ended_are_suspect() -> None:
+    cells: list[Cell] = [
+        f"no answer today {i}" if not won and d < 0.3 else f"would like to hear more {i}"
+        for i, (won, d) in enumerate(zip(WON, DRAW, strict=True))
+    ]
+
+    assert judge("memo", cells, "text").verdict == "suspect"
+
+
+def test_a_field_filled_while_leads_are_worked_is_suspect_by_the_open_leads() -> None:
+    outcome = ["won" if won else "lost" for won in WON]
+    state = [o if i % 4 else "open" for i, o in enumerate(outcome)]
+    share = {"won": 0.85, "lost": 0.38, "open": 0.15}
+    created = [START + timedelta(days=i / 5) for i in range(ROWS)]
+    cells: list[Cell] = ["x" if d < share[s] else None for d, s in zip(DRAW, state, strict=True)]
+    told = history(state, created, columns={"branch": cells})
+    agreement = agreed(IN_TIME)
+
+    finding = find_leaks(label(told, agreement), told, agreement, {"branch": use()})["branch"]
+
+    assert finding.verdict == "suspect"
+    assert "filled in while a lead is worked" in finding.reason
+
+
 def test_an_empty_field_is_fine() -> None:
     finding = judge("branch", [None] * ROWS)
 
@@ -270,20 +304,36 @@ def test_a_field_of_noise_is_fine() -> None:
     assert judge("branch", NOISE).verdict == "fine"
 
 
-def date_field(days_after: float) -> Finding:
+def date_field(days_after: float, later_if_won: float = 0.0, name: str = "seen") -> Finding:
     """What is found of a date that lies so many days after the creation of each lead."""
     created = [START + timedelta(days=i / 5) for i in range(ROWS)]
-    dates: list[Cell] = [(t + timedelta(days=days_after)).isoformat() for t in created]
-    told = history(["won" if won else "lost" for won in WON], created, columns={"seen": dates})
+    days = [days_after + later_if_won * (won + 2 * d) for won, d in zip(WON, DRAW, strict=True)]
+    dates: list[Cell] = [
+        (t + timedelta(days=after)).isoformat() for t, after in zip(created, days, strict=True)
+    ]
+    told = history(["won" if won else "lost" for won in WON], created, columns={name: dates})
     agreement = agreed(IN_TIME)
-    return find_leaks(label(told, agreement), told, agreement, {"seen": use("date")})["seen"]
+    return find_leaks(label(told, agreement), told, agreement, {name: use("date")})[name]
 
 
-def test_a_date_after_the_creation_of_the_leads_is_suspect() -> None:
-    finding = date_field(days_after=20)
+def test_a_date_after_the_creation_of_the_leads_that_tells_is_suspect() -> None:
+    finding = date_field(days_after=20, later_if_won=8)
 
     assert finding.verdict == "suspect"
     assert "lies after the creation" in finding.reason
+
+
+def test_a_date_after_the_creation_that_tells_nothing_may_be_planned_and_is_not_accused() -> None:
+    finding = date_field(days_after=20)
+
+    assert finding.verdict == "cannot_tell"
+    assert "unless it is a date that the lead planned" in finding.reason
+
+
+def test_a_date_after_the_creation_of_what_happened_last_is_suspect_though_it_tells_nothing() -> (
+    None
+):
+    assert date_field(days_after=20, name="last_login").verdict == "suspect"
 
 
 @pytest.mark.parametrize("days", [-10.0, 0.5])
