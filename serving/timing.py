@@ -64,12 +64,14 @@ class Timing:
         return [known[delay] for delay in delays]
 
     def median(self, delay: float) -> float:
-        """Return the same for one lead's delay."""
-        points = pairwise(zip((0.0, *self.days), (0.0, *self.shares(delay)), strict=True))
-        for (start, before), (end, by) in points:
-            if by >= 0.5:
+        """Return the same for one lead's delay; `shares` as far back as it must be known."""
+        by, end = 1.0, self.days[-1]
+        for start, hazard in zip(self.days[-2::-1], reversed(self.hazards), strict=True):
+            before = by / (1.0 + math.exp(min(hazard + delay, 700.0)))
+            if before < 0.5:
                 return start + (end - start) * (0.5 - before) / (by - before)
-        return self.days[-1]
+            by, end = before, start
+        return end * 0.5 / by
 
     def to_come(self, matrix: Matrix, log_odds: Vector, ages: Vector) -> Vector:
         """Return P(won in the time that is left) of leads that are still open, shape (rows,).

@@ -99,6 +99,16 @@ def test_a_keeper_that_dies_is_followed_by_another_which_brings_what_is_left_at_
     assert (started[1].returncode, count(store), segments(folder)) == (0, 2, [])
 
 
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has such a class")
+def test_a_keeper_runs_when_nothing_else_wants_to() -> None:
+    before, _, _ = keeping_module._CODE.partition("from serving")
+
+    code = before + "print(os.sched_getscheduler(0) == os.SCHED_IDLE)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert said.stdout == "True\n"
+
+
 def test_a_keeper_that_cannot_be_started_again_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

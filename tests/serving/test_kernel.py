@@ -18,53 +18,10 @@ from hypothesis import strategies as st
 
 from features.errors import ModelError
 from serving import build_kernel, kernel
-from serving.members import Additive, ColumnTable, Trees
-from serving.scorer import Blend
+from serving.members import Trees
+from tests.serving.grown import MEMBERS, NAN, grown, made_up
 
 ROOT = Path(__file__).parents[2]
-NAN = float("nan")
-ROWS = 300
-
-
-def made_up(seed: int, zeros: bool = False) -> tuple[Any, Any]:
-    """Three numbers and three codes with gaps, zeros and ties, and labels that need them all."""
-    generator = np.random.default_rng(seed)
-    matrix = np.column_stack(
-        [
-            generator.normal(size=ROWS),
-            generator.poisson(1.0, ROWS),
-            generator.integers(-3, 4, ROWS) / 2,
-            generator.integers(0, 3, ROWS),
-            generator.integers(0, 70, ROWS),
-            generator.integers(0, 9, ROWS),
-        ]
-    ).astype(float)
-    if zeros:
-        matrix[generator.random(matrix.shape) < 0.2] = 0.0
-    matrix[generator.random(matrix.shape) < 0.1] = NAN
-    known = np.nan_to_num(matrix)
-    score = known[:, 0] * (known[:, 3] == 1) + known[:, 4] % 3 + known[:, 1] - known[:, 2] ** 2
-    return matrix, (score + generator.normal(size=ROWS) > np.median(score)).astype(int)
-
-
-def grown(seed: int, trees: int = 12, **parameters: Any) -> tuple[lightgbm.Booster, Any]:
-    """LightGBM's trees and the rows that they learned from."""
-    matrix, labels = made_up(seed, bool(parameters.get("zero_as_missing")))
-    told = {
-        "objective": "binary",
-        "verbosity": -1,
-        "num_threads": 1,
-        "seed": seed,
-        "learning_rate": 0.3,
-        "min_data_in_leaf": 3,
-        "min_data_per_group": 2,
-        "cat_smooth": 1.0,
-        "deterministic": True,
-        "force_col_wise": True,
-        **parameters,
-    }
-    data = lightgbm.Dataset(matrix, labels, categorical_feature=[3, 4, 5], params=told)
-    return lightgbm.train(told, data, num_boost_round=trees), matrix
 
 
 def strange(matrix: Any) -> Any:
@@ -151,17 +108,6 @@ def test_trees_of_one_leaf_say_the_base_of_everyone() -> None:
     assert agree(booster, np.zeros((3, 2))) == (True, 0.0)
 
 
-def members() -> dict[str, Any]:
-    """One of each kind, over the same six columns."""
-    numbers = ColumnTable((-1.0, 0.0, 2.0), (0.3, -0.1, 0.7), 0.2, 0.1, by_code=False)
-    codes = ColumnTable(tuple(range(70)), tuple(i / 7 for i in range(70)), 0.5, 0.2, by_code=True)
-    tables = Additive(0.1, (numbers, numbers, numbers, codes, codes, codes))
-    return {"trees": Trees(grown(5)[0].model_to_string()), "tables": tables}
-
-
-MEMBERS = members()
-
-
 @pytest.mark.parametrize("kind", MEMBERS)
 @pytest.mark.parametrize("what", ["log_odds", "explained log_odds", "contributions"])
 def test_a_row_gets_the_same_bits_alone_and_among_others(kind: str, what: str) -> None:
@@ -223,98 +169,11 @@ def test_a_matrix_of_other_columns_is_refused() -> None:
         MEMBERS["trees"].log_odds(np.zeros((2, 5)))
 
 
-@pytest.mark.parametrize("code", [70.0, -1.0, float("inf")])
-def test_a_code_without_a_value_is_refused(code: float) -> None:
-    matrix = made_up(5)[0][:4].copy()
-    matrix[2, 4] = code
-
-    with pytest.raises(ValueError, match=r"column 4 has no value for code .* \(row 2\)"):
-        MEMBERS["tables"].explained(matrix)[1]
-
-
-@pytest.mark.parametrize("values", [(), (1.0,)])
-def test_a_table_without_a_value_for_each_knot_is_refused(values: tuple[float, ...]) -> None:
-    table = ColumnTable((0.0, 1.0), values, 0.0, 0.0, by_code=True)
-
-    with pytest.raises(ValueError, match="table 0: 2 knots"):
-        Additive(0.0, (table,)).log_odds(np.zeros((1, 1)))
-
-
-@pytest.mark.parametrize("knots", [(1.0, 0.0), (NAN, 1.0)])
-def test_knots_that_do_not_rise_are_refused(knots: tuple[float, ...]) -> None:
-    table = ColumnTable(knots, (0.0, 1.0), 0.0, 0.0, by_code=False)
-
-    with pytest.raises(ValueError, match="table 0: its knots do not rise"):
-        Additive(0.0, (table,)).log_odds(np.zeros((1, 1)))
-
-
-@pytest.mark.parametrize("column", [-1, 10**12])
-def test_a_table_for_a_column_that_cannot_be_is_refused(column: int) -> None:
-    with pytest.raises(ValueError, match="no matrix has all of the columns"):
-        MEMBERS["tables"].over([column] * 6)
-
-
-def test_tables_for_columns_beyond_the_matrix_are_refused() -> None:
-    with pytest.raises(ValueError, match="a matrix of 8 columns is expected"):
-        MEMBERS["tables"].over([2, 3, 4, 5, 6, 7]).log_odds(np.zeros((2, 6)))
-
-
 def test_a_matrix_that_may_not_be_written_is_read() -> None:
     matrix = made_up(5)[0]
     matrix.flags.writeable = False
 
     assert np.isfinite(MEMBERS["trees"].explained(matrix)[1]).all()
-
-
-def test_no_tables_say_the_same_of_everyone() -> None:
-    assert Additive(0.5, ()).explained(np.empty((2, 0)))[1].tolist() == [[0.5], [0.5]]
-
-
-GROUPS = np.array([0, 1, 4])
-BESIDE = MEMBERS["tables"].over([6, 0, 1, 3, 4, 5])
-"""Tables of which the first reads the log-odds behind a row of six."""
-
-
-def of_both(columns: int = 6) -> kernel.Alone:
-    members = [MEMBERS[name].kernel for name in ("trees", "tables")]
-    return kernel.Alone(GROUPS, columns, 0.25, members, members[1], BESIDE)
-
-
-def test_a_row_alone_comes_to_what_it_comes_to_among_others() -> None:
-    matrix = made_up(5)[0]
-    blend = Blend((MEMBERS["trees"], MEMBERS["tables"]), 0.25)
-    log_odds, parts = blend.explained(matrix)
-    wide = np.column_stack([matrix, log_odds])
-    effects = np.add.reduceat(parts[:, :-1], GROUPS, axis=1)
-    worth, delay = MEMBERS["tables"].log_odds(matrix), BESIDE.log_odds(wide)
-
-    alone = of_both()
-    found = [alone.sums(row.tolist(), True) for row in matrix]
-    bare = [alone.sums(row.tolist(), False)[:3] for row in matrix]
-
-    assert bare == [sums[:3] for sums in found]
-    assert bare == list(zip(log_odds, worth, delay, strict=True))
-    assert [sums.base for sums in found] == parts[:, -1].tolist()
-    assert [sums.effects for sums in found] == effects.tolist()
-
-
-def test_threads_may_share_what_adds_up_a_row_alone() -> None:
-    alone, rows = pickle.loads(pickle.dumps(of_both())), made_up(5)[0].tolist()
-    expected = [alone.sums(row, True) for row in rows]
-
-    with ThreadPoolExecutor(4) as pool:
-        found = pool.map(lambda _: [alone.sums(row, True) for row in rows], range(8))
-        assert all(sums == expected for sums in found)
-
-
-def test_parts_of_a_model_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="does not fit 5 columns"):
-        of_both(5)
-
-
-def test_a_code_without_a_value_is_refused_of_a_row_alone() -> None:
-    with pytest.raises(ValueError, match="column 4 has no value for code 70"):
-        of_both().sums([0.0, 0.0, 0.0, 0.0, 70.0, 0.0], False)
 
 
 TEXT = grown(7, trees=3, num_leaves=6)[0].model_to_string()
