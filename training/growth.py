@@ -46,6 +46,9 @@ _SLIGHT = 0.05
 """A signal that is at best so slight is of no use, even if it is none of chance."""
 _IF_REAL = "if the order seen so far is no chance, and leads of one day do not hang together"
 _IF_MODEST = "for a modest signal (AUC .60), if there is one: so few leads cannot tell it from none"
+ONLY_A_PART_JUDGES = (
+    "cannot be told: of so many leads only a part judges, and of more it would be as many"
+)
 ORDER_IS_SHOWN = (
     "cannot be told: the order is shown already, and what else is lacking does not follow from a "
     "number of leads"
@@ -141,8 +144,9 @@ def _seems_enough(auc: float) -> str:
 def _no_help(curve: tuple[tuple[int, float], ...], at_best: float) -> str:
     points = ", ".join(f"{auc:.2f} from {rows:,}" for rows, auc in curve)
     return (
-        f"more of the same would hardly help: the AUC on the judged leads stays near chance "
-        f"({points} leads; with 95 % confidence at most {0.5 + at_best:.2f}); other fields might"
+        "a rough guess: more of the same would hardly help: the AUC of a plain logistic regression "
+        f"on the judged leads stays near chance ({points} leads; from all of them, with 95 % "
+        f"confidence at most {0.5 + at_best:.2f}); other fields might"
     )
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from serving.members import Mask, Vector
-from serving.rates import Interval, difference_of_rates, wilson
+from serving.rates import LEVEL, Interval, difference_of_rates, wilson
 from training.intervals import benjamini_hochberg, cluster_codes, rate_of, sum_test
 from training.judged import Judged, groups
 from training.ranking import auc_interval
@@ -74,7 +74,10 @@ class Grade:
     actual: Interval
     share_before: Interval | None
     share_after: Interval | None
-    """Share of the rows with this grade in the earlier and the later half of the judged time."""
+    """Share of the rows with this grade in the earlier and the later half of the judged time.
+
+    The intervals hold for all grades together.
+    """
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,8 @@ def by_grade(judged: Judged) -> Grades | None:
     for name, rows in parts.items():
         won, weights = judged.y[rows], judged.weights[rows]
         predicted = float(np.average(judged.probability[rows], weights=weights))
-        shares = _shares(rows, before, judged.place)
+        # Every grade is looked at, so each has its part of the error (Bonferroni).
+        shares = _shares(rows, before, judged.place, 1 - (1 - LEVEL) / len(parts))
         found.append(
             Grade(name, len(rows), int(won.sum()), predicted, rate_of(won, weights), *shares)
         )
@@ -216,14 +220,14 @@ def _first_half(place: Vector | None) -> Mask | None:
 
 
 def _shares(
-    rows: Rows, before: Mask | None, place: Vector | None
+    rows: Rows, before: Mask | None, place: Vector | None, level: float
 ) -> tuple[Interval, Interval] | tuple[None, None]:
     if before is None or place is None:
         return None, None
     after = np.isfinite(place) & ~before
     return (
-        wilson(float(before[rows].sum()), float(before.sum())),
-        wilson(float(after[rows].sum()), float(after.sum())),
+        wilson(float(before[rows].sum()), float(before.sum()), level),
+        wilson(float(after[rows].sum()), float(after.sum()), level),
     )
 
 

@@ -26,6 +26,9 @@ from training.statements import (
 )
 from training.train import Training
 
+_LEAST_SHOWN = 0.00005
+"""A difference of log loss that four digits do not show."""
+
 
 def proposal_lines(proposal: Proposal) -> Iterator[str]:
     """Tell which columns were found, which fields are doubted and what waits for a human."""
@@ -103,7 +106,9 @@ def _figure_lines(e: Evaluation, verdict: Verdict, agreement: Agreement) -> Iter
 
 def _difference(verdict: Verdict) -> str:
     saved = verdict.saved
-    if saved is None or not np.isfinite(saved.low) or saved.low == saved.high:
+    if saved is None or not np.isfinite(saved.low):
+        return ""
+    if max(abs(saved.low), abs(saved.high)) < _LEAST_SHOWN:
         return ""
     return (
         f" (difference {-saved.value:+.4f}, 95 % interval {-saved.high:+.4f} to {-saved.low:+.4f})"

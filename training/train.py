@@ -25,7 +25,7 @@ from training.choose import Choice, choose_fields
 from training.evaluate import Evaluation, judge
 from training.fit import Parameters, Recipe
 from training.further import Further, judge_further, with_further
-from training.growth import ORDER_IS_SHOWN, how_many_more
+from training.growth import ONLY_A_PART_JUDGES, ORDER_IS_SHOWN, how_many_more
 from training.judged import days_of
 from training.labels import Labelled, label, last_answer
 from training.moved import Drift, drift
@@ -315,6 +315,8 @@ def _growth(work: Work, verdict: Verdict) -> str:
         return ORDER_IS_SHOWN
     if not work.fields:
         return "no field is left to predict from: look at [fields] of the agreement"
+    if work.split.share < 1:
+        return ONLY_A_PART_JUDGES
     earlier, later = regular(work.split.earlier, MOST_JUDGED), work.split.later
     encoder = Encoder.fit(work.leads(earlier), work.agreement, work.fields)
     return how_many_more(

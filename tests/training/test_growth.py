@@ -47,6 +47,14 @@ def test_so_few_leads_cannot_tell_a_weak_signal_from_none() -> None:
     assert any("cannot tell it from none" in growth(100, s, 0.0).sentence for s in range(6))
 
 
+def test_that_more_would_not_help_is_called_a_guess_of_a_plain_regression() -> None:
+    found = [growth(3000, seed, effect=0.0).sentence for seed in range(6)]
+
+    told = next(sentence for sentence in found if "hardly help" in sentence)
+    assert told.startswith("a rough guess: ")
+    assert "a plain logistic regression" in told
+
+
 def test_a_weak_signal_is_told_about_how_many_more_would_show_it() -> None:
     found = [growth(300, seed, effect=0.4) for seed in range(8)]
 

@@ -75,7 +75,7 @@ def test_every_band_campaign_category_and_grade_has_its_row(found: Evaluation, p
 
     names = [c.name for c in found.campaigns] + [s.name for s in found.segments["country"]]
     for name in (*names, *(g.name for g in found.grades.rows), *map(str, range(1, 11))):
-        assert f"<td>{name}</td>" in text, name
+        assert f"<td><bdi>{name}</bdi></td>" in text, name
 
 
 def test_names_from_an_export_stay_text(page: str) -> None:
@@ -120,6 +120,8 @@ def test_it_is_said_whether_leads_or_groups_of_them_were_drawn(found: Evaluation
 
     assert "one by one" in alone
     assert "in 150 days, each as a whole" in together
+    assert "Leads of one company count as independent: where" in alone
+    assert "Leads of one company count as independent, unless they came in on one day" in together
 
 
 def test_the_figures_say_what_their_axes_are(found: Evaluation) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from serving.rates import difference_of_rates
 from training.intervals import sum_distribution
 from training.judged import Judged
 from training.segments import SMALLER, by_campaign, by_grade, by_segment
@@ -170,3 +171,20 @@ def test_without_a_time_there_are_no_halves() -> None:
 
     assert found is not None
     assert found.rows[0].share_before is None
+
+
+def test_shares_of_grades_that_do_not_move_are_seldom_told_to_have_moved() -> None:
+    random = np.random.default_rng(12)
+    told = 0
+    for _ in range(60):
+        grades = random.choice(list("ABCD"), ROWS, p=[0.1, 0.2, 0.3, 0.4]).tolist()
+        found = by_grade(replace(JUDGED, grades=grades, place=np.arange(ROWS, dtype=float)))
+        assert found is not None
+        moved = [
+            difference_of_rates(grade.share_after, grade.share_before)
+            for grade in found.rows
+            if grade.share_after is not None and grade.share_before is not None
+        ]
+        told += any(not off.low <= 0 <= off.high for off in moved)
+
+    assert told <= 5  # 5 % of 60 are 3; each grade by itself would be told 9 times
