@@ -104,6 +104,7 @@ class _Work:
 
         began = time.monotonic()
         self._step("scores", lambda: self._score_all(listed(inbox), settle), silent=True)
+        self._step("store", self._mended)
         self._step("recycled", self._recycled)
         self._step("retrain", self._retrained)
         self.night.seconds = round(time.monotonic() - began, 1)
@@ -198,6 +199,17 @@ class _Work:
             summary.expected_wins,
             summary.warnings,
             summary.alarming,
+        )
+
+    def _mended(self) -> str:
+        from features.counted import counted
+        from features.store.mended import mend
+
+        if not (leads := mend(self.store)):
+            return "all lines say what happened"
+        return (
+            f"the lines of {counted(leads, 'lead')} did not say what happened and were drawn "
+            "anew; does an older leadq still write to this store?"
         )
 
     def _recycled(self) -> str:

@@ -16,8 +16,7 @@ from features.store.beside import Cost, cost_of, notes_on
 from features.store.database import Store
 from features.store.history import LeadHistory, PastScore, PastWord, history_of
 from features.store.listed import Known, known_of, line_of
-from features.store.recycle import due_on
-from features.store.states import RECYCLED
+from features.store.recycle import due_of
 from serving.artefact import LoadedModel
 from serving.learnable import Learnable, learnable
 from serving.scorer import Score
@@ -44,6 +43,8 @@ class Event:
     text: str | None = None
     value: float | None = None
     return_on: date | None = None
+    stands: bool = True
+    """Whether a word was not taken back."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ class Record:
 
     @property
     def last_word(self) -> PastWord | None:
-        """What sales said last, unless that was taken back."""
-        word = self.history.words[-1] if self.history.words else None
+        """What came last of what was said and not taken back."""
+        word = self.history.last
         return None if word is None or word.code == "open" else word
 
 
@@ -117,6 +118,7 @@ def record_of(
         cost = cost_of(connection, history.campaign) if history.campaign else None
         notes = notes_on(connection, history.key)
         seen_now = newest(connection, history.key)
+        due = due_of(connection, agreement, history.key, now)
     known = seen.get(history.key, Known({}, None))
     (score,) = (None,) if model is None else scores_of(model, [(id_, known.now)], _REASONS)
     item = None
@@ -135,7 +137,7 @@ def record_of(
         sorted([*events, *_events(history, distinct)], key=attrgetter("at"), reverse=True),
         distinct,
         found[::-1],
-        _due(history, agreement),
+        due,
         _named(known.now, agreement.columns.nurture),
         _named(known.now, agreement.columns.product),
         called_of(known.now, agreement),
@@ -166,21 +168,11 @@ def _events(history: LeadHistory, scores: Sequence[PastScore]) -> list[Event]:
         for handoff in history.handoffs
     ]
     said = [
-        Event(word.at, "word", word.code, word.by, word.reason, word.value, word.return_on)
-        for word in history.words
+        Event(w.at, "word", w.code, w.by, w.reason, w.value, w.return_on, w.stands)
+        for w in history.words
     ]
     scored = [
         Event(score.at, "score", score.grade, None, f"version {score.model}", score.probability)
         for score in scores
     ]
     return [*passed, *said, *scored]
-
-
-def _due(history: LeadHistory, agreement: Agreement) -> date | None:
-    """Return when a lead comes back that was recycled and not handed over again since."""
-    last = history.words[-1] if history.words else None
-    if last is None or last.code not in RECYCLED:
-        return None
-    if history.handoffs and history.handoffs[-1].at > last.at:
-        return None
-    return due_on(last.code, last.at.date(), last.return_on, agreement.recycle)

@@ -33,6 +33,7 @@ class WordReply(BaseModel):
     value: float | None
     reason: str | None
     return_on: date | None
+    stands: bool = Field(description="False: it was taken back, or takes back another.")
 
 
 class PastScoreReply(BaseModel):
@@ -145,7 +146,8 @@ def _events(history: LeadHistory) -> Iterator[tuple[datetime, str, object]]:
         details += [f"value {word.value:,.0f}"] if word.value is not None else []
         details += [f"back on {word.return_on}"] if word.return_on else []
         details += [word.reason] if word.reason else []
-        yield word.at, f"{word.code}{': ' if details else ''}{', '.join(details)}", word
+        what = word.code if word.stands or word.code == "open" else f"{word.code} (taken back)"
+        yield word.at, f"{what}{': ' if details else ''}{', '.join(details)}", word
     for score in history.scores:
         line = f"scored {score.probability:.1%} {score.grade} by version {score.model}"
         yield score.at, line, (score.model, score.probability, score.grade)

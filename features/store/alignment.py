@@ -27,7 +27,7 @@ from sqlalchemy.orm import aliased
 
 from features.store.funnel import GOOD, Stretch
 from features.store.handoff_states import within, worked
-from features.store.states import words
+from features.store.states import stands, words
 from features.store.tables import Disposition, Handoff, Lead, Score
 
 _DAY = 86_400
@@ -176,7 +176,7 @@ def ended(connection: Connection, since: datetime, as_of: datetime) -> list[Ende
     """Return how leads ended lately, by the grade that they had before the word that counts."""
     s = aliased(Score)
     # The word that counts is the newest one, so that earlier ones need not be looked at.
-    word = words(as_of, Disposition.at >= since)
+    word = words(as_of, since=since)
     last = (
         select(s.key)
         .where(s.lead == word.c.lead, s.at <= word.c.at)
@@ -237,7 +237,7 @@ def _never_handed(since: datetime, by: datetime, as_of: datetime) -> Select[Any]
     later = aliased(Score)
     newer = exists().where(later.lead == Score.lead, later.at < as_of, later.at > Score.at)
     handed = exists().where(Handoff.lead == Score.lead, Handoff.at < as_of)
-    said = exists().where(Disposition.lead == Score.lead, Disposition.at < as_of)
+    said = exists().where(Disposition.lead == Score.lead, Disposition.at < as_of, stands())
     rows = (
         select(Lead.id, Lead.campaign, null().label("owner"), Score.at.label("since"))
         .add_columns(Score.probability, Score.grade, literal(False).label("handed"))

@@ -81,7 +81,9 @@ def insert_columns(
 
 
 def among(
-    connection: Connection, column: InstrumentedAttribute[Any], values: Sequence[Any]
+    connection: Connection,
+    column: ColumnElement[Any] | InstrumentedAttribute[Any],
+    values: Sequence[Any],
 ) -> ColumnElement[bool]:
     """Return the condition that a column has one of very many values."""
     if connection.dialect.name == "postgresql":

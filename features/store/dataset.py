@@ -32,7 +32,7 @@ from features.cells import Cell, number
 from features.coded import CodedCells, coded, each, joined
 from features.leads import PROPENSITY, History, Leads, admit
 from features.store.entries import NO_FIELDS
-from features.store.states import DECISIONS, PRECEDENCE, precedence, said_in
+from features.store.states import DECISIONS, PRECEDENCE, precedence, said_in, stands
 from features.store.tables import Disposition as Word
 from features.store.tables import Handoff, Lead, Score, Snapshot
 
@@ -96,7 +96,7 @@ def new_outcomes(
         learned_until: the end of the export that was learned from; None: the store was.
 
     """
-    told = select(func.count(Word.lead.distinct())).where(Word.code.in_(DECISIONS))
+    told = select(func.count(Word.lead.distinct())).where(Word.code.in_(DECISIONS), stands())
     if since is not None:
         known = aliased(Word)
         alike = select(known.key).where(
@@ -182,9 +182,10 @@ def _known_beside(first: int, last: int, moment: datetime) -> _Rows:
 
 def _words(first: int, last: int, moment: datetime) -> _Rows:
     """Select what sales and exports said, without the steps: these leave a lead open."""
+    of_them = Word.lead.between(first, last)
     return (
         select(Word.lead, Word.at, Word.code, Word.closed, Word.value, Word.origin, Word.digest)
-        .where(Word.lead.between(first, last), Word.at < moment, Word.code.in_(PRECEDENCE))
+        .where(of_them, Word.at < moment, Word.code.in_(PRECEDENCE), stands(of_them))
         .order_by(Word.lead)
     )
 

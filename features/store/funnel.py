@@ -24,8 +24,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from features.store.drawn import HandoffState, LeadState
-from features.store.states import words
-from features.store.tables import Disposition, Lead, Score, Spend
+from features.store.states import words, worth
+from features.store.tables import Lead, Score, Spend
 
 GOOD = ("A", "B")
 """The grades that marketing promises."""
@@ -140,15 +140,9 @@ def _first_score(
 
 def _won(stretch: Stretch) -> Select[Any]:
     """Select what sales last said to be won, as `health.won_leads` counts it."""
-    d = Disposition
-    word = words(stretch.end, d.at >= stretch.before).c
-    beside = (
-        select(func.max(d.value))
-        .where(d.lead == word.lead, d.at == word.at, d.code == "won")
-        .scalar_subquery()
-    )
-    won = select(literal("won"), _campaign_of(word.lead), word.at)
-    return won.add_columns(func.coalesce(word.value, beside)).where(word.code == "won")
+    word = words(stretch.end, since=stretch.before).c
+    won = select(literal("won"), _campaign_of(word.lead), word.at, worth(word))
+    return won.where(word.code == "won")
 
 
 def _visits(stretch: Stretch) -> Select[Any]:

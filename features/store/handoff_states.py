@@ -49,7 +49,7 @@ def draw(connection: Connection, leads: Sequence[int]) -> None:
     for some in chunks(leads):
         connection.execute(delete(HandoffState).where(among(connection, HandoffState.lead, some)))
         names = [column.name for column in HandoffState.__table__.columns]
-        connection.execute(insert(HandoffState).from_select(names, _drawn(connection, some)))
+        connection.execute(insert(HandoffState).from_select(names, lines_of(connection, some)))
 
 
 def draw_rescored(connection: Connection, leads: Sequence[int]) -> None:
@@ -74,8 +74,8 @@ def _newest_score(handed: Any) -> Select[Any]:
     return of_it.order_by(s.at.desc(), s.model.desc()).limit(1)
 
 
-def _drawn(connection: Connection, leads: Sequence[int]) -> Select[Any]:
-    """Select the lines of leads, in the order of the table's columns."""
+def lines_of(connection: Connection, leads: Sequence[int]) -> Select[Any]:
+    """Select the lines of leads as their events make them, in the order of the table's columns."""
     other = aliased(Handoff)
     following = select(func.min(other.at)).where(other.lead == Handoff.lead, other.at > Handoff.at)
     before = exists().where(other.lead == Handoff.lead, other.at < Handoff.at)

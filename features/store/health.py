@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_,
 from features.cells import key_of
 from features.coded import CodedCells, coded, joined
 from features.store.handoff_states import worked
-from features.store.states import DECISIONS, PRECEDENCE, precedence, said_in, words
+from features.store.states import DECISIONS, PRECEDENCE, precedence, said_in, stands, words, worth
 from features.store.tables import Disposition, Handoff, Lead, Score
 
 Moments = npt.NDArray[np.datetime64]
@@ -51,7 +51,7 @@ def lost_reasons(
     Reasons are counted without regard to case and spacing; none is an empty text.
     """
     # The word that counts is the newest one, so that earlier ones need not be looked at.
-    word = words(as_of, Disposition.at >= since)
+    word = words(as_of, since=since)
     rows = (
         select(word.c.code, word.c.reason, func.count())
         .where(word.c.code.not_in(("won", "open")))
@@ -74,18 +74,10 @@ class Won(NamedTuple):
 
 def won_leads(connection: Connection, since: datetime, as_of: datetime) -> Won:
     """Return what was won in a stretch of time, `since` inclusive, `as_of` exclusive."""
-    word = words(as_of, Disposition.at >= since)
-    # Sales may say that a lead was won and the export what it is worth.
-    beside = (
-        select(func.max(Disposition.value))
-        .where(Disposition.lead == word.c.lead, Disposition.at == word.c.at)
-        .where(Disposition.code == "won")
-        .scalar_subquery()
-    )
-    value = func.coalesce(word.c.value, beside)
-    told = select(func.count(), func.coalesce(func.sum(value), 0.0))
-    told = told.where(word.c.code == "won")
-    return Won(*connection.execute(told).one())
+    word = words(as_of, since=since).c
+    told = select(func.count(), func.sum(worth(word))).where(word.code == "won")
+    leads, value = connection.execute(told).one()
+    return Won(leads, value or 0.0)
 
 
 def graded(connection: Connection, grades: Sequence[str], as_of: datetime) -> list[datetime]:
@@ -228,12 +220,12 @@ def _handoffs_of(leads: Select[Any], as_of: datetime) -> Select[Any]:
 
 
 def _words_on(leads: Select[Any], as_of: datetime) -> Select[Any]:
-    """Select all words on some leads, without the steps."""
+    """Select all words on some leads that stand, without the steps."""
+    of_them = Disposition.lead.in_(leads)
     return (
         select(Disposition.lead, Disposition.at, Disposition.code, Disposition.origin)
         .add_columns(Disposition.digest, _ended(Disposition).label("ended"))
-        .where(Disposition.lead.in_(leads), Disposition.code.in_(PRECEDENCE))
-        .where(Disposition.at < as_of)
+        .where(of_them, Disposition.code.in_(PRECEDENCE), Disposition.at < as_of, stands(of_them))
     )
 
 

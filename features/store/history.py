@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from features.cells import Cell
 from features.store.entries import fields_of
+from features.store.states import stands
 from features.store.tables import Disposition, Handoff, Lead, Score, Snapshot
 
 
@@ -46,6 +48,8 @@ class PastWord:
     value: float | None
     reason: str | None
     return_on: date | None
+    stands: bool = True
+    """Whether it counts: it was not taken back, and takes nothing back."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class LeadHistory:
     source: str | None
     handoffs: list[PastHandoff]
     words: list[PastWord]
+    last: PastWord | None
+    """What came last of what stands: a taking back takes back this."""
     scores: list[PastScore]
 
 
@@ -68,21 +74,27 @@ def history_of(connection: Connection, id_: str) -> LeadHistory | None:
     if lead is None:
         return None
     handoffs = select(Handoff.at, Handoff.owner, Handoff.team).where(Handoff.lead == lead.key)
+    of_it = Disposition.lead == lead.key
     said = select(
         Disposition.origin,
+        Disposition.received,
         Disposition.at,
         Disposition.code,
         Disposition.by,
         Disposition.value,
         Disposition.reason,
         Disposition.return_on,
-    ).where(Disposition.lead == lead.key)
+        stands(of_it).label("stands"),
+    ).where(of_it)
     scores = (
         select(Score.at, Score.model, Score.agreement, Score.probability, Score.grade)
         .add_columns(Snapshot.fields)
         .outerjoin(Snapshot, Snapshot.key == Score.snapshot)
         .where(Score.lead == lead.key)
     )
+    told = connection.execute(said.order_by(Disposition.at, Disposition.key)).all()
+    standing = [row for row in told if row.stands]
+    last = max(standing, key=attrgetter("received"), default=None)
     return LeadHistory(
         lead.key,
         lead.id,
@@ -90,7 +102,8 @@ def history_of(connection: Connection, id_: str) -> LeadHistory | None:
         lead.campaign,
         lead.source,
         [PastHandoff(*row) for row in connection.execute(handoffs.order_by(Handoff.at))],
-        _words(connection.execute(said.order_by(Disposition.at, Disposition.key)).all()),
+        _words(told),
+        None if last is None else _word(last),
         [
             PastScore(
                 row.at,
@@ -107,9 +120,14 @@ def history_of(connection: Connection, id_: str) -> LeadHistory | None:
 
 def _words(rows: Sequence[Any]) -> list[PastWord]:
     """Return what was said, once: an export that tells what sales said that day adds nothing."""
-    by_sales = {(row.code, row.at.date()) for row in rows if row.origin != "export"}
+    by_sales = {(row.code, row.at.date()) for row in rows if row.origin != "export" and row.stands}
     return [
-        PastWord(*row[1:])
+        _word(row)
         for row in rows
         if row.origin != "export" or (row.code, row.at.date()) not in by_sales
     ]
+
+
+def _word(row: Any) -> PastWord:
+    told = (row.at, row.code, row.by, row.value, row.reason, row.return_on)
+    return PastWord(*told, bool(row.stands))

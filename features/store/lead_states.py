@@ -30,7 +30,7 @@ from features.sections import STEPS
 from features.store.bulk import among
 from features.store.drawn import LeadState
 from features.store.keys import chunks
-from features.store.states import ACCEPTED, OPPORTUNITY, QUALIFIED, standing, words
+from features.store.states import ACCEPTED, OPPORTUNITY, QUALIFIED, standing, words, worth
 from features.store.tables import Disposition, Handoff, Lead, Score
 
 _EVER = datetime.max
@@ -51,7 +51,7 @@ def draw(connection: Connection, leads: Sequence[int]) -> None:
         connection.execute(held.with_for_update(key_share=True)).all()
         connection.execute(delete(LeadState).where(among(connection, LeadState.lead, some)))
         names = [column.name for column in LeadState.__table__.columns]
-        connection.execute(insert(LeadState).from_select(names, _drawn(connection, some)))
+        connection.execute(insert(LeadState).from_select(names, lines_of(connection, some)))
 
 
 def draw_new(connection: Connection, leads: Sequence[int]) -> None:
@@ -68,24 +68,20 @@ def draw_new(connection: Connection, leads: Sequence[int]) -> None:
         draw(connection, list(connection.execute(changed).scalars()))
 
 
-def _drawn(connection: Connection, leads: Sequence[int]) -> Select[Any]:
-    """Select the lines of leads, in the order of the table's columns."""
+def lines_of(connection: Connection, leads: Sequence[int]) -> Select[Any]:
+    """Select the lines of leads as their events make them, in the order of the table's columns."""
     of_them = among(connection, Disposition.lead, leads)
     words_, scores = words(_EVER, of_them), _first_scores(connection, leads)
     steps, handoffs = _said(connection, leads), _handed(connection, leads)
     word, score, said, handed = words_.c, scores.c, steps.c, handoffs.c
     ended = case((word.origin == "export", word.closed))
-    beside = (
-        select(func.max(Disposition.value))
-        .where(Disposition.lead == word.lead, Disposition.at == word.at, Disposition.code == "won")
-        .scalar_subquery()
-    )
-    value = case((word.code == "won", func.coalesce(word.value, beside)))
     return (
         select(Lead.key, func.coalesce(Lead.created, Lead.added), Lead.campaign, Lead.source)
         .add_columns(score.at, score.model, score.probability, score.expected_value)
         .add_columns(score.grade, score.snapshot, word.key, word.code, word.told, word.at)
-        .add_columns(func.coalesce(ended, word.at), value, word.return_on, word.reason)
+        .add_columns(
+            func.coalesce(ended, word.at), worth(word, of_them), word.return_on, word.reason
+        )
         .add_columns(said.stepped, func.coalesce(said.accepted, 0))
         .add_columns(said.sal, said.sql, said.opportunity, handed.at)
         .add_columns(case((Lead.erased.is_(None), 0), else_=1))

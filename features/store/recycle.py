@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Subquery, and_, case, func, or_, select
@@ -17,7 +17,7 @@ from features.store.drawn import LeadState
 from features.store.entries import NO_FIELDS, fields_of, newest_snapshots
 from features.store.keys import CHUNK
 from features.store.moments import days_later, later, midnight
-from features.store.states import RECYCLED
+from features.store.states import RECYCLED, stands
 from features.store.tables import Disposition, Handoff, Lead, Snapshot
 
 
@@ -62,22 +62,6 @@ class Recycled:
     """As last known."""
     team: str | None = None
     """Of the owner."""
-
-
-def due_on(code: str, said: date, return_on: date | None, rules: Recycle) -> date:
-    """Return the day on which a recycled lead comes back.
-
-    A contract's end is met ahead, by the agreed days; every other named day holds as it is. Where
-    sales named none, the agreed delay counts from the day of the word.
-
-    Example, with the default rules: in_contract until 2027-03-31 comes back on 2027-01-30;
-    not_ready said on 2026-03-02 without a date on 2026-05-31.
-    """
-    if return_on is not None:
-        ahead = rules.in_contract_ahead_days if code == "in_contract" else 0
-        return max(said, return_on - timedelta(days=ahead))
-    delay = rules.unreachable_after_days if code == "unreachable" else rules.not_ready_after_days
-    return said + timedelta(days=delay)
 
 
 def due_leads(
@@ -153,8 +137,21 @@ def due_parts(
     return [DuePart(*part, totals[part], tuple(leads)) for part, leads in found.items()]
 
 
+def due_of(connection: Connection, agreement: Agreement, key: int, as_of: datetime) -> date | None:
+    """Return the day on which a lead comes back, as `due_leads` lists it; None: it does not."""
+    back = _coming_back(agreement.recycle, as_of, date.max).c
+    return connection.execute(select(back.due).where(back.key == key)).scalar_one_or_none()
+
+
 def _coming_back(rules: Recycle, as_of: datetime, until: date) -> Subquery:
-    """Select the leads that come back by a day, each with the day; as `due_on` finds it."""
+    """Select the leads that come back by a day, each with the day.
+
+    A contract's end is met ahead, by the agreed days; every other named day holds as it is. Where
+    sales named none, the agreed delay counts from the day of the word.
+
+    Example, with the default rules: in_contract until 2027-03-31 comes back on 2027-01-30;
+    not_ready said on 2026-03-02 without a date on 2026-05-31.
+    """
     s = LeadState
     ahead = case((s.code == "in_contract", -rules.in_contract_ahead_days), else_=0)
     after = {"unreachable": rules.unreachable_after_days}
@@ -252,7 +249,8 @@ def _events(connection: Connection, keys: Sequence[int]) -> dict[int, list[Event
         passed = select(Handoff.lead, Handoff.at, Handoff.owner)
         for lead, at, owner in connection.execute(passed.where(Handoff.lead.in_(part))):
             found.setdefault(lead, []).append(Event(at, "handed over", owner))
-        for lead, at, code, by in connection.execute(said.where(Disposition.lead.in_(part))):
+        of_them = Disposition.lead.in_(part)
+        for lead, at, code, by in connection.execute(said.where(of_them, stands(of_them))):
             found.setdefault(lead, []).append(Event(at, code, by))
     for events in found.values():
         events.sort(key=lambda event: (event.at, event.what))

@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from features.errors import StoreError
+from features.store.mended import mend_within
 
 _LOCK = 7_310_551
 """The number under which leadq's upgrades wait for one another on PostgreSQL."""
@@ -23,6 +24,8 @@ def newest() -> str:
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Bring the schema to a revision; several processes may ask at once.
+
+    With the newest one, what is drawn from what happened is as this leadq draws it.
 
     Raises:
         StoreError: when the database has a schema that this leadq does not know.
@@ -45,6 +48,8 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, target)
+            if revision == "head":
+                mend_within(connection)
 
 
 def _locked(connection: Connection) -> None:

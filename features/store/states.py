@@ -4,6 +4,21 @@ The newest word counts. Of two of the same moment the one further along does (wo
 over not ready), so that the order of arrival changes nothing; where an export says the same, sales'
 own word does: it knows the reason and the day to come back. Steps (contacted, accepted, ...)
 never undo a decision: a call after the sale does not make a customer a lead again.
+
+Whoever says `open` on a page takes back the word that came last, whoever said that: both count
+nowhere, for no moment, as though neither had been said (`stands`). So what came before counts
+again, and a second taking back takes back the word before that. It has no time of its own: words
+lie upon one another in the order in which they came, whatever time they tell. An `open` from
+elsewhere is a word as any other: nothing is decided.
+
+    comes in                             stands               counts
+    not_ready                            not_ready            not_ready
+    contacted                            not_ready contacted  not_ready
+    lost                                 all three            lost
+    open, on a page                      not_ready contacted  not_ready
+    open, on a page                      not_ready            not_ready
+    lost, of an export                   not_ready lost       lost
+    open, of an export                   all three            open
 """
 
 from __future__ import annotations
@@ -12,10 +27,10 @@ from collections.abc import Sequence
 from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, func, select
+from sqlalchemy import ColumnElement, Subquery, case, func, or_, select
 
 from features.sections import STEPS
-from features.store.tables import Disposition, Handoff
+from features.store.tables import TAKES_BACK, Disposition, Handoff
 
 DECISIONS = ("won", "lost", "unqualified")
 RECYCLED = ("not_ready", "in_contract", "unreachable")
@@ -65,79 +80,82 @@ def precedence(word: Any) -> tuple[datetime, int, bool, str]:
     return word.at, PRECEDENCE.get(word.code, 0), word.origin != "export", word.digest
 
 
-def words(as_of: datetime, *which: ColumnElement[bool]) -> Subquery:
-    """Select the word that counts for each lead as of a moment (exclusive); steps left out.
-
-    Looked at are the dispositions for which all conditions `which` hold.
-
-    Columns: key, lead, at, code, told, closed, by, value, reason, return_on, origin.
-    """
-    rank = case(PRECEDENCE, value=Disposition.code, else_=0)
-    newest = func.row_number().over(
-        partition_by=Disposition.lead,
-        order_by=(
-            Disposition.at.desc(),
-            rank.desc(),
-            case((Disposition.origin == "export", 0), else_=1).desc(),
-            Disposition.digest.desc(),
-        ),
-    )
-    ranked = (
-        select(
-            Disposition.key,
-            Disposition.lead,
-            Disposition.at,
-            Disposition.code,
-            Disposition.told,
-            Disposition.closed,
-            Disposition.by,
-            Disposition.value,
-            Disposition.reason,
-            Disposition.return_on,
-            Disposition.origin,
-            newest.label("place"),
-        )
-        .where(Disposition.code.not_in(STEPS), Disposition.at < as_of, *which)
-        .subquery()
-    )
-    kept = [column for column in ranked.c if column.name != "place"]
-    return select(*kept).where(ranked.c.place == 1).subquery("words")
-
-
-def standing(*which: ColumnElement[bool]) -> Subquery:
-    """Select what was said of leads and not taken back.
-
-    Whoever says `open` on a page takes back the word that came before it, whoever said that, as
-    though it had not been said. What comes later counts, whatever time it tells; an `open` from
-    elsewhere says only that nothing is decided.
+def stands(*of: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Say of a disposition whether it stands: it takes nothing back, and was not taken back.
 
     Args:
-        which: of which leads; conditions that hold for all words on a lead or for none.
-
-    Columns: key, lead, at, code, origin.
+        of: conditions on the dispositions that are looked at: of all on a lead or of none, or of
+            those that were received before a moment, as though no more had come.
 
     """
     d = Disposition
-    adds = case((and_(d.code == "open", d.origin == "page"), -1), else_=1)
+    undone = select(d.lead).where(TAKES_BACK, *of)
+    adds = case((TAKES_BACK, -1), else_=1)
     in_order = (d.received, d.at, d.key)
     # Words lie upon one another; one was taken back where later there are fewer than with it.
     height = func.sum(adds).over(partition_by=d.lead, order_by=in_order, rows=(None, 0))
-    kept = (d.key, d.lead, d.at, d.code, d.origin)
-    said = select(*kept, d.received, adds.label("adds"), height.label("height"))
-    one = said.where(*which).subquery().c
+    said = select(d.key, d.lead, d.received, d.at, adds.label("adds"), height.label("height"))
+    one = said.where(d.lead.in_(undone), *of).subquery().c
     later = (one.received, one.at, one.key)
     least = func.min(one.height).over(partition_by=one.lead, order_by=later, rows=(1, None))
-    stacked = select(one.key, one.lead, one.at, one.code, one.origin, one.adds, one.height)
-    one = stacked.add_columns(least.label("least")).subquery().c
-    stands = (one.adds == 1, func.coalesce(one.least, one.height) >= one.height)
-    return select(one.key, one.lead, one.at, one.code, one.origin).where(*stands).subquery()
+    one = select(one.key, one.adds, one.height, least.label("least")).subquery().c
+    fewer = func.coalesce(one.least, one.height) < one.height
+    return d.key.not_in(select(one.key).where(or_(one.adds == -1, fewer)))
+
+
+def words(as_of: datetime, *of: ColumnElement[bool], since: datetime | None = None) -> Subquery:
+    """Select the word that counts for each lead as of a moment (exclusive); steps left out.
+
+    Args:
+        as_of: words from this moment on are not seen.
+        of: which are looked at, as for `stands`.
+        since: only words from here on; earlier ones can count for no lead that has one of these.
+
+    Columns: key, lead, at, code, told, closed, by, value, reason, return_on, origin.
+
+    """
+    d = Disposition
+    rank = case(PRECEDENCE, value=d.code, else_=0)
+    by_sales = case((d.origin == "export", 0), else_=1)
+    newest = func.row_number().over(
+        partition_by=d.lead,
+        order_by=(d.at.desc(), rank.desc(), by_sales.desc(), d.digest.desc()),
+    )
+    told = (d.key, d.lead, d.at, d.code, d.told, d.closed, d.by, d.value, d.reason, d.return_on)
+    ranked = select(*told, d.origin, newest.label("place"))
+    ranked = ranked.where(d.code.not_in(STEPS), d.at < as_of, stands(*of), *of)
+    if since is not None:
+        ranked = ranked.where(d.at >= since)
+    one = ranked.subquery()
+    kept = [column for column in one.c if column.name != "place"]
+    return select(*kept).where(one.c.place == 1).subquery("words")
+
+
+def worth(word: Any, *of: ColumnElement[bool]) -> ColumnElement[float | None]:
+    """Return what the win that a word tells of is worth, of the columns of `words`.
+
+    Sales may say that a lead was won, and the export what it is worth; `of`: as for `stands`.
+    """
+    d = Disposition
+    beside = select(func.max(d.value)).where(d.lead == word.lead, d.at == word.at, d.code == "won")
+    told = beside.where(stands(*of), *of).scalar_subquery()
+    return case((word.code == "won", func.coalesce(word.value, told)))
+
+
+def standing(*of: ColumnElement[bool]) -> Subquery:
+    """Select the dispositions that stand; `of`: as for `stands`.
+
+    Columns: key, lead, at, code, origin.
+    """
+    d = Disposition
+    return select(d.key, d.lead, d.at, d.code, d.origin).where(stands(*of), *of).subquery()
 
 
 def steps(as_of: datetime) -> Subquery:
-    """Select for each lead the newest step before a moment. Columns: lead, at."""
+    """Select for each lead the newest step before a moment that stands. Columns: lead, at."""
     return (
         select(Disposition.lead, func.max(Disposition.at).label("at"))
-        .where(Disposition.code.in_(STEPS), Disposition.at < as_of)
+        .where(Disposition.code.in_(STEPS), Disposition.at < as_of, stands())
         .group_by(Disposition.lead)
         .subquery("steps")
     )

@@ -18,6 +18,8 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    and_,
+    literal_column,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -113,6 +115,18 @@ class Disposition(Row):
     received: Mapped[datetime]
     digest: Mapped[str] = mapped_column(String(32))
     """Of all that was said, so that saying it again adds nothing."""
+
+
+TAKES_BACK = and_(
+    Disposition.code == literal_column("'open'"), Disposition.origin == literal_column("'page'")
+)
+"""Whether a disposition takes back the one before it; see `states`."""
+Index(
+    "ix_dispositions_taken_back",
+    Disposition.lead,
+    sqlite_where=TAKES_BACK,
+    postgresql_where=TAKES_BACK,
+)
 
 
 class Waiting(Row):

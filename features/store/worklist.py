@@ -57,6 +57,16 @@ def _refresh(connection: Connection, keys: Sequence[int]) -> None:
     # no two writers wait for each other.
     held = select(Lead.key).where(among(connection, Lead.key, keys)).order_by(Lead.key)
     connection.execute(held.with_for_update(key_share=True)).all()
+    rows = lines_of(connection, keys)
+    connection.execute(delete(Worklist).where(among(connection, Worklist.lead, keys)))
+    if rows:
+        _mix_in(connection, rows)
+        columns: Columns = {name: [row[name] for row in rows] for name in rows[0]}
+        insert_columns(connection, Worklist, columns)
+
+
+def lines_of(connection: Connection, keys: Sequence[int]) -> list[dict[str, Any]]:
+    """Return the lines of leads as their events make them, each worth what its score says."""
     handed = _handed(connection, keys)
     answered = _answered(connection, handed)
     steps, scores = _steps(connection, keys), _scores(connection, keys)
@@ -70,11 +80,7 @@ def _refresh(connection: Connection, keys: Sequence[int]) -> None:
             step = None
         score = scores.get(lead)
         rows.append(_line(row, step, score, lanes.get((lead, row.at))))
-    connection.execute(delete(Worklist).where(among(connection, Worklist.lead, keys)))
-    if rows:
-        _mix_in(connection, rows)
-        columns: Columns = {name: [row[name] for row in rows] for name in rows[0]}
-        insert_columns(connection, Worklist, columns)
+    return rows
 
 
 def _line(handed: Any, step: Any, score: Any, lane: str | None) -> dict[str, Any]:

@@ -26,8 +26,8 @@ class Funnel:
     """None where nobody told them; so is `cost`."""
     cost: float | None = None
     leads: int = 0
-    mql: int = 0
-    """Met the agreed bar."""
+    mql: int | None = 0
+    """Met the agreed bar; None where no lead had a score yet."""
     handed: int = 0
     """Handed over to sales."""
     sal: int = 0
@@ -53,10 +53,16 @@ def _sum(a: float | None, b: float | None) -> float | None:
     return b if a is None else a if b is None else a + b
 
 
-def funnels(steps: Sequence[Step], now: bool) -> list[Funnel]:
+def funnels(steps: Sequence[Step], now: bool, is_scored: bool) -> list[Funnel]:
     """Return the funnel of each campaign, those with most leads first; all together come first.
 
     Campaigns whose names differ in case or spacing are one. Beyond the largest, they stand as one.
+
+    Args:
+        steps: how many leads reached each.
+        now: whether those of the period itself are told, or those of the one before.
+        is_scored: whether a lead had a score by the end of that; else nobody knows of an MQL.
+
     """
     found: dict[str, Funnel] = {}
     spellings: dict[str, Counter[str]] = {}
@@ -69,7 +75,8 @@ def funnels(steps: Sequence[Step], now: bool) -> list[Funnel]:
     ordered = sorted(usual, key=lambda f: (-f.leads, -f.handed, f.campaign))
     named, rest = ordered[:_MOST], ordered[_MOST:]
     others = [_together(OTHERS, rest)] if rest else []
-    return [_together("all campaigns", ordered), *named, *others]
+    whole = [_together("all campaigns", ordered), *named, *others]
+    return whole if is_scored else [replace(part, mql=None) for part in whole]
 
 
 def _one(step: Step) -> Funnel | None:

@@ -19,17 +19,24 @@ _ERROR = 0.05
 """Of all comparisons of one kind together (Bonferroni)."""
 
 
+Kept = Literal["kept", "broken", "on course", "behind", "partly scored", "not scored yet"]
+
+
 @dataclass(frozen=True)
 class Brought:
     """The A and B leads that marketing brought in a month, against the promise."""
 
     month: str
-    leads: int
+    leads: int | None
+    """None where no lead had a score yet."""
     promised: int
     by: datetime
     """Counted up to this moment."""
-    state: Literal["kept", "broken", "on course", "behind"]
-    """Behind: fewer than the promise comes to by this part of the month."""
+    state: Kept
+    """Behind: fewer than the promise comes to by this part of the month. Partly scored: fewer, and
+    nobody knows of the leads before the first score."""
+    scored_since: datetime | None = None
+    """When the first score was given, where that was within the month."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +71,17 @@ class Hands:
 
 
 def brought(
-    steps: Sequence[Step], period: Period, promise: MarketingPromise, as_of: datetime
+    steps: Sequence[Step],
+    period: Period,
+    promise: MarketingPromise,
+    as_of: datetime,
+    scored_since: datetime | None,
 ) -> list[Brought]:
-    """Hold the good leads of each month that a period touches against the promise."""
+    """Hold the good leads of each month that a period touches against the promise.
+
+    Without scores there are no grades: where the first score came within the month or later, no
+    promise is said to be broken.
+    """
     promised = promise.leads_graded_a_or_b_per_month
     found = []
     for month in period.months:
@@ -74,13 +89,19 @@ def brought(
         by = min(month.end, as_of)
         part = (by - month.start) / (month.end - month.start)
         over = by == month.end
+        if scored_since is None or scored_since >= by:
+            found.append(Brought(month.name, None, promised, by, "not scored yet"))
+            continue
+        since = scored_since if scored_since > month.start else None
         if leads >= promised:
-            state: Literal["kept", "broken", "on course", "behind"] = "kept"
+            state: Kept = "kept"
+        elif since is not None:
+            state = "partly scored"
         elif over:
             state = "broken"
         else:
             state = "on course" if leads >= promised * part else "behind"
-        found.append(Brought(month.name, leads, promised, by, state))
+        found.append(Brought(month.name, leads, promised, by, state, since))
     return found
 
 

@@ -24,6 +24,7 @@ from features.store.alignment import (
 )
 from features.store.database import Store
 from features.store.funnel import Month, Step, Stretch, reached
+from features.store.health import first_score
 from features.store.meetings import Answer, Decided, answers, decisions
 from features.store.promotions import Past, past
 from serving.alignment.funnel import Funnel, funnels
@@ -90,6 +91,8 @@ class Report:
     period: Period
     as_of: datetime
     """The end of the period, or now where it still runs."""
+    scored_since: datetime | None
+    """When the first score of all was given; None where none was by then."""
     agreement: str
     promise_hours: float
     promise_days: int
@@ -126,6 +129,7 @@ class Sums:
     """What the store adds up for a report; the larger part of its work."""
 
     as_of: datetime
+    scored_since: datetime | None
     steps: Sequence[Step]
     worked: Sequence[WorkedSum]
     speeds: Sequence[Speed]
@@ -152,6 +156,7 @@ def sums_of(store: Store, agreement: Agreement, period: Period, now: datetime) -
     with store.reading() as connection:
         return Sums(
             as_of,
+            first_score(connection),
             reached(connection, stretch, months, agreement.bar.mql_probability),
             worked_sums(connection, as_of - _LOOKED_BACK, stretch, limits),
             speeds(connection, ends - _SPEED, ends, bounds, horizon),
@@ -200,6 +205,9 @@ def report_of(
     as_of, worked, bounds = found.as_of, found.worked, _bounds(agreement)
     promise = agreement.sla.sales
     asked = _weeks_to(period, as_of)
+    scored = found.scored_since
+    scored = scored if scored is not None and scored < as_of else None
+    was_scored = scored is not None and scored < period.start
     with store.reading() as connection:
         said = answers(connection, asked)
         decided = decisions(connection, min(as_of - _CHANGES, period.start), now)
@@ -210,6 +218,7 @@ def report_of(
     return Report(
         period=period,
         as_of=as_of,
+        scored_since=scored,
         agreement=agreement.label,
         promise_hours=promise.first_touch_hours,
         promise_days=promise.disposition_days,
@@ -220,9 +229,9 @@ def report_of(
             for d in decided
             if not d.is_missed(now.date()) and (d.done_at is None or d.done_at >= period.start)
         ),
-        funnel=tuple(funnels(found.steps, now=True)),
-        funnel_before=funnels(found.steps, now=False)[0],
-        brought=tuple(brought(found.steps, period, agreement.sla.marketing, as_of)),
+        funnel=tuple(funnels(found.steps, now=True, is_scored=scored is not None)),
+        funnel_before=funnels(found.steps, now=False, is_scored=was_scored)[0],
+        brought=tuple(brought(found.steps, period, agreement.sla.marketing, as_of, scored)),
         touch=touch_due(worked),
         answer=answer_due(worked),
         coverage=coverage(worked, promise, as_of),

@@ -26,6 +26,7 @@ _STATES = {
     "broken": "broken",
     "on course": "on course",
     "behind": "behind what the promise comes to by now",
+    "partly scored": "no lead of the time before had a score",
 }
 
 
@@ -117,10 +118,13 @@ def _first_of_each(report: Report) -> list[Missed]:
 
 
 def _brought(month: Brought) -> str:
+    promised = f"{month.promised:,} promised"
+    if month.leads is None:
+        return f"leads graded A or B in {_spoken(month.month)}, {promised}: not scored yet"
+    since = "" if month.scored_since is None else f" from {day(month.scored_since)} on"
     return (
-        f"{counted(month.leads, 'lead')} graded A or B in {_spoken(month.month)}, "
-        f"{month.promised:,} promised: "
-        f"{_STATES[month.state]}"
+        f"{counted(month.leads, 'lead')} graded A or B in {_spoken(month.month)}{since}, "
+        f"{promised}: {_STATES[month.state]}"
     )
 
 
@@ -143,17 +147,28 @@ def _funnel(report: Report) -> Section:
                 "From visit to revenue, by campaign",
                 (*columns, "opportunity", "won", "revenue"),
                 tuple(_funnel_row(row, has_spend) for row in rows),
-                "MQL: its score met the agreed bar. SAL: accepted by sales, or more. SQL: sales "
-                "confirmed a possibility, or more. Won counts what sales last said.",
+                f"MQL: its score met the agreed bar{_scored(report)}. SAL: accepted by sales, or "
+                "more. SQL: sales confirmed a possibility, or more. Won counts what sales last "
+                "said.",
             ),
         ),
     )  # fmt: skip
 
 
+def _scored(report: Report) -> str:
+    """Say from when on leads had scores, where that leaves a figure out or makes it small."""
+    since = report.scored_since
+    if since is None:
+        return "; not scored yet in this time"
+    if since < report.period.before.start:
+        return ""
+    return f", counted from {day(since)} on, when the first lead was scored"
+
+
 def _funnel_row(row: Funnel, has_spend: bool) -> tuple[str, ...]:
     spend = (_number(row.visits), _number(row.cost)) if has_spend else ()
     steps = (row.leads, row.mql, row.handed, row.sal, row.sql, row.opportunity, row.won)
-    return (row.campaign, *spend, *(f"{count:,}" for count in steps), _number(row.revenue))
+    return (row.campaign, *spend, *map(_number, steps), _number(row.revenue))
 
 
 def _number(value: float | None) -> str:
@@ -166,8 +181,8 @@ def _promises(report: Report) -> Section:
             "marketing",
             f"A and B leads, {_spoken(m.month)}",
             f"{m.promised:,}",
-            f"{m.leads:,}",
-            m.state,
+            _number(m.leads),
+            m.state if m.scored_since is None else f"{m.state}, from {day(m.scored_since)} on",
         )
         for m in report.brought
     ]

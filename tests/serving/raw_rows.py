@@ -42,9 +42,9 @@ class Raw:
         self.leads = {lead["key"]: lead for lead in past.leads}
         self.spend = past.spend
         self.as_of = as_of
-        self.scores, self.words, self.handoffs = (
+        self.scores, self.handoffs = (
             _by_lead([row for row in rows if row["at"] < as_of])
-            for rows in (past.scores, past.words, past.handoffs)
+            for rows in (past.scores, past.handoffs)
         )
         stands = standing(past.words)
         self.said = _by_lead([row for row in stands if row["at"] < as_of])
@@ -69,7 +69,7 @@ class Raw:
     def last_word(self, key: int) -> Row | None:
         """The word on a lead that counts."""
         rank = ("open", "unreachable", "not_ready", "in_contract", "unqualified", "lost", "won")
-        said = [row for row in self.words[key] if row["code"] not in STEPS]
+        said = [row for row in self.said[key] if row["code"] not in STEPS]
         return max(
             said,
             key=lambda r: (r["at"], rank.index(r["code"]), r["origin"] != "export", r["digest"]),
@@ -94,11 +94,11 @@ class Raw:
 
 
 def standing(words: list[Row]) -> list[Row]:
-    """What was said and not taken back: `open` on a page takes back the word before it."""
+    """What was said and not taken back: `open` on a page takes back what came before it."""
     found = []
     for said in _by_lead(words).values():
         stack: list[Row] = []
-        for row in said:
+        for row in sorted(said, key=lambda row: row["received"]):
             if row["origin"] == "page" and row["code"] == "open":
                 stack[-1:] = []
             else:

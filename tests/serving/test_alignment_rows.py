@@ -32,7 +32,7 @@ def test_the_funnel_is_that_of_the_raw_rows(store: Store, seed: int) -> None:
         word = raw.last_word(key)
         if word and word["code"] == "won" and lies_in(word["at"], WEEK):
             wanted[raw.campaign(key)]["won"] += 1
-            same = [w["value"] for w in raw.words[key]
+            same = [w["value"] for w in raw.said[key]
                     if w["code"] == "won" and w["at"] == word["at"]]  # fmt: skip
             revenue += word["value"] if word["value"] is not None else max(same)
     whole, *parts = report.funnel
@@ -146,7 +146,7 @@ def test_missed_leads_are_good_and_untouched(store: Store) -> None:
             handed.append((-score["probability"], raw.leads[c["lead"]]["id"]))
     never = []
     for key, (*_, score) in scores.items():
-        alone = not raw.handoffs[key] and not raw.words[key] and since <= score["at"] < by
+        alone = not raw.handoffs[key] and not raw.said[key] and since <= score["at"] < by
         if alone and score["grade"] in "AB" and not raw.leads[key]["erased"]:
             never.append((-score["probability"], raw.leads[key]["id"]))
 
@@ -174,7 +174,7 @@ def test_disagreements_are_counted_by_the_grade_before_the_word(store: Store) ->
     found = {one.what: one for one in report.disagreements.found}
     assert found["a_rejected"].leads == decided["A"] > 0
     assert round(found["a_rejected"].share.value * decided["A"]) == rejected
-    assert found["low_won"].leads == decided["D"]
+    assert (found["low_won"].leads if "low_won" in found else 0) == decided["D"]
 
 
 def test_the_period_before_is_counted_as_it_was(store: Store) -> None:

@@ -102,11 +102,13 @@ def _words(lot: random.Random, past: Past, key: int, handed: datetime) -> None:
         origin = lot.choice(("rest", "export", "page"))
         why = lot.choice((None, "Too small", "student")) if code == "unqualified" else None
         past.words.append(
-            {"lead": key, "at": when, "code": code, "by": "kim", "closed": None,
+            {"lead": key, "at": when, "code": code, "by": "kim",
+             "closed": lot.choice((None, when - timedelta(days=3))) if origin == "export" else None,
              "value": float(lot.randrange(5000)) if code == "won" else None,
              "reason": why,
              "return_on": None, "origin": origin, "agreement": None,
-             "received": when, "digest": f"{len(past.words)}"}
+             "received": when + timedelta(hours=lot.choice((0, 0, 0, 3, 50))),
+             "digest": f"{len(past.words)}"}
         )  # fmt: skip
 
 

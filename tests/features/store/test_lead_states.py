@@ -91,6 +91,7 @@ def test_a_store_of_an_older_leadq_gets_the_lines_that_its_events_make(
         connection.exec_driver_sql("DROP TABLE lead_states")
         connection.exec_driver_sql("DROP TABLE handoff_states")
         connection.exec_driver_sql("DROP INDEX ix_scores_at")
+        connection.exec_driver_sql("DROP INDEX ix_dispositions_taken_back")
         connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
     upgrade(engine)
     engine.dispose()

@@ -15,6 +15,9 @@ from features.store.schema import revisions, upgrade
 from features.store.tables import Row
 from tests.features.store.making import NOW
 
+_DRAWN = ("worklist", "lead_states", "handoff_states")
+"""Made of the other tables, anew with each step of the schema."""
+
 
 def _value(column: sa.Column[Any]) -> Any:
     if isinstance(column.type, sa.DateTime):
@@ -55,6 +58,8 @@ def test_a_store_of_an_older_leadq_keeps_its_rows(empty_url: str, revision: str)
         now = sa.MetaData()
         now.reflect(connection)
         for name, row in before.items():
+            if name in _DRAWN and revision != revisions()[-1]:
+                continue
             (found,) = connection.execute(sa.select(now.tables[name])).mappings().all()
             kept = {column: found[column] for column in row if column in found}
             assert kept == {column: row[column] for column in kept}, name

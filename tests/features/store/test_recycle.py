@@ -20,7 +20,7 @@ from features.store.recycle import (
     Event,
     Recycled,
     due_leads,
-    due_on,
+    due_of,
     due_parts,
     recycled,
     with_history,
@@ -37,6 +37,15 @@ def _listed(store: Store, until: date, as_of: datetime = NOW) -> list[Recycled]:
         return recycled(connection, agreed(), as_of, until)
 
 
+def due_on(code: str, said: date, return_on: date | None, rules: Recycle) -> date:
+    """The day on which a lead comes back, in plain Python."""
+    if return_on is not None:
+        ahead = rules.in_contract_ahead_days if code == "in_contract" else 0
+        return max(said, return_on - timedelta(days=ahead))
+    delay = rules.unreachable_after_days if code == "unreachable" else rules.not_ready_after_days
+    return said + timedelta(days=delay)
+
+
 @pytest.mark.parametrize(
     ("code", "return_on", "due"),
     [
@@ -49,8 +58,12 @@ def _listed(store: Store, until: date, as_of: datetime = NOW) -> list[Recycled]:
     ],
 )
 def test_each_reason_has_its_own_day_of_return(
-    code: str, return_on: date | None, due: date
+    store: Store, code: str, return_on: date | None, due: date
 ) -> None:
+    hand(store, "a")
+    say(store, Said("a", code, MONDAY, return_on=return_on))
+    with store.reading() as connection:
+        assert due_of(connection, agreed(), 1, NOW) == due
     assert due_on(code, MONDAY.date(), return_on, Recycle()) == due
 
 

@@ -244,6 +244,7 @@ def test_a_store_of_an_older_leadq_gets_the_list_that_its_events_make(empty_url:
         for table in newer:
             connection.exec_driver_sql(f"DROP TABLE {table}")
         connection.exec_driver_sql("DROP INDEX ix_scores_at")
+        connection.exec_driver_sql("DROP INDEX ix_dispositions_taken_back")
         connection.exec_driver_sql("ALTER TABLE scores DROP COLUMN expected_value")
         connection.exec_driver_sql("ALTER TABLE dispositions DROP COLUMN told")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
