@@ -7,8 +7,6 @@ of its libraries, and drops what comes twice by `webhook-id`.
 from __future__ import annotations
 
 import functools
-import threading
-import time
 from calendar import timegm
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +32,7 @@ from features.store.hooks import (
     tell_recycled,
 )
 from serving.post import post
+from serving.steady import Steady
 
 log = structlog.get_logger()
 
@@ -204,7 +203,7 @@ def look_round(store: Store, agreement: Callable[[], Agreement], now: datetime) 
     return len(news)
 
 
-class Courier:
+class Courier(Steady):
     """Sends from a thread of its own, so that nothing else waits for a slow receiver.
 
     Args:
@@ -215,20 +214,10 @@ class Courier:
     """
 
     def __init__(self, home: Home, open_it: Callable[[], Store], now: Now) -> None:
+        super().__init__(open_it)
         self._home = home
-        self._open = open_it
         self._now = now
-        self._store: Store | None = None
         self._look_at: datetime | None = None
-        self._troubles: dict[str, str] = {}
-
-    def start(self) -> None:
-        """Send from now on, until the process ends."""
-        threading.Thread(target=self._go_on, name="courier", daemon=True).start()
-
-    def _go_on(self) -> None:
-        while True:
-            time.sleep(self.step())
 
     def step(self) -> float:
         """Send what is due; return after how many seconds to look again."""
@@ -240,24 +229,6 @@ class Courier:
         if delivered is None:
             return _TROUBLE_SECONDS
         return 0.0 if delivered else _SECONDS
-
-    def _tried(self, what: str, work: Callable[[Store], int]) -> int | None:
-        """Return what `work` returns, or None where it fails, and log why once."""
-        try:
-            self._store = self._store or self._open()
-            count = work(self._store)
-        except LeadqError as error:
-            trouble = str(error)
-        except Exception as error:
-            # A thread that ends would send nothing more.
-            trouble = type(error).__name__
-        else:
-            self._troubles[what] = ""
-            return count
-        if trouble != self._troubles.get(what):
-            log.error(what, reason=trouble)
-        self._troubles[what] = trouble
-        return None
 
     def _look(self, store: Store) -> int:
         return look_round(store, lambda: self._agreement(store), self._now())

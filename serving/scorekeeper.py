@@ -6,23 +6,17 @@ thread of the keeper sees to it within seconds, so that whoever looks at the que
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import structlog
-
-from features.errors import LeadqError
 from features.store.database import Store
 from features.store.promotions import Champion, written
 from features.store.scores import GivenScore
 from features.store.unscored import Wants, add_wanted, newest_change, unscored
 from serving.artefact import LoadedModel
 from serving.champion import Live
+from serving.steady import Steady
 from serving.worklist import scores_of
-
-log = structlog.get_logger()
 
 AT_ONCE = 500
 """Leads in one transaction, so that nobody waits long for it."""
@@ -64,7 +58,7 @@ def score_listed(store: Store, model: LoadedModel, now: datetime) -> int:
     return len(waiting)
 
 
-class Scorekeeper:
+class Scorekeeper(Steady):
     """Does so from a thread of its own, whenever something has happened."""
 
     def __init__(
@@ -78,39 +72,21 @@ class Scorekeeper:
             now: gives the moment, in UTC.
 
         """
+        super().__init__(open_it)
         self._live = live
-        self._open = open_it
         self._now = now
-        self._store: Store | None = None
         self._done: tuple[object, ...] | None = None
-        self._trouble = ""
-
-    def start(self) -> None:
-        """Score from now on, until the process ends."""
-        threading.Thread(target=self._go_on, name="scorekeeper", daemon=True).start()
 
     def _go_on(self) -> None:
         self._live.start()
-        while True:
-            time.sleep(self.step())
+        super()._go_on()
 
     def step(self) -> float:
         """Score some of what waits; return after how many seconds to look again."""
-        try:
-            self._store = self._store or self._open()
-            looked_at = self._look(self._store)
-        except LeadqError as error:
-            trouble = str(error)
-        except Exception as error:
-            # A thread that ends would score nothing more.
-            trouble = type(error).__name__
-        else:
-            self._trouble = ""
-            return 0.0 if looked_at == AT_ONCE else _SECONDS
-        if trouble != self._trouble:
-            log.error("leads of the queue wait for their score", reason=trouble)
-        self._trouble = trouble
-        return _TROUBLE_SECONDS
+        looked_at = self._tried("leads of the queue wait for their score", self._look)
+        if looked_at is None:
+            return _TROUBLE_SECONDS
+        return 0.0 if looked_at == AT_ONCE else _SECONDS
 
     def _look(self, store: Store) -> int:
         model = self._live.model
