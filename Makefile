@@ -5,7 +5,7 @@ LEADQ := LEADQ_HOME=demo/.leadq $(BIN)/leadq
 SERVE ?= 1
 # Sales has leads to call today, and the report of this week something to tell.
 YESTERDAY = $$($(BIN)/python -c 'import datetime as d; print(d.date.today() - d.timedelta(1))')
-KERNEL := serving/_kernel.so
+KERNEL := features/_texts.so serving/_kernel.so
 .DEFAULT_GOAL := setup
 
 help:  ## list these targets
@@ -21,11 +21,11 @@ help:  ## list these targets
 	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The installation compiles the kernel too; this rule does when its source was changed since.
-$(KERNEL): serving/kernel.c serving/build_kernel.py | .venv/.installed
+# The installation compiles our own C too; this rule does when a source was changed since.
+$(KERNEL): features/texts.c serving/kernel.c features/compiled.py | .venv/.installed
 	$(BIN)/python -m serving.build_kernel
 
-kernel: $(KERNEL)  ## compile the kernel of serving (needs a C compiler)
+kernel: $(KERNEL)  ## compile leadq's own C (needs a C compiler)
 
 setup: .venv/.installed $(KERNEL)  ## build the virtual environment from the locked dependencies
 

@@ -119,7 +119,7 @@ def cell_reader(words: Collection[str]) -> Callable[[object], Cell]:
 def record_reader(words: Collection[str]) -> Callable[[Mapping[str, object]], dict[str, Cell]]:
     """Return the function that does so with each value of a record, faster."""
     read, plain = cell_reader(words), _plain_firsts(words)
-    begins = {first + second for word in words for first, second in _begin(key_of(word))}
+    begins = placeholder_begins(words)
 
     def cells(record: Mapping[str, object]) -> dict[str, Cell]:
         # Most values are texts that begin as no placeholder does, and a request has thousands.
@@ -135,10 +135,17 @@ def record_reader(words: Collection[str]) -> Callable[[Mapping[str, object]], di
     return cells
 
 
-def _begin(key: str) -> Iterator[tuple[str, str]]:
+def placeholder_begins(words: Collection[str]) -> set[str]:
+    """Return the first two letters, in small ones, of texts that may be placeholders."""
+    return {begin for word in words for begin in _begins(key_of(word))}
+
+
+def _begins(key: str) -> Iterator[str]:
     """Yield the first two letters of texts with a key; a space may be any white space there."""
     for second in _SPACES if key[1:2] == " " else [key[1:2]]:
-        yield key[:1], second
+        yield key[:1] + second
+    if key.isdecimal():  # 0 may be written as 0.0
+        yield (key + ".")[:2]
 
 
 def _plain_firsts(words: Collection[str]) -> frozenset[str]:

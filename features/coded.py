@@ -6,15 +6,16 @@ are read into such columns; the list of cells that a request brings becomes one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, compress
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from features import texts
 from features.cells import Cell, Memo
-from features.packed import below, kept, packed
+from features.packed import Packed, below, kept, packed
 
 T = TypeVar("T")
 _SELDOM = 2
@@ -22,8 +23,34 @@ _SELDOM = 2
 _MANY = 4096
 _SAMPLE = 20_000
 """Values by which it is told how often they stand there twice."""
+_LARGE = 64
+"""Different values from which on they stay bytes and are read at once."""
+_WORD = 2**64 - 1
 Places = npt.NDArray[np.intp]
 Codes = npt.NDArray[np.integer[Any]]
+Mask = npt.NDArray[np.bool_]
+Contents = npt.NDArray[np.uint64]
+
+
+class Readings(NamedTuple):
+    """What a reader makes of the values of a column."""
+
+    found: Any
+    """A list, with None for missing values, or an array of numbers, with NaN."""
+    codes: Codes | None
+    """The position in `found` of each value; None: each has its own, in order."""
+
+    def kept(self, mask: Mask) -> Readings:
+        """Return those of the values that a mask says."""
+        if self.codes is not None:
+            return Readings(self.found, self.codes[mask])
+        is_array = isinstance(self.found, np.ndarray)
+        own = self.found[mask] if is_array else list(compress(self.found, mask.tolist()))
+        return Readings(own, None)
+
+
+QUICK: dict[Callable[[Cell], Any], Callable[[Packed], Readings]] = {}
+"""Readers that have a quick way to read packed texts, with it (`features.plain`)."""
 
 
 class CodedCells(Sequence[Cell]):
@@ -43,7 +70,7 @@ class CodedCells(Sequence[Cell]):
         """
         self.values = values
         self.codes = codes
-        self._read: dict[Callable[[Cell], Any], list[Any]] = {}
+        self._read: dict[Callable[[Cell], Any], Readings] = {}
 
     def __reduce__(self) -> tuple[type[CodedCells], tuple[Sequence[Cell], Codes]]:
         # What was read is known by its reader, and read again where another process asks.
@@ -62,7 +89,8 @@ class CodedCells(Sequence[Cell]):
         return self.values[int(self.codes[place])]
 
     def __iter__(self) -> Iterator[Cell]:
-        return map(self.values.__getitem__, self.codes.tolist())
+        values = list(self.values) if isinstance(self.values, Packed) else self.values
+        return map(values.__getitem__, self.codes.tolist())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, list | CodedCells) and list(self) == list(other)
@@ -77,26 +105,56 @@ class CodedCells(Sequence[Cell]):
         occurs[codes] = True
         places = np.cumsum(occurs) - 1
         taken = CodedCells(kept(self.values, occurs), narrow(places, len(occurs))[codes])
-        there = occurs.tolist() if self._read else []
-        taken._read = {how: list(compress(read, there)) for how, read in self._read.items()}
+        taken._read = {how: read.kept(occurs) for how, read in self._read.items()}
         return taken
 
-    def read(self, reader: Callable[[Cell], T]) -> list[T | None]:
-        """Return what a reader makes of each of the values, None for missing.
+    @property
+    def there(self) -> Mask:
+        """Which of the values are not missing, shape (values,)."""
+        if isinstance(self.values, Packed):
+            return self.values.filled
+        return np.array([value is not None for value in self.values], dtype=np.bool_)
+
+    def readings(self, reader: Callable[[Cell], Any]) -> Readings:
+        """Return what a reader makes of the values.
 
         It is kept: what several fits and encodings of the same leads read is read once. So the
         reader must be one function for all of them, and not made anew for each.
         """
         if reader not in self._read:
-            # Of so many different values hardly any is among those that a reader keeps.
-            read = getattr(reader, "__wrapped__", reader) if len(self.values) > _MANY else reader
-            self._read[reader] = [None if c is None else read(c) for c in self.values]
+            quick = QUICK.get(reader)
+            if quick is not None and isinstance(self.values, Packed):
+                self._read[reader] = quick(self.values)
+            else:
+                # Of so many different values hardly any is among those that a reader keeps.
+                many = len(self.values) > _MANY
+                read = getattr(reader, "__wrapped__", reader) if many else reader
+                found = [None if c is None else read(c) for c in self.values]
+                self._read[reader] = Readings(found, None)
         return self._read[reader]
+
+    def read(self, reader: Callable[[Cell], T]) -> Sequence[T | None]:
+        """Return what a reader makes of each of the values."""
+        found: Sequence[T | None]
+        found, codes = self.readings(reader)
+        return found if codes is None else [found[code] for code in codes.tolist()]
+
+    def shown(self, reader: Callable[[Cell], T], places: Places) -> Iterator[tuple[Cell, T | None]]:
+        """Yield some of the values with what a reader makes of them."""
+        values: Sequence[Cell] = self.values
+        at = places.tolist()
+        values = [*values.take(places)] if isinstance(values, Packed) else [values[i] for i in at]
+        if reader in self._read:
+            found, codes = self._read[reader]
+            at = at if codes is None else codes[places].tolist()
+            return zip(values, (found[i] for i in at), strict=True)
+        return ((cell, None if cell is None else reader(cell)) for cell in values)
 
     def packed(self) -> CodedCells:
         """Return the column with texts that hardly repeat themselves held as bytes."""
         seldom = _SELDOM * len(self.values) > len(self.codes)
-        return CodedCells(packed(self.values), self.codes) if seldom else self
+        many = seldom or isinstance(self.values, Packed)
+        return CodedCells(packed(self.values), self.codes) if many else self
 
     def counts(self) -> list[int]:
         """Return how often each of the values occurs."""
@@ -106,6 +164,53 @@ class CodedCells(Sequence[Cell]):
     def changed(self, function: Callable[[Cell], Cell]) -> CodedCells:
         """Return the column with the function's value in place of every cell."""
         return CodedCells(list(map(function, self.values)), self.codes)
+
+    def cleared(
+        self, clean: Callable[[Cell], Cell], suspects: Callable[[Packed], Mask]
+    ) -> CodedCells:
+        """Return the column without the cells of which a function makes None; it keeps others.
+
+        Args:
+            clean: the function.
+            suspects: tells of which texts it may make None.
+
+        """
+        values = self.values
+        if not isinstance(values, Packed):
+            return self.changed(clean)
+        places = np.flatnonzero(suspects(values))
+        pairs = zip(places.tolist(), values.take(places), strict=True)
+        gone = [place for place, cell in pairs if cell is not None and clean(cell) is None]
+        if not gone:
+            return self
+        ends = values.ends.copy()
+        ends[gone] = values.begins[gone]
+        return CodedCells(Packed(values.letters, values.begins, ends), self.codes)
+
+
+class Columns(Mapping[str, CodedCells]):
+    """Columns of texts as they stand in a file; doubles are looked for where somebody asks.
+
+    An export has columns that nobody reads.
+    """
+
+    def __init__(self, texts: Mapping[str, Packed]) -> None:
+        self._texts = texts
+        self._coded: dict[str, CodedCells] = {}
+
+    def __getitem__(self, name: str) -> CodedCells:
+        if name not in self._coded:
+            self._coded[name] = coded_texts(self._texts[name])
+        return self._coded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._texts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __len__(self) -> int:
+        return len(self._texts)
 
 
 def coded(cells: Iterable[Cell]) -> CodedCells:
@@ -117,6 +222,21 @@ def coded(cells: Iterable[Cell]) -> CodedCells:
     places = dict(zip(values, range(len(values)), strict=True))
     codes = np.fromiter(map(places.__getitem__, cells), np.intp, len(cells))
     return CodedCells(values, codes)
+
+
+def coded_texts(cells: Packed) -> CodedCells:
+    """Return texts as a column.
+
+    Those that seldom repeat themselves are kept as they stand: what looks for doubles among them
+    takes longer than to read them twice.
+    """
+    most = len(cells) // _SELDOM if len(cells) > _MANY else len(cells)
+    found = texts.distinct(cells, most)
+    if found is None:
+        return CodedCells(cells, narrow(np.arange(len(cells)), len(cells)))
+    codes, firsts = found
+    values = cells.take(firsts)
+    return CodedCells(values if len(values) > _LARGE else list(values), narrow(codes, len(values)))
 
 
 def joined(parts: Sequence[CodedCells]) -> CodedCells:
@@ -137,6 +257,26 @@ def joined(parts: Sequence[CodedCells]) -> CodedCells:
 def narrow(codes: Codes, count: int) -> Codes:
     """Return codes below `count` in the smallest type that holds them: leads are many."""
     return codes.astype(np.min_scalar_type(max(count - 1, 0)))
+
+
+def contents_of(columns: Mapping[str, CodedCells], rows: int) -> Contents:
+    """Return a number for each row that tells its cells from other cells."""
+    found = np.zeros(rows, dtype=np.uint64)
+    for name, key in zip(columns, texts.content_keys(tuple(columns)), strict=True):
+        column = columns[name]
+        found += texts.content_of(_hashes(column.values), key)[column.codes]
+    return found
+
+
+def _hashes(cells: Sequence[Cell]) -> Contents:
+    """Return a number for each cell that tells it from others."""
+    if isinstance(cells, Packed):
+        return texts.hashes(cells)
+    found = texts.hashes(Packed.of([cell if isinstance(cell, str) else None for cell in cells]))
+    for place, cell in enumerate(cells):
+        if isinstance(cell, float):
+            found[place] = hash(cell) & _WORD
+    return found
 
 
 def each(cells: Sequence[Cell], function: Callable[[Cell], T]) -> list[T]:

@@ -93,12 +93,12 @@ def email_kind(cell: Cell) -> str:
 def _domain_kind(domain: str) -> str:
     """Return the kind of a domain; names that tell nothing are of the kind of any such name."""
     name, dot, parent = domain.partition(".")
-    plain = name.isascii() and name.replace("-", "").isalnum() and name not in _telling_names()
+    plain = name.isascii() and name.replace("-", "").isalnum() and name not in telling_names()
     return _kind_of(f"{_NAME}{dot}{parent}" if plain and name[:3] not in ("uni", "xn-") else domain)
 
 
 @cache
-def _telling_names() -> frozenset[str]:
+def telling_names() -> frozenset[str]:
     """Return the names on which a kind may hang, those that begin a public suffix among them."""
     suffixes = (suffix.partition(".")[0] for suffix in _suffixes().tlds)
     return frozenset([*suffixes, *_FREE, *_ACADEMIC, *_GOVERNMENT])
@@ -209,6 +209,20 @@ def _whole(kind: phonenumbers.PhoneNumberDesc | None) -> str:
         return r"(?!)"
     lengths = "|".join(rf"\d{{{length}}}" for length in kind.possible_length) or r"\d*"
     return rf"(?=(?:{lengths})\Z)(?:{kind.national_number_pattern})\Z"
+
+
+def plain_country(first: str) -> tuple[int, int] | None:
+    """Return the width and the code of a country by the first three digits of its numbers.
+
+    None where its numbers must be looked at: they may be of several regions, or have a national
+    prefix other than 0.
+    """
+    country = _country(first)
+    if country is None or len(country.regions) > 1:
+        return None
+    if country.prefix is not None and country.prefix.pattern != "0":
+        return None
+    return country.width, int(first[: country.width])
 
 
 def _national_prefix(code: int) -> re.Pattern[str] | None:

@@ -11,19 +11,21 @@ from itertools import islice
 
 from features.agreement import Export
 from features.blocks import Blocks, Lines
-from features.coded import CodedCells, Places
+from features.coded import Columns, Contents
 from features.errors import FileError
 from features.records import (
     Block,
     Records,
     careful_block,
+    columns_of,
     is_text,
     joined_blocks,
     plain_block,
-    record_starts,
+    well_formed,
 )
 from features.source import Source, Text
 from features.table import Chunk, Form, Reject, Rows, checked_header
+from features.texts import Split, split
 
 _SNIFF_LINES = 200
 _SNIFF_BYTES = 1 << 20
@@ -37,38 +39,38 @@ class PlainRows:
     """Some well-formed rows as they stand in the file, until somebody asks for their cells."""
 
     file: str
-    text: Lines
-    starts: Places
-    """Of the lines, those with which a row begins."""
+    raw: bytes
+    """Whole lines of UTF-8."""
+    line: int
+    """The number of the first one."""
+    records: int
+    """How many they are."""
     delimiter: str
     names: tuple[str, ...]
 
     @property
     def lines(self) -> list[int]:
         """The line of each row."""
-        return self._read[0]
+        found: list[int] = (self._split.lines + self.line).tolist()
+        return found
 
     @property
-    def columns(self) -> dict[str, CodedCells]:
-        """The cells of each column."""
-        return self._read[1]
+    def contents(self) -> Contents:
+        """A number for each row that tells its cells from other cells."""
+        return self._split.contents
 
     @cached_property
-    def _read(self) -> tuple[list[int], dict[str, CodedCells]]:
-        return joined_blocks([_block(self.text, self.starts, self.delimiter, self.names)])
+    def columns(self) -> Columns:
+        """The cells of each column."""
+        return Columns(columns_of(self._split, self.names))
+
+    @cached_property
+    def _split(self) -> Split:
+        return split(self.raw, self.records, self.delimiter, self.names)
 
     def of_file(self, name: str) -> PlainRows:
         """Return the same as rows of a file with that name."""
         return replace(self, file=name)
-
-
-def _block(lines: Lines, starts: Places, delimiter: str, names: tuple[str, ...]) -> Block:
-    """Return well-formed lines as records, with care where Arrow does not find the same."""
-    block = plain_block(lines, starts, delimiter, names)
-    if block is not None:
-        return block
-    records = Records(iter(_lines_of(lines.raw.decode())), delimiter, len(names), lines.line)
-    return careful_block(list(records.read()), names)
 
 
 def _lines_of(text: str) -> list[str]:
@@ -117,13 +119,15 @@ class Delimited:
         blocks = self._blocks()
         self._pass_header(blocks)
         while (lines := blocks.take()).raw:
-            starts = record_starts(lines, self._delimiter, len(self.columns))
-            if starts is not None:
-                yield PlainRows(self._name, lines, starts, self._delimiter, self.columns)
+            records = well_formed(lines.raw, self._delimiter, len(self.columns))
+            if records is not None:
+                how = self._delimiter, self.columns
+                yield PlainRows(self._name, lines.raw, lines.line, records, *how)
             else:
                 blocks.give_back(lines.raw, lines.line)
                 end = lines.line + len(lines.ends)
-                yield Rows(self._name, *joined_blocks(list(self._in_parts(blocks, end, reject))))
+                found = joined_blocks(list(self._in_parts(blocks, end, reject)))
+                yield Rows(self._name, found.numbers, Columns(found.columns))
 
     def _in_parts(
         self, blocks: Blocks, end: int, reject: Callable[[Reject], None]
@@ -135,9 +139,9 @@ class Delimited:
         size = max(_FEW, (end - blocks.line) // 4)
         while blocks.line < end:
             lines = blocks.take(min(size, end - blocks.line))
-            starts = record_starts(lines, self._delimiter, len(self.columns))
-            if starts is not None:
-                yield _block(lines, starts, self._delimiter, self.columns)
+            records = well_formed(lines.raw, self._delimiter, len(self.columns))
+            if records is not None:
+                yield plain_block(lines, records, self._delimiter, self.columns)
                 size *= 2
             elif len(lines.ends) > _FEW:
                 blocks.give_back(lines.raw, lines.line)

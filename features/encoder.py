@@ -16,6 +16,7 @@ import numpy.typing as npt
 from features.agreement import Agreement, FieldUse
 from features.cells import Cell
 from features.coded import CodedCells
+from features.dates import DateEncoder
 from features.fields import (
     KEPT,
     MAX_LEVELS,
@@ -23,7 +24,6 @@ from features.fields import (
     MIN_COUNT,
     CategoryEncoder,
     Column,
-    DateEncoder,
     FieldEncoder,
     Mask,
     Matrix,
@@ -111,7 +111,7 @@ class Encoder:
         odd: list[Mask] = []
         at = 0
         for field, column in zip(self.fields, cells, strict=True):
-            codes = field.codes(column.read(field.reader))
+            codes = field.of_values(column)
             end = at + codes.shape[1]
             if isinstance(field, DateEncoder):
                 matrix[:, at:end] = field.by_row(column, leads.created)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache, wraps
@@ -19,11 +19,14 @@ from typing import Any, ClassVar, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from features import plain
 from features.agreement import Agreement, FieldUse
-from features.cells import Cell, Memo, key_of, moment, number, text_of
-from features.coded import CodedCells, coded
+from features.cells import Cell, Memo, key_of, number, text_of
+from features.coded import QUICK, CodedCells, coded
 from features.contact import email_kind, phone_region
 from features.leads import Leads
+from features.packed import Packed
+from features.texts import NOT_PLAIN
 
 Codes = tuple[float, ...]
 Matrix = npt.NDArray[np.float64]
@@ -33,7 +36,6 @@ MIN_COUNT = 10
 """A category seen in fewer leads is written nowhere: it could point to a person."""
 MAX_LEVELS = 200
 MAX_TOKENS = 30
-_SECONDS_A_DAY = 86_400.0
 _SHORT = 64
 KEPT = 4096
 """Readings that are kept: service by service most repeat themselves. Of texts and options none is
@@ -89,7 +91,15 @@ class CellReader(Protocol):
         """Return the same of any cell; None for what is not known."""
         return None if cell is None else self.shows(cell, self.reader(cell))
 
-    def codes(self, read: list[Any]) -> Matrix:
+    def of_values(self, cells: CodedCells) -> Matrix:
+        """Return what each of the values of a column comes to, shape (values, columns).
+
+        It is `encode` of each, where that does not hang on when leads were created.
+        """
+        found, codes = cells.readings(self.reader)
+        return self.codes(found) if codes is None else self.codes(found)[codes]
+
+    def codes(self, read: Sequence[Any]) -> Matrix:
         """Return `code` of each, where it does not hang on when leads were created.
 
         Returns:
@@ -160,7 +170,7 @@ class NumberEncoder(CellReader):
         """Return the number as it is."""
         return (math.nan if read is None else read,)
 
-    def codes(self, read: list[float | None]) -> Matrix:
+    def codes(self, read: Sequence[float | None]) -> Matrix:
         """Return the same for each, shape (read, 1)."""
         return np.array(read, dtype=np.float64).reshape(-1, 1)
 
@@ -171,7 +181,7 @@ class NumberEncoder(CellReader):
 
     def odd(self, cells: CodedCells, codes: Matrix) -> Mask:
         """Tell which are NaN though there is a cell."""
-        return np.isnan(codes[:, 0]) & _there(cells)
+        return np.isnan(codes[:, 0]) & cells.there
 
     def shows(self, cell: Cell, read: float) -> str | None:
         """Return the number as text."""
@@ -192,10 +202,6 @@ def is_short(cell: Cell) -> bool:
     return not isinstance(cell, str) or len(cell) <= _SHORT
 
 
-def _there(cells: CodedCells) -> Mask:
-    return np.array([value is not None for value in cells.values], dtype=np.bool_)
-
-
 @cache
 def _number_reader(decimal: str) -> Callable[[Cell], float]:
     @lru_cache(maxsize=KEPT)
@@ -205,6 +211,7 @@ def _number_reader(decimal: str) -> Callable[[Cell], float]:
         except ValueError:
             return math.nan
 
+    QUICK[read] = lambda cells: plain.numbers(cells, read.__wrapped__, decimal)
     return read
 
 
@@ -229,6 +236,8 @@ def _kept_by_hash(derive: Callable[[Cell], str]) -> Callable[[Cell], str]:
 
 
 DERIVE = {"": text_of, "email": _kept_by_hash(email_kind), "phone": _kept_by_hash(phone_region)}
+QUICK[DERIVE["email"]] = lambda cells: plain.mails(cells, email_kind)
+QUICK[DERIVE["phone"]] = lambda cells: plain.phones(cells, phone_region)
 _DERIVED = {"email": "kind of domain", "phone": "region"}
 
 
@@ -247,9 +256,11 @@ class CategoryEncoder(CellReader):
     levels: tuple[str, ...]
     derived: Derivation = ""
     _codes: dict[str, float] = dataclasses.field(init=False, repr=False, compare=False)
+    _by_key: dict[str, float] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         codes = {key_of(level): float(code) for code, level in enumerate(self.levels, 1)}
+        object.__setattr__(self, "_by_key", dict(codes))
         # The spelling of most leads is that of the level, and needs no key.
         for level in self.levels:
             codes.setdefault(level, codes[key_of(level)])
@@ -270,7 +281,19 @@ class CategoryEncoder(CellReader):
         """Return the code; NaN for missing, 0 for rare or unseen."""
         return (math.nan if read is None else self._code_of(read),)
 
-    def codes(self, read: list[str | None]) -> Matrix:
+    def of_values(self, cells: CodedCells) -> Matrix:
+        """Return the code of each of the values of a column, shape (values, 1)."""
+        values = cells.values
+        if self.derived or not isinstance(values, Packed):
+            return super().of_values(cells)
+        places, codes = plain.known(tuple(self._by_key)).find(values), np.zeros((len(values), 1))
+        known = places >= 0
+        codes[known, 0] = np.array([*self._by_key.values(), 0.0])[places[known]]
+        others = np.flatnonzero(places == NOT_PLAIN)
+        codes[others] = self.codes([*values.take(others)])
+        return codes
+
+    def codes(self, read: Sequence[str | None]) -> Matrix:
         """Return the same for each, shape (read, 1)."""
         codes = [math.nan if text is None else self._code_of(text) for text in read]
         return np.array(codes, dtype=np.float64).reshape(-1, 1)
@@ -326,72 +349,3 @@ def frequent(counts: Counter[str], most: int) -> list[str]:
         spelling[key] = max(spelling.get(key, (0, "")), (count, text))
     ranked = sorted((-count, key) for key, count in by_key.items() if key and count >= MIN_COUNT)
     return [spelling[key][1] for _, key in ranked[:most]]
-
-
-@dataclass(frozen=True)
-class DateEncoder(CellReader):
-    """A date as days before (negative) or after the lead was created."""
-
-    kind: ClassVar[str] = "date"
-    verb: ClassVar[str] = "is"
-    oddity: ClassVar[str] = "is not a date and counts as missing"
-    field: str
-    day_first: bool = False
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """One column, in days."""
-        return (Column(self.field, f"{self.field} (days after creation)", None),)
-
-    @property
-    def reader(self) -> Callable[[Cell], datetime | None]:
-        """Reads a time; text that is none counts as missing."""
-        return _date_reader(self.day_first)
-
-    def code(self, read: datetime | None, created: datetime | None) -> Codes:
-        """Return the days; NaN when either time is missing or unreadable."""
-        if read is None or created is None:
-            return (math.nan,)
-        return ((read - created).total_seconds() / _SECONDS_A_DAY,)
-
-    def by_row(self, cells: CodedCells, created: list[datetime | None]) -> Matrix:
-        """Return the days of each row, shape (rows, 1)."""
-        read = cells.read(self.reader)
-        pairs = zip(cells.codes.tolist(), created, strict=True)
-        days = [self.code(read[code], when)[0] for code, when in pairs]
-        return np.array(days, dtype=np.float64).reshape(-1, 1)
-
-    def remark(self, cell: Cell) -> str | None:
-        """Name text that is no time."""
-        odd = cell is not None and self.reader(cell) is None
-        return self.oddity if odd else None
-
-    def odd(self, cells: CodedCells, codes: Matrix) -> Mask:
-        """Tell which cells are no time."""
-        unread = [read is None for read in cells.read(self.reader)]
-        return np.array(unread, dtype=np.bool_) & _there(cells)
-
-    def shows(self, cell: Cell, read: datetime | None) -> str | None:
-        """Return the date as text."""
-        return None if read is None else text_of(cell)
-
-    def state(self) -> dict[str, Any]:
-        """Return the order of day and month."""
-        return {"day_first": self.day_first}
-
-    @classmethod
-    def fit(cls, field: str, use: FieldUse, leads: Leads, agreement: Agreement) -> DateEncoder:
-        """Nothing is learned but the agreed order of day and month."""
-        return cls(field, agreement.export.day_first)
-
-
-@cache
-def _date_reader(day_first: bool) -> Callable[[Cell], datetime | None]:
-    @lru_cache(maxsize=KEPT)
-    def read(cell: Cell) -> datetime | None:
-        try:
-            return moment(cell, day_first)
-        except ValueError:
-            return None
-
-    return read

@@ -15,10 +15,12 @@ import numpy as np
 
 from features.agreement import Agreement, Disposition
 from features.cells import Cell, key_of, missing_as_none, moment, number, text_of
-from features.coded import CodedCells, Places, coded, each
+from features.coded import CodedCells, Places, Readings, coded, each
 from features.counted import named
 from features.errors import AgreementError
-from features.files import Chunk, Table
+from features.files import Table
+from features.packed import Packed
+from features.plain import moments, suspects
 
 T = TypeVar("T")
 
@@ -145,8 +147,12 @@ def admit_clean(
 ) -> Leads:
     """Do the same with cells in which no agreed placeholder is left."""
     names = agreement.columns
-    ids = [text_of(cell) for cell in clean[names.id]]
-    for i, text in enumerate(ids):
+    # What does not end in a nought is its own text.
+    ids = [
+        cell if isinstance(cell, str) and cell[-1:] != "0" else text_of(cell)
+        for cell in clean[names.id]
+    ]
+    for i, text in enumerate(ids if not all(ids) else ()):
         if not text:
             faults.setdefault(i, Fault(names.id, None, "the id is missing"))
     created = _times(clean, names.created, agreement, faults, need_created, len(ids))
@@ -177,6 +183,7 @@ class _Clean(Mapping[str, Sequence[Cell]]):
     def __init__(self, columns: Mapping[str, Sequence[Cell]], agreement: Agreement) -> None:
         self._raw = columns
         self._reading = missing_as_none(agreement.export.missing)
+        self._suspects = suspects(tuple(agreement.export.missing))
         self._clean: dict[str, Sequence[Cell]] = {}
 
     def __getitem__(self, name: str) -> Sequence[Cell]:
@@ -184,7 +191,7 @@ class _Clean(Mapping[str, Sequence[Cell]]):
         if found is None:
             cells = self._raw[name]
             found = (
-                cells.changed(self._reading)
+                cells.cleared(self._reading, self._suspects)
                 if isinstance(cells, CodedCells)
                 else list(map(self._reading, cells))
             )
@@ -211,17 +218,21 @@ def _times(
 ) -> list[datetime | None]:
     if name is None or name not in columns:
         return [None] * rows
-    day_first = agreement.export.day_first
-    values = _parsed(columns[name], lambda c: moment(c, day_first), name, faults)
+    day_first, cells = agreement.export.day_first, columns[name]
+    values = _parsed(cells, lambda c: moment(c, day_first), name, faults, moments)
     if needed:
-        for i, cell in enumerate(columns[name]):
-            if cell is None:
+        for i, when in enumerate(values):
+            if when is None and cells[i] is None:
                 faults.setdefault(i, Fault(name, None, "the time is missing"))
     return values
 
 
 def _parsed(
-    cells: Sequence[Cell], read: Callable[[Cell], T], name: str, faults: Faults
+    cells: Sequence[Cell],
+    read: Callable[[Cell], T],
+    name: str,
+    faults: Faults,
+    quick: Callable[[Packed, Callable[[Cell], T | None]], Readings] | None = None,
 ) -> list[T | None]:
     wrong: dict[Cell, str] = {}
 
@@ -234,7 +245,11 @@ def _parsed(
             wrong[cell] = str(error)
             return None
 
-    values = each(cells, attempt)
+    if quick and isinstance(cells, CodedCells) and isinstance(cells.values, Packed):
+        found = quick(cells.values, attempt).found
+        values = [found[code] for code in cells.codes.tolist()]
+    else:
+        values = each(cells, attempt)
     for i, cell in enumerate(cells if wrong else ()):
         if cell in wrong:
             faults.setdefault(i, Fault(name, cell, wrong[cell]))
@@ -252,11 +267,13 @@ def need_columns(table: Table, agreement: Agreement, names: Iterable[str]) -> No
         )
 
 
-def admit_history(chunk: Chunk, agreement: Agreement, faults: Faults) -> History:
+def admit_history(
+    columns: Mapping[str, Sequence[Cell]], agreement: Agreement, faults: Faults
+) -> History:
     """Apply the agreement to a chunk of an export with outcomes; see `admit`."""
-    leads = admit(chunk.columns, agreement, faults, need_created=True)
+    leads = admit(columns, agreement, faults, need_created=True)
     names = agreement.columns
-    dispositions = _dispositions(chunk.columns[names.outcome], agreement, faults)
+    dispositions = _dispositions(columns[names.outcome], agreement, faults)
     closed = _times(leads.columns, names.closed, agreement, faults, False, len(leads))
     _closed_after_created(leads, closed, names.closed or "", faults)
     return History(leads, dispositions, closed, _serials(leads, agreement, faults))

@@ -6,17 +6,18 @@ all rows before it. So chunks can be read by several processes, and one looks fo
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import numpy as np
 
 from features.agreement import Agreement, Disposition
 from features.cells import Cell, text_of
-from features.coded import CodedCells, Places, coded, each, joined
+from features.coded import CodedCells, Places, coded, joined
 from features.files import Chunk, Reject, Table
 from features.leads import (
     ROW_NUMBER,
@@ -28,7 +29,7 @@ from features.leads import (
     need_columns,
 )
 from features.packed import give_back
-from features.repeats import Hashes, Marks, Repeats, marks_of
+from features.repeats import Marks, Repeats, marks_of
 
 
 @dataclass
@@ -149,7 +150,7 @@ class Admitted(Generic[B]):
 
 def nobody() -> Admitted[Leads]:
     """Return what no rows are."""
-    marks = marks_of([], [], np.zeros(0, dtype=np.int64))
+    marks = marks_of([], [], np.zeros(0, dtype=np.uint64))
     return Admitted("", Leads([], {}, []), np.zeros(0, dtype=np.intp), {}, marks)
 
 
@@ -176,17 +177,17 @@ def _admitted(
     chunk: Chunk,
     agreement: Agreement,
     several: bool,
-    admitted: Callable[[Chunk, Agreement, Faults], B],
+    admitted: Callable[[Mapping[str, CodedCells], Agreement, Faults], B],
 ) -> Admitted[B]:
-    name = agreement.columns.id
-    if name == ROW_NUMBER and ROW_NUMBER not in chunk.columns:
-        chunk.columns[ROW_NUMBER] = coded(_row_ids(chunk, several))
+    name, columns, lines = agreement.columns.id, chunk.columns, chunk.lines
+    if name == ROW_NUMBER and ROW_NUMBER not in columns:
+        columns = _beside(columns, coded(_row_ids(chunk, several)))
     faults: Faults = {}
-    batch = admitted(chunk, agreement, faults)
-    ids = each(chunk.columns[name], text_of)
-    marks = marks_of(chunk.lines, ids, _contents(chunk))
+    batch = admitted(columns, agreement, faults)
+    leads = batch if isinstance(batch, Leads) else batch.leads
+    marks = marks_of(lines, leads.ids, chunk.contents)
     rejects = {
-        i: Reject(chunk.file, chunk.lines[i], field, text_of(value), reason, ids[i])
+        i: Reject(*(chunk.file, lines[i], field, text_of(value), reason, text_of(columns[name][i])))
         for i, (field, value, reason) in faults.items()
     }
     good = others(len(batch), rejects)
@@ -197,7 +198,7 @@ def _batches(
     table: Table,
     agreement: Agreement,
     intake: Intake,
-    admitted: Callable[[Chunk, Agreement, Faults], B],
+    admitted: Callable[[Mapping[str, CodedCells], Agreement, Faults], B],
 ) -> Iterator[B]:
     def reject(row: Reject) -> None:
         intake.read += 1
@@ -216,26 +217,19 @@ def _batches(
             yield batch.take(others(len(leads), again)) if again else batch
 
 
+def _beside(columns: Mapping[str, CodedCells], row_ids: CodedCells) -> Mapping[str, CodedCells]:
+    """Return columns with the numbers of the rows; no column is read for that."""
+    parts = [{ROW_NUMBER: row_ids}, cast(dict[str, CodedCells], columns)]
+    return ChainMap(*parts)
+
+
 def _row_ids(chunk: Chunk, several: bool) -> list[Cell]:
     # In a folder every file has a row 2.
     before = f"{chunk.file}:" if several else ""
     return [f"{before}{line}" for line in chunk.lines]
 
 
-def _admit_nightly(chunk: Chunk, agreement: Agreement, faults: Faults) -> Leads:
-    return admit(chunk.columns, agreement, faults, need_created=False)
-
-
-_MIXER = np.int64(6364136223846793005)
-"""An odd factor of many digits; products wrap around (Knuth's, of The Art of Programming 3.3.4)."""
-
-
-def _contents(chunk: Chunk) -> Hashes:
-    """Return a number for each row that tells its cells from other cells."""
-    found = np.zeros(len(chunk.lines), dtype=np.int64)
-    # By name, because the files of a folder may have the same columns in another order.
-    for name in sorted(chunk.columns):
-        column = chunk.columns[name]
-        hashes = np.fromiter(map(hash, column.values), np.int64, len(column.values))
-        found = found * _MIXER + hashes[column.codes]
-    return found
+def _admit_nightly(
+    columns: Mapping[str, CodedCells], agreement: Agreement, faults: Faults
+) -> Leads:
+    return admit(columns, agreement, faults, need_created=False)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from features.coded import Contents
 from features.errors import LeadqError
 
 _SPOOLED = 16 << 20
@@ -24,7 +25,6 @@ _SALT = "\0"
 _RECORD = np.dtype(
     [("id", "i8"), ("salted", "i8"), ("content", "i8"), ("line", "i8"), ("file", "i8")]
 )
-Hashes = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
 Marks = npt.NDArray[np.void]
 
@@ -38,7 +38,7 @@ class First(NamedTuple):
     """A number that tells the cells of its row from other cells."""
 
 
-def marks_of(lines: Sequence[int], ids: Sequence[str], contents: Hashes) -> Marks:
+def marks_of(lines: Sequence[int], ids: Sequence[str], contents: Contents) -> Marks:
     """Return by what rows are known again.
 
     Args:
@@ -50,7 +50,7 @@ def marks_of(lines: Sequence[int], ids: Sequence[str], contents: Hashes) -> Mark
     marks = np.zeros(len(ids), dtype=_RECORD)
     marks["id"] = np.fromiter(map(hash, ids), np.int64, len(ids))
     marks["salted"] = np.fromiter((hash(text + _SALT) for text in ids), np.int64, len(ids))
-    marks["content"], marks["line"] = contents, lines
+    marks["content"], marks["line"] = contents.view(np.int64), lines
     return marks
 
 

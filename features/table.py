@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from features.cells import Cell, cell
-from features.coded import CodedCells
+from features.coded import CodedCells, Contents, contents_of
 from features.counted import named
 from features.errors import FileError
 
@@ -52,8 +52,12 @@ class Chunk(Protocol):
         """The line of each row."""
 
     @property
-    def columns(self) -> dict[str, CodedCells]:
+    def columns(self) -> Mapping[str, CodedCells]:
         """The cells of each column."""
+
+    @property
+    def contents(self) -> Contents:
+        """A number for each row that tells its cells from other cells."""
 
     def of_file(self, name: str) -> Chunk:
         """Return the same as rows of a file with that name."""
@@ -65,7 +69,12 @@ class Rows:
 
     file: str
     lines: list[int]
-    columns: dict[str, CodedCells]
+    columns: Mapping[str, CodedCells]
+
+    @property
+    def contents(self) -> Contents:
+        """A number for each row that tells its cells from other cells."""
+        return contents_of(self.columns, len(self.lines))
 
     def of_file(self, name: str) -> Rows:
         """Return the same as rows of a file with that name."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -14,11 +14,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from features import plain
 from features.agreement import Agreement, FieldUse
 from features.cells import LIST_MARK, Cell, key_of, text_of
 from features.coded import CodedCells, coded
 from features.fields import MAX_TOKENS, CellReader, Codes, Column, Mask, Matrix, frequent, is_short
 from features.leads import Leads
+from features.packed import Packed
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,18 @@ class TokensEncoder(CellReader):
                 codes[self._places[token]] = 1.0
         return (*codes, float(len(read)))
 
-    def codes(self, read: list[frozenset[str] | None]) -> Matrix:
+    def of_values(self, cells: CodedCells) -> Matrix:
+        """Return the codes of each of the values of a column, shape (values, columns)."""
+        values = cells.values
+        if self.separator or not isinstance(values, Packed):
+            return super().of_values(cells)
+        codes, others = plain.known(self.tokens).words(values)
+        places, split = np.flatnonzero(others), self.reader
+        if len(places):
+            codes[places] = self.codes([split(cell) for cell in values.take(places)])
+        return codes
+
+    def codes(self, read: Sequence[frozenset[str] | None]) -> Matrix:
         """Return the same for each, shape (read, columns): all tokens are looked up at once."""
         sizes = np.array([math.nan if found is None else len(found) for found in read])
         found = [self._places.get(token, -1) for tokens in read if tokens for token in tokens]

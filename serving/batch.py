@@ -43,7 +43,7 @@ from serving.written import rejects_path
 
 ALL = "all"
 """In place of names of columns: all of them."""
-_FORMAT = 1
+_FORMAT = 2
 """Of what is kept of a job; parts of another one are made anew."""
 _OUTPUT, _REJECTS, _MANIFEST = "output", "rejects.csv", "manifest.json"
 _FEWEST = 20_000

@@ -134,9 +134,7 @@ def reasons_of(
     lead = np.repeat(np.arange(len(order)), given.sum(axis=1))
     kinds, codes = _in_words(encoder.fields, leads, lead, order[given], strongest[given])
     none = np.empty((len(order), 0), dtype=np.bool_)  # of a model without fields
-    missing = np.column_stack(
-        [none, *(_is_missing(cells.values)[cells.codes] for cells in leads.cells)]
-    )
+    missing = np.column_stack([none, *(~cells.there[cells.codes] for cells in leads.cells)])
     rows, fields = np.nonzero(missing & (strengths >= MATTERS))
     missed = _coded(rows, fields, [field.field for field in encoder.fields], len(order))
     return Reasons(_ends(lead, len(order)), codes, kinds, strongest[given], base, rest, missed)
@@ -156,10 +154,6 @@ def strongest_first(strengths: Matrix, most: int) -> Ints:
         left.argmax(axis=1, out=place)
         left[row, place] = -1.0
     return order
-
-
-def _is_missing(values: Sequence[object]) -> npt.NDArray[np.bool_]:
-    return np.array([value is None for value in values], dtype=np.bool_)
 
 
 def _in_words(
@@ -209,10 +203,10 @@ def _values_in_words(
         occurs[value] = True
         used = np.flatnonzero(occurs)
         code_of = np.zeros(len(occurs), dtype=np.intp)
-        read = cells.read(each.reader)
+        shown = zip(cells.shown(each.reader, used), odd[used].tolist(), strict=True)
         code_of[used] = [
-            found[(each.field, *what_is(each, cells.values[i], read[i], seldom))]
-            for i, seldom in zip(used.tolist(), odd[used].tolist(), strict=True)
+            found[(each.field, *what_is(each, cell, read, seldom))]
+            for (cell, read), seldom in shown
         ]
         codes[own] = code_of[value]
     return list(found), codes

@@ -14,6 +14,7 @@
  * A vector holds quadrature nodes of a row that is alone, or of many rows the same node. Each number
  * is made by the same operations in the same order both ways, so the bits are the same.
  */
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -517,8 +518,24 @@ int32_t blend_one(const struct blend *b, double *row, double *scratch, double *o
     return -1;
 }
 
-/* What this library was compiled from: the SHA-256 of this file. */
-const char *kernel_source(void)
+/* The probability of each log-odds: what serving.scorer.sigmoid says, by the same exp. */
+void sigmoids(const double *log_odds, int64_t count, double *found)
 {
-    return KERNEL_SOURCE;
+    for (int64_t i = 0; i < count; i++) {
+        double odds = exp(log_odds[i] >= 0 ? -log_odds[i] : log_odds[i]);
+        found[i] = (log_odds[i] >= 0 ? 1.0 : odds) / (1.0 + odds);
+    }
+}
+
+/* exp of each number: that of Python's math, where numpy has its own. */
+void exps(const double *of, int64_t count, double *found)
+{
+    for (int64_t i = 0; i < count; i++)
+        found[i] = exp(of[i]);
+}
+
+/* What this library was compiled from: the SHA-256 of this file. */
+const char *source_hash(void)
+{
+    return SOURCE_HASH;
 }

@@ -16,10 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from features.errors import ModelError
-from serving.build_kernel import LIBRARY, source_hash
+from serving.build_kernel import KERNEL
 
 Matrix = npt.NDArray[np.float64]
-_CURE = "compile it with: make kernel, or python -m serving.build_kernel"
 _INT32, _INT64, _DOUBLE = ctypes.c_int32, ctypes.c_int64, ctypes.c_double
 _ARRAY = ctypes.c_void_p
 _MOST_COLUMNS = 1 << 16
@@ -72,18 +71,18 @@ def _library() -> ctypes.CDLL:
 
     """
     try:
-        library = ctypes.CDLL(str(LIBRARY))
+        library = KERNEL.load()
     except OSError as error:
-        raise ModelError(f"leadq's kernel cannot be loaded: {error}; {_CURE}") from error
-    library.kernel_source.restype = ctypes.c_char_p
-    if library.kernel_source().decode() != source_hash():
-        raise ModelError(f"{LIBRARY} was compiled from another kernel.c than this; {_CURE}")
+        raise ModelError(str(error)) from error
     library.forest_sums.argtypes = (_ARRAY, _ARRAY, _INT64, _ARRAY, _ARRAY, _ARRAY)
     library.forest_sums.restype = None
     library.forest_scratch.argtypes = (_ARRAY,)
     library.forest_scratch.restype = _INT64
     library.tables_sums.argtypes = (_ARRAY, _ARRAY, _INT64, _INT64, _ARRAY, _ARRAY)
     library.tables_sums.restype = _INT64
+    for name in ("sigmoids", "exps"):
+        function = getattr(library, name)
+        function.argtypes, function.restype = (_ARRAY, _INT64, _ARRAY), None
     library.blend_one.argtypes = (_ARRAY,) * 6
     library.blend_one.restype = _INT32
     return library
@@ -108,6 +107,23 @@ def _at(array: Matrix) -> Any:
     For one row `array.ctypes.data`, four times as dear, would be a tenth of the work.
     """
     return ctypes.byref(ctypes.c_char.from_buffer(array.data)) if array.size else None
+
+
+def sigmoids(log_odds: Matrix) -> Matrix:
+    """Return the probability of each log-odds, shape (rows,); by the same exp as Python's math."""
+    return _of_each(_library().sigmoids, log_odds)
+
+
+def exps(of: Matrix) -> Matrix:
+    """Return exp of each number, shape (rows,): by Python's math, where numpy has its own."""
+    return _of_each(_library().exps, of)
+
+
+def _of_each(function: Any, of: Matrix) -> Matrix:
+    of = np.ascontiguousarray(of, dtype=np.float64)
+    found = np.empty_like(of)
+    function(of.ctypes.data, of.size, found.ctypes.data)
+    return found
 
 
 class Forest:

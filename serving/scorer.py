@@ -20,7 +20,7 @@ from features.encoder import Encoder, FieldEncoder, Matrix
 from features.leads import Lead, Leads
 from serving.columns import ScoredColumns, reasons_of, warnings_of
 from serving.interval import Interval
-from serving.kernel import Alone
+from serving.kernel import Alone, sigmoids
 from serving.members import Member, Vector
 from serving.reasons import MISSED, Explained, Reason, explain
 from serving.spread import Spread
@@ -133,7 +133,7 @@ class Scorer:
 
     def probabilities(self, leads: Leads) -> Vector:
         """Return the probability of each lead to be won within the horizon, shape (leads,)."""
-        return _probabilities(self.blend.log_odds(self.encoder.encode(leads)))
+        return sigmoids(self.blend.log_odds(self.encoder.encode(leads)))
 
     def score(self, leads: Leads, reasons: int = 5) -> list[Score]:
         """Score leads, in their order, each with its `reasons` strongest reasons."""
@@ -153,10 +153,10 @@ class Scorer:
             why = reasons_of(self.encoder, encoded, parts, log_odds, reasons)
         else:
             log_odds = self.blend.log_odds(matrix)
-        probability = _probabilities(log_odds)
+        probability = sigmoids(log_odds)
         low, high = None, None
         if self.interval is not None:
-            low, high = map(_probabilities, self.interval.ends(log_odds))
+            low, high = map(sigmoids, self.interval.ends(log_odds))
         value = days = None
         if self.value is not None:
             value = probability * self.value.expected(matrix)
@@ -235,12 +235,8 @@ def _listed(column: Vector | None) -> Iterable[float | None]:
     return repeat(None) if column is None else column.tolist()
 
 
-def _probabilities(log_odds: Vector) -> Vector:
-    return np.array([sigmoid(z) for z in log_odds.tolist()])
-
-
 def sigmoid(log_odds: float) -> float:
-    """Return the probability of a log-odds; by `math`, so that one lead and a million agree."""
+    """Return the probability of a log-odds; `sigmoids` does the same with many."""
     if log_odds >= 0:
         return 1.0 / (1.0 + math.exp(-log_odds))
     odds = math.exp(log_odds)

@@ -81,7 +81,7 @@ class Unusual:
         read = self.scorer.encoder.encoded(part)
         self.seen.leads += len(part)
         for each, cells, odd in zip(self.scorer.encoder.fields, read.cells, read.odd, strict=True):
-            _add(self.seen.missing, each.field, _leads_of(cells, _is_missing(cells)))
+            _add(self.seen.missing, each.field, _leads_of(cells, ~cells.there))
             _add(self.seen.unseen, each.field, _leads_of(cells, odd))
         for place, column in enumerate(self.scorer.encoder.columns):
             if column.name in self.reference:
@@ -198,10 +198,6 @@ def _more(found: Sequence[object]) -> str:
 
 def _add(counts: dict[str, float], name: str, leads: int) -> None:
     counts[name] = counts.get(name, 0.0) + leads
-
-
-def _is_missing(cells: CodedCells) -> Any:
-    return np.array([value is None for value in cells.values], dtype=np.bool_)
 
 
 def _leads_of(cells: CodedCells, which: Any) -> int:

@@ -6,10 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from features.encoder import Matrix
 from serving.effects import Effects
+from serving.kernel import exps
 from serving.members import Vector
 
 
@@ -26,10 +25,10 @@ class ValueModel:
 
     def expected(self, matrix: Matrix) -> Vector:
         """Return the expected value given won, shape (rows,)."""
-        return np.array([self.of(z) for z in self.log_value.at(matrix).tolist()])
+        return self.factor * exps(self.log_value.at(matrix))
 
     def of(self, worth: float) -> float:
-        """Return the same for a sum of the tables; by `math`, so that one and a million agree."""
+        """Return the same for a sum of the tables, to the last bit."""
         return self.factor * math.exp(worth)
 
     def as_dict(self) -> dict[str, Any]:

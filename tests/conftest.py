@@ -15,7 +15,7 @@ from features.home import Home, MlflowSettings, Settings
 from features.simulate import Settings as Market
 from features.simulate import simulate, write
 from features.store.database import Store, open_store
-from serving import build_kernel
+from serving.build_kernel import ALL
 from tests import postgres
 from tests.training.firms import clear, write_export
 from training.propose import propose
@@ -27,9 +27,10 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_sessionstart() -> None:
-    """Compile the kernel where its source has changed, so that no test speaks of an old one."""
-    if not build_kernel.is_current():
-        build_kernel.build()
+    """Compile our own C where a source has changed, so that no test speaks of an old one."""
+    for one in ALL:
+        if not one.is_current():
+            one.build()
 
 
 @pytest.fixture(scope="session")

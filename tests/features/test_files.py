@@ -236,7 +236,7 @@ class TestBlocks:
         path = a_file(tmp_path, text.encode("utf-8", "surrogateescape"))
         in_blocks = read(path, delimiter=",", encoding="utf-8")
         with monkeypatch.context() as patch:
-            patch.setattr("features.delimited.plain_block", lambda *_: None)
+            patch.setattr("features.delimited.well_formed", lambda *_: None)
             assert read(path, delimiter=",", encoding="utf-8") == in_blocks
 
     def test_below_an_odd_line_rows_keep_their_lines(

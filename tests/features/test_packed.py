@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 
-from features import packed as module
 from features.cells import Cell
 from features.coded import CodedCells, joined
 from features.packed import Packed, below, kept, packed
 
-TEXTS: list[Cell] = ["a@b.example", None, "Überweg", "", "漢字", "a@b.example"]
+TEXTS: list[Cell] = ["a@b.example", None, "Überweg", None, "漢字", "a@b.example"]
 
 
 def test_packed_texts_are_the_texts() -> None:
@@ -37,17 +38,22 @@ def test_parts_stand_one_below_the_other_whatever_holds_them() -> None:
     assert below([["x"], ["y"]]) == ["x", "y"]
 
 
-@pytest.mark.parametrize("few", [0, 50])
-def test_a_mask_keeps_texts_packed_where_they_are_many(
-    monkeypatch: pytest.MonkeyPatch, few: int
-) -> None:
-    monkeypatch.setattr(module, "_FEW", few)
+def test_a_mask_keeps_texts_packed() -> None:
     mask = np.array([True, True, False, True, False, False])
 
     found = kept(packed(TEXTS), mask)
 
-    assert isinstance(found, Packed) is (few == 0)
-    assert list(found) == list(kept(TEXTS, mask)) == ["a@b.example", None, ""]
+    assert isinstance(found, Packed)
+    assert list(found) == list(kept(TEXTS, mask)) == ["a@b.example", None, None]
+
+
+def test_packed_texts_are_sent_and_held_without_the_letters_of_others() -> None:
+    some = Packed.of([*TEXTS, "of others" * 1000]).take(np.array([4, 0]))
+
+    for own in (pickle.loads(pickle.dumps(some)), some.compact()):
+        assert list(own) == ["漢字", "a@b.example"]
+        assert len(own.letters) == len("漢字a@b.example".encode())
+    assert own.compact() is own
 
 
 def test_a_column_of_packed_texts_reads_and_takes_as_any_other() -> None:

@@ -2,14 +2,12 @@ import io
 import sys
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from features.blocks import Lines
-from features.records import Records, is_text, joined_blocks, plain_block, record_starts
+from features.records import Records, is_text, joined_blocks, plain_block, well_formed
 
 NAMES = ("id", "note")
 
@@ -33,12 +31,10 @@ def at_once(lines: list[str], delimiter: str = ",") -> Rows | None:
     raw = [line.encode("utf-8", "surrogateescape") for line in lines]
     ends = np.cumsum([len(line) for line in raw], dtype=np.intp)
     text = Lines(b"".join(raw), ends, 1)
-    starts = record_starts(text, delimiter, len(NAMES))
-    if starts is None:
+    count = well_formed(text.raw, delimiter, len(NAMES))
+    if count is None:
         return None
-    block = plain_block(text, starts, delimiter, NAMES)
-    assert block is not None  # what is well formed is so for Arrow too
-    numbers, columns = joined_blocks([block])
+    numbers, columns = joined_blocks([plain_block(text, count, delimiter, NAMES)])
     rows = zip(*columns.values(), strict=True)
     return [(number, list(row)) for number, row in zip(numbers, rows, strict=True)]  # type: ignore[misc]
 
@@ -150,7 +146,18 @@ class TestCare:
         assert list(Records(iter(["1,a\n"]), ",", 2, line=7).read()) == [(7, ["1", "a"])]
 
 
-def test_arrow_takes_for_white_space_what_python_does() -> None:
+def test_cells_are_stripped_of_what_python_takes_for_white_space() -> None:
+    marks = ["\0", "\n", "\r", '"', ","]
     letters = [chr(i) for i in range(sys.maxunicode + 1) if not 0xD800 <= i < 0xE000]
-    trimmed = pc.utf8_trim_whitespace(pa.array(letters)).to_pylist()
-    assert trimmed == [letter.strip() for letter in letters]
+    letters = [letter for letter in letters if letter not in marks]
+    for before, behind in ((" ", ""), ("", " "), ("x", ""), ("", "y"), ("\u3000", "\u0085")):
+        cells = [f"{before}{letter}{behind}" for letter in letters]
+        found = at_once([f"1,{cell}\n" for cell in cells])
+        assert found is not None
+        assert [row[1] for _, row in found] == [cell.strip() or None for cell in cells]
+
+
+def test_lines_that_are_not_so_many_records_are_refused() -> None:
+    text = Lines(b"1,x\n2,y\n", np.array([4, 8]), 1)
+    with pytest.raises(ValueError, match="not so many records"):
+        plain_block(text, 3, ",", NAMES)

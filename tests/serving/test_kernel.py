@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import random
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features import compiled
+from features.compiled import Compiled
 from features.errors import ModelError
-from serving import build_kernel, kernel
+from serving import kernel
+from serving.build_kernel import KERNEL
 from serving.members import Trees
+from serving.scorer import sigmoid
 from tests.serving.grown import MEMBERS, NAN, grown, made_up
 
 ROOT = Path(__file__).parents[2]
@@ -225,15 +228,25 @@ def test_a_mutated_text_is_refused_or_scores(seed: int) -> None:
     assert np.isfinite(member.explained(wide)[1]).all()
 
 
+def test_probabilities_of_many_are_those_of_each() -> None:
+    rng = np.random.default_rng(4)
+    log_odds = np.concatenate([rng.normal(0, 5, 5000), [0.0, -0.0, 800.0, -800.0, np.nan]])
+
+    found = kernel.sigmoids(log_odds)
+
+    assert found.tobytes() == np.array([sigmoid(z) for z in log_odds.tolist()]).tobytes()
+    assert kernel.exps(log_odds[:5000]).tolist() == list(map(math.exp, log_odds[:5000].tolist()))
+
+
 def test_an_outdated_kernel_is_a_clear_error(monkeypatch) -> None:
-    monkeypatch.setattr(kernel, "source_hash", lambda: "of another source")
+    monkeypatch.setattr(Compiled, "source_hash", lambda self: "of another source")
 
     with pytest.raises(ModelError, match=r"another kernel.c than this; .*make kernel"):
         kernel._library.__wrapped__()
 
 
 def test_a_kernel_that_is_not_there_is_a_clear_error(monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(kernel, "LIBRARY", tmp_path / "_kernel.so")
+    monkeypatch.setattr(kernel, "KERNEL", Compiled(tmp_path / "kernel.c"))
 
     with pytest.raises(ModelError, match=r"cannot be loaded.*make kernel"):
         kernel._library.__wrapped__()
@@ -242,27 +255,17 @@ def test_a_kernel_that_is_not_there_is_a_clear_error(monkeypatch, tmp_path: Path
 def test_no_compiler_is_a_clear_error(monkeypatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CC", raising=False)
-    monkeypatch.setattr(build_kernel, "find_spec", lambda name: None)
+    monkeypatch.setattr(compiled, "find_spec", lambda name: None)
 
     with pytest.raises(FileNotFoundError, match="install a C compiler"):
-        build_kernel.build()
+        KERNEL.build()
 
 
 def test_a_compiler_that_fails_leaves_the_kernel_that_was_there(monkeypatch) -> None:
-    before = build_kernel.LIBRARY.read_bytes()
+    before = KERNEL.library.read_bytes()
     monkeypatch.setenv("CC", "false")
 
     with pytest.raises(RuntimeError, match="false cannot compile"):
-        build_kernel.build()
+        KERNEL.build()
 
-    assert build_kernel.LIBRARY.read_bytes() == before
-
-
-def test_serving_a_model_needs_no_lightgbm() -> None:
-    code = "import sys, serving.artefact; print('lightgbm' in sys.modules)"
-
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-
-    assert done.stdout == "False\n"
+    assert KERNEL.library.read_bytes() == before

@@ -1,0 +1,116 @@
+"""Quick ways to read packed texts: what is plain at once, what is not by the scalar definition.
+
+Each gives what its scalar definition gives, to the last bit (`tests/features/test_plain.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from itertools import product
+
+import numpy as np
+import numpy.typing as npt
+
+from features import texts
+from features.cells import Cell, placeholder_begins
+from features.coded import Codes, Mask, Places, Readings
+from features.contact import plain_country, telling_names
+from features.packed import Packed
+
+
+def numbers(cells: Packed, read: Callable[[Cell], float], decimal: str) -> Readings:
+    """Return what `read` makes of texts as numbers with a decimal mark."""
+    found, others = texts.numbers(cells, decimal)
+    places = np.flatnonzero(others)
+    found[places] = [read(cell) for cell in cells.take(places)]
+    return Readings(found, None)
+
+
+def moments(cells: Packed, read: Callable[[Cell], datetime | None]) -> Readings:
+    """Return what `read` makes of texts as points in time."""
+    when, others = texts.moments(cells)
+    found: list[datetime | None] = when.tolist()
+    places = np.flatnonzero(others | ~cells.filled)
+    for place, cell in zip(places.tolist(), cells.take(places), strict=True):
+        found[place] = None if cell is None else read(cell)
+    return Readings(found, None)
+
+
+def mails(cells: Packed, read: Callable[[Cell], str]) -> Readings:
+    """Return what `read` makes of e-mail addresses: one of each kind is read."""
+    kinds, others = _telling().mail_kinds(cells)
+    plain = np.flatnonzero(~others)
+    found = texts.distinct(kinds.take(plain), len(plain))
+    codes, firsts = found if found is not None else (np.arange(len(plain)), np.arange(len(plain)))
+    return _alike(cells, read, plain, codes, firsts)
+
+
+def phones(cells: Packed, read: Callable[[Cell], str]) -> Readings:
+    """Return what `read` makes of phone numbers: one of each kind is read."""
+    widths, countries = _countries()
+    kinds = texts.phone_kinds(cells, widths, countries)
+    new = np.unique(texts.UNKNOWN_COUNTRY - kinds[kinds <= texts.UNKNOWN_COUNTRY])
+    for first in new.tolist():
+        found = plain_country(f"{first:03}")
+        widths[first], countries[first] = found or (0, texts.NOT_PLAIN)
+    if len(new):
+        kinds = texts.phone_kinds(cells, widths, countries)
+    plain = np.flatnonzero(kinds >= 0)
+    _, firsts, codes = np.unique(kinds[plain], return_index=True, return_inverse=True)
+    return _alike(cells, read, plain, codes, firsts)
+
+
+def _alike(
+    cells: Packed, read: Callable[[Cell], str], plain: Places, kinds: Codes, firsts: Places
+) -> Readings:
+    """Return what is read where many texts are read alike.
+
+    Args:
+        cells: the texts.
+        read: the scalar definition.
+        plain: which of the texts are of some kind; others are read one by one.
+        kinds: of these, from 0 on.
+        firsts: one of each kind, a place in `plain`.
+
+    """
+    mask = np.ones(len(cells), dtype=np.bool_)
+    mask[plain] = False
+    others = np.flatnonzero(mask)
+    codes = np.empty(len(cells), dtype=np.intp)
+    codes[plain] = kinds
+    codes[others] = len(firsts) + np.arange(len(others))
+    some = cells.take(np.concatenate([plain[firsts], others]))
+    return Readings([None if cell is None else read(cell) for cell in some], codes)
+
+
+@cache
+def _countries() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+    """Return what is known of countries by the first three digits: width of the code, and code.
+
+    It is filled as they occur, for to know all takes a quarter of a second.
+    """
+    return np.zeros(1000, dtype=np.uint8), np.full(1000, texts.UNKNOWN, dtype=np.int32)
+
+
+@cache
+def _telling() -> texts.Keys:
+    return texts.Keys(Packed.of(sorted(telling_names())))
+
+
+@cache
+def suspects(words: tuple[str, ...]) -> Callable[[Packed], Mask]:
+    """Return what tells which texts may be placeholders."""
+    marked = np.zeros((128, 128), dtype=np.bool_)
+    for begin in filter(str.isascii, placeholder_begins(words)):
+        ways = [{letter, letter.upper()} for letter in f"{begin}\0"[:2]]
+        for first, second in product(*ways):
+            marked[ord(first), ord(second)] = True
+    return lambda cells: texts.begin_as(cells, marked)
+
+
+@cache
+def known(keys: tuple[str, ...]) -> texts.Keys:
+    """Return texts by which others are found, for a column of texts."""
+    return texts.Keys(Packed.of(keys))

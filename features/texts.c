@@ -1,0 +1,523 @@
+/* What most texts of a column are, found from their bytes: where they stand in a file, which are
+ * alike, and what number, moment, known key or words they are.
+ *
+ * Python's definitions say what a text means; these loops say the same of plain texts alone, and of
+ * any other that it is not plain (NOT_PLAIN), so that it is left to Python. A text is letters
+ * [begin, end) of some UTF-8, without white space at its ends; an empty one is a missing value.
+ * Nothing is kept between calls, so threads may call at once.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { UNKNOWN = -1, NOT_PLAIN = -2, UNKNOWN_COUNTRY = -3 };
+enum { MOST_PROBES = 64, LONGEST_KEY = 256, LONGEST_TEXT = 2048, MOST_WORDS = 128, AHEAD = 16 };
+#define EXACT 9007199254740992ull /* 2^53 */
+
+/* Texts of a column: `letters` is shared, `begins` and `ends` are theirs. */
+struct texts {
+    const uint8_t *letters;
+    const int64_t *begins;
+    const int64_t *ends;
+    int64_t count;
+};
+
+/* Texts by which others are found: `slots` (a power of two) hold places of `keys` or UNKNOWN. */
+struct keys {
+    struct texts keys;
+    const int32_t *slots;
+    int64_t mask;
+};
+
+static int is_space(uint8_t c) { return c == ' ' || (c >= 9 && c <= 13) || (c >= 28 && c <= 31); }
+static int is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
+static uint8_t small(uint8_t c) { return c >= 'A' && c <= 'Z' ? c | 32 : c; }
+
+/* Whether a text may be a number that ends with a decimal mark and zeros, which count for nothing. */
+static int may_end_with_zeros(const uint8_t *text, int64_t size) {
+    return size && text[size - 1] == '0' && memchr(text, '.', size);
+}
+
+/* How many bytes the white space beyond ASCII has that stands here; 0 for any other letter. */
+static int wide_space(const uint8_t *at, int64_t left) {
+    if (left >= 2 && at[0] == 0xC2)
+        return at[1] == 0x85 || at[1] == 0xA0 ? 2 : 0;
+    if (left < 3)
+        return 0;
+    if (at[0] == 0xE1)
+        return at[1] == 0x9A && at[2] == 0x80 ? 3 : 0;
+    if (at[0] == 0xE3)
+        return at[1] == 0x80 && at[2] == 0x80 ? 3 : 0;
+    if (at[0] != 0xE2)
+        return 0;
+    if (at[1] == 0x81)
+        return at[2] == 0x9F ? 3 : 0;
+    int spaces = at[2] <= 0x8A || at[2] == 0xA8 || at[2] == 0xA9 || at[2] == 0xAF;
+    return at[1] == 0x80 && spaces ? 3 : 0;
+}
+
+static void trim(const uint8_t *letters, int64_t *begin, int64_t *end) {
+    int64_t b = *begin, e = *end;
+    while (b < e) {
+        int width = letters[b] < 0x80 ? is_space(letters[b]) : wide_space(letters + b, e - b);
+        if (!width)
+            break;
+        b += width;
+    }
+    while (b < e) {
+        int width = is_space(letters[e - 1]);
+        if (letters[e - 1] >= 0x80) {
+            if (e - b >= 2 && wide_space(letters + e - 2, 2) == 2)
+                width = 2;
+            else if (e - b >= 3 && wide_space(letters + e - 3, 3) == 3)
+                width = 3;
+        }
+        if (!width)
+            break;
+        e -= width;
+    }
+    *begin = b;
+    *end = e;
+}
+
+static uint64_t mixed(uint64_t h) {
+    h ^= h >> 32;
+    h *= 0xD6E8FEB86659FD93ull;
+    h ^= h >> 32;
+    return h;
+}
+
+static uint64_t hash_of(const uint8_t *at, int64_t size) {
+    uint64_t h = 0x9E3779B97F4A7C15ull ^ (uint64_t)size, word;
+    for (; size >= 8; at += 8, size -= 8) {
+        memcpy(&word, at, 8);
+        h = mixed(h ^ word);
+    }
+    word = 0;
+    for (int64_t i = 0; i < size; i++)
+        word |= (uint64_t)at[i] << (8 * i);
+    return mixed(h ^ word);
+}
+
+/* Texts lie far apart in a file: fetch those that come next. */
+static void fetch(const struct texts *of, int64_t i) {
+    if (i + AHEAD < of->count)
+        __builtin_prefetch(of->letters + of->begins[i + AHEAD]);
+}
+
+/* Write texts one behind the other. */
+void gather(const struct texts *of, uint8_t *letters) {
+    for (int64_t i = 0; i < of->count; i++) {
+        fetch(of, i);
+        int64_t size = of->ends[i] - of->begins[i];
+        memcpy(letters, of->letters + of->begins[i], size);
+        letters += size;
+    }
+}
+
+/* Write a number for each text that tells it from others; it is the same in all columns. */
+void hashes(const struct texts *of, uint64_t *found) {
+    for (int64_t i = 0; i < of->count; i++)
+        found[i] = hash_of(of->letters + of->begins[i], of->ends[i] - of->begins[i]);
+}
+
+/* Split well-formed delimited lines into cells without white space around them.
+ *
+ * The cell of column c and record r is at c * records + r. One that holds doubled quotes is written
+ * anew into `more`, which stands behind the lines: it begins at `size`, and `used` says how much of
+ * it is filled. Without `begins` lines are only looked at.
+ * keys:     of each column.
+ * lines:    the line with which each record begins, counted from 0.
+ * contents: of each record, a sum over its cells that tells it from others.
+ * Returns the number of records, UNKNOWN where not all are well formed: for each of them `width`
+ * fields, quotes around whole fields alone, no NUL, `longest` bytes at most.
+ */
+int64_t split(const uint8_t *raw, int64_t size, uint8_t delimiter, int64_t width, int64_t longest,
+              int64_t records, const uint64_t *keys, int64_t *begins, int64_t *ends, int64_t *lines,
+              uint64_t *contents, uint8_t *more, int64_t *used) {
+    uint8_t special[256] = {0};
+    special[delimiter] = special['\n'] = special['\r'] = special['"'] = special[0] = 1;
+    int64_t at = 0, line = 0, record = 0;
+    while (at < size) {
+        int64_t start = at, first = line, column = 0;
+        uint64_t content = 0;
+        for (;; column++) {
+            if (column == width)
+                return UNKNOWN;
+            int64_t begin, end;
+            int doubled = 0;
+            if (at < size && raw[at] == '"') {
+                for (begin = ++at;; at++) {
+                    if (at >= size || !raw[at])
+                        return UNKNOWN;
+                    if (raw[at] == '"') {
+                        if (at + 1 == size || raw[at + 1] != '"')
+                            break;
+                        doubled = 1;
+                        at++;
+                    }
+                    line += raw[at] == '\n' || (raw[at] == '\r' && raw[at + 1] != '\n');
+                }
+                end = at++;
+            } else {
+                begin = at;
+                while (at < size && !special[raw[at]])
+                    at++;
+                end = at;
+            }
+            int is_last = at == size || raw[at] == '\n' || raw[at] == '\r';
+            if (!is_last && raw[at] != delimiter)
+                return UNKNOWN;
+            if (begins) {
+                trim(raw, &begin, &end);
+                const uint8_t *text = raw + begin;
+                if (doubled) {
+                    int64_t start = *used;
+                    for (int64_t i = begin; i < end; i++) {
+                        more[(*used)++] = raw[i];
+                        i += raw[i] == '"';
+                    }
+                    text = more + start;
+                    begin = size + start;
+                    end = size + *used;
+                }
+                begins[column * records + record] = begin;
+                ends[column * records + record] = end;
+                content += mixed(hash_of(text, end - begin) ^ keys[column]);
+            }
+            if (is_last)
+                break;
+            at++;
+        }
+        if (column != width - 1)
+            return UNKNOWN;
+        if (at < size) {
+            at += raw[at] == '\r' && at + 1 < size && raw[at + 1] == '\n' ? 2 : 1;
+            line++;
+        }
+        if (at - start > longest)
+            return UNKNOWN;
+        if (begins) {
+            lines[record] = first;
+            contents[record] = content;
+        }
+        record++;
+    }
+    return record;
+}
+
+static int same(const struct texts *of, int64_t i, const uint8_t *text, int64_t size) {
+    return of->ends[i] - of->begins[i] == size && !memcmp(of->letters + of->begins[i], text, size);
+}
+
+/* Number the distinct texts in the order of their first places.
+ *
+ * slots: UNKNOWN throughout, one more than `mask` (a power of two, twice `most` at least).
+ * codes: of each text.
+ * firsts: of each distinct text, its first place.
+ * Returns how many there are; UNKNOWN where they are more than `most`, or lie ill.
+ */
+int64_t distinct(const struct texts *of, int64_t most, int64_t mask, int32_t *slots, int32_t *codes,
+                 int64_t *firsts) {
+    int64_t known = 0;
+    for (int64_t i = 0; i < of->count; i++) {
+        fetch(of, i);
+        const uint8_t *text = of->letters + of->begins[i];
+        int64_t size = of->ends[i] - of->begins[i], probes = 0;
+        uint64_t slot = hash_of(text, size) & mask;
+        while (slots[slot] >= 0 && !same(of, firsts[slots[slot]], text, size)) {
+            if (++probes == MOST_PROBES)
+                return UNKNOWN;
+            slot = (slot + 1) & mask;
+        }
+        if (slots[slot] < 0) {
+            if (known == most)
+                return UNKNOWN;
+            firsts[known] = i;
+            slots[slot] = known++;
+        }
+        codes[i] = slots[slot];
+    }
+    return known;
+}
+
+static int32_t place_of(const struct keys *in, const uint8_t *text, int64_t size) {
+    uint64_t slot = hash_of(text, size) & in->mask;
+    while (in->slots[slot] >= 0 && !same(&in->keys, in->slots[slot], text, size))
+        slot = (slot + 1) & in->mask;
+    return in->slots[slot];
+}
+
+/* Find the key of each text (case and spacing do not count) among keys.
+ *
+ * Plain are texts of ASCII that are not too long and do not end as a number with zeros.
+ */
+void find(const struct texts *of, const struct keys *in, int32_t *places) {
+    for (int64_t i = 0; i < of->count; i++) {
+        fetch(of, i);
+        const uint8_t *text = of->letters + of->begins[i];
+        int64_t size = of->ends[i] - of->begins[i], length = 0;
+        uint8_t key[LONGEST_KEY];
+        int is_plain = size && size <= LONGEST_KEY && !may_end_with_zeros(text, size);
+        for (int64_t j = 0; is_plain && j < size; j++) {
+            is_plain = text[j] < 0x80;
+            if (!is_space(text[j]))
+                key[length++] = small(text[j]);
+            else if (key[length - 1] != ' ') /* no text begins with one */
+                key[length++] = ' ';
+        }
+        places[i] = is_plain ? place_of(in, key, length) : NOT_PLAIN;
+    }
+}
+
+/* Tell which texts begin with two letters of ASCII that are marked, or not with two of ASCII. */
+void begin_as(const struct texts *of, const uint8_t *marked, uint8_t *found) {
+    for (int64_t i = 0; i < of->count; i++) {
+        fetch(of, i);
+        const uint8_t *text = of->letters + of->begins[i];
+        int64_t size = of->ends[i] - of->begins[i];
+        uint8_t first = size ? text[0] : 0, second = size > 1 ? text[1] : 0;
+        found[i] = size && ((first | second) >= 0x80 || marked[first * 128 + second]);
+    }
+}
+
+/* Read a number of digits, in groups or not, with a decimal mark or not; UNKNOWN for any other. */
+static int read_number(const uint8_t *at, const uint8_t *end, uint8_t point, uint8_t group,
+                       double *number) {
+    static const double TENS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                  1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    int is_negative = *at == '-';
+    at += is_negative || *at == '+';
+    uint64_t digits = 0;
+    int whole = 0, decimals = 0, in_group = 0, groups = 0;
+    for (; at < end && *at != point; at++) {
+        if (is_digit(*at)) {
+            digits = 10 * digits + (*at - '0');
+            whole++;
+            in_group++;
+        } else if (*at == group) {
+            if (groups ? in_group < 2 || in_group > 3 : in_group < 1 || in_group > 3)
+                return UNKNOWN;
+            groups++;
+            in_group = 0;
+        } else
+            return UNKNOWN;
+        if (whole > 18)
+            return UNKNOWN;
+    }
+    if (!whole || (groups && in_group != 3))
+        return UNKNOWN;
+    if (at < end) {
+        for (at++; at < end; at++, decimals++) {
+            if (!is_digit(*at) || whole + decimals == 18)
+                return UNKNOWN;
+            digits = 10 * digits + (*at - '0');
+        }
+        if (!decimals)
+            return UNKNOWN;
+    }
+    if (digits > EXACT)
+        return UNKNOWN;
+    /* Both are exact, so their quotient is the nearest number, as it is of Python's float(). */
+    double read = (double)digits / TENS[decimals];
+    *number = is_negative && digits ? -read : read;
+    return 0;
+}
+
+/* Read numbers, NaN for missing ones; tell which are not plain. */
+void numbers(const struct texts *of, uint8_t point, double *found, uint8_t *others) {
+    uint8_t group = point == ',' ? '.' : ',';
+    for (int64_t i = 0; i < of->count; i++) {
+        fetch(of, i);
+        const uint8_t *text = of->letters + of->begins[i], *end = of->letters + of->ends[i];
+        found[i] = NAN;
+        others[i] = text < end && read_number(text, end, point, group, found + i) < 0;
+    }
+}
+
+static int two(const uint8_t *at) {
+    return is_digit(at[0]) && is_digit(at[1]) ? 10 * (at[0] - '0') + at[1] - '0' : 99;
+}
+
+static int64_t days_since_1970(int64_t year, int month, int day) {
+    /* Years from March on, so that a leap day is the last one (Hinnant 2013, chrono dates). */
+    year -= month <= 2;
+    int64_t era = year / 400, of_era = year % 400;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+/* Read YYYY-MM-DD, then THH:MM, then :SS, then a fraction of three or six digits, then Z. */
+static int read_moment(const uint8_t *at, int64_t size, int64_t *moment) {
+    static const int LENGTHS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (size < 10 || at[4] != '-' || at[7] != '-')
+        return UNKNOWN;
+    int year = 100 * two(at) + two(at + 2), month = two(at + 5), day = two(at + 8);
+    if (!is_digit(at[0]) || !is_digit(at[1]) || !is_digit(at[2]) || !is_digit(at[3]))
+        return UNKNOWN;
+    if (year < 1900 || year >= 2200 || month < 1 || month > 12 || day < 1)
+        return UNKNOWN;
+    int is_leap = year % 4 == 0 && (year % 100 || year % 400 == 0);
+    if (day > LENGTHS[month - 1] + (month == 2 && is_leap))
+        return UNKNOWN;
+    int64_t seconds = 86400 * days_since_1970(year, month, day), micros = 0;
+    if (size > 10) {
+        if (size < 16 || (at[10] != 'T' && at[10] != ' ') || at[13] != ':')
+            return UNKNOWN;
+        int hour = two(at + 11), minute = two(at + 14), second = 0;
+        int64_t read = 16;
+        if (size >= 19 && at[16] == ':') {
+            second = two(at + 17);
+            read = 19;
+            int digits = 0;
+            if (size > 19 && at[19] == '.') {
+                for (; 20 + digits < size && is_digit(at[20 + digits]); digits++)
+                    if (digits < 6)
+                        micros = 10 * micros + at[20 + digits] - '0';
+                if (digits != 3 && digits != 6)
+                    return UNKNOWN;
+                micros *= digits == 3 ? 1000 : 1;
+                read = 20 + digits;
+            }
+        }
+        if (read < size && at[read] == 'Z')
+            read++;
+        if (read != size || hour > 23 || minute > 59 || second > 59)
+            return UNKNOWN;
+        seconds += 3600 * hour + 60 * minute + second;
+    }
+    *moment = 1000000 * seconds + micros;
+    return 0;
+}
+
+/* Read moments as microseconds since 1970, 0 for missing ones; tell which are not plain. */
+void moments(const struct texts *of, int64_t *found, uint8_t *others) {
+    for (int64_t i = 0; i < of->count; i++) {
+        fetch(of, i);
+        int64_t size = of->ends[i] - of->begins[i];
+        found[i] = 0;
+        others[i] = size && read_moment(of->letters + of->begins[i], size, found + i) < 0;
+    }
+}
+
+/* Tell which words of texts are known, and how many different ones each has.
+ *
+ * found: shape (texts, known words + 1), zero throughout; NaN for missing texts.
+ * Plain are texts of ASCII with no more than MOST_WORDS words.
+ */
+void words(const struct texts *of, const struct keys *known, double *found, uint8_t *others) {
+    int64_t columns = known->keys.count + 1;
+    for (int64_t i = 0; i < of->count; i++) {
+        fetch(of, i);
+        const uint8_t *text = of->letters + of->begins[i];
+        int64_t size = of->ends[i] - of->begins[i];
+        double *row = found + i * columns;
+        uint8_t letters[LONGEST_TEXT];
+        struct { int begin, size; } seen[MOST_WORDS];
+        int count = 0, is_plain = size <= LONGEST_TEXT;
+        if (!size)
+            for (int64_t column = 0; column < columns; column++)
+                row[column] = NAN;
+        for (int64_t j = 0; is_plain && j < size; j++) {
+            letters[j] = small(text[j]);
+            is_plain = text[j] < 0x80;
+        }
+        for (int j = 0; is_plain && j < size;) {
+            int begin = j;
+            while (j < size && letters[j] >= 'a' && letters[j] <= 'z')
+                j++;
+            int length = j - begin, is_new = length > 0;
+            for (int k = 0; is_new && k < count; k++)
+                is_new = seen[k].size != length ||
+                         memcmp(letters + seen[k].begin, letters + begin, length);
+            if (is_new) {
+                if (count == MOST_WORDS) {
+                    is_plain = 0;
+                    break;
+                }
+                seen[count].begin = begin;
+                seen[count++].size = length;
+                int32_t place = place_of(known, letters + begin, length);
+                if (place >= 0)
+                    row[place] = 1.0;
+            }
+            j += !length;
+        }
+        if (size)
+            row[columns - 1] = count;
+        others[i] = !is_plain;
+    }
+}
+
+/* Return what tells the kind of an e-mail address: its domain, without a first label that tells
+ * nothing, as [begin, end) of its letters. Addresses of the same are of the same kind. */
+void mail_kinds(const struct texts *of, const struct keys *telling, int64_t *begins, int64_t *ends,
+                uint8_t *others) {
+    for (int64_t i = 0; i < of->count; i++) {
+        fetch(of, i);
+        const uint8_t *text = of->letters + of->begins[i];
+        int64_t size = of->ends[i] - of->begins[i], at = size, is_plain = 1;
+        while (at > 0 && text[at - 1] != '@')
+            at--;
+        int64_t first = 0, names = 0;
+        uint8_t label[LONGEST_KEY];
+        for (int64_t j = 0; j < size; j++)
+            is_plain &= text[j] < 0x80;
+        begins[i] = of->begins[i] + at;
+        ends[i] = of->ends[i];
+        others[i] = !(is_plain && at > 1 && at < size && text[at] != '.');
+        if (others[i])
+            continue;
+        for (; at + first < size && text[at + first] != '.' && first < LONGEST_KEY; first++) {
+            uint8_t c = label[first] = small(text[at + first]);
+            is_plain &= c == '-' || is_digit(c) || (c >= 'a' && c <= 'z');
+            names += c != '-';
+        }
+        int is_telling = first >= 3 && (!memcmp(label, "uni", 3) || !memcmp(label, "xn-", 3));
+        if (is_plain && names && first < LONGEST_KEY && !is_telling)
+            if (place_of(telling, label, first) < 0)
+                begins[i] += first;
+    }
+}
+
+/* Return of which kind phone numbers are: 0 for national ones, else the kind of their country.
+ *
+ * widths, kinds: by the first three digits of an international number, the digits of the country's
+ * code and the country's kind; NOT_PLAIN for countries whose numbers must be looked at. Where it is
+ * UNKNOWN, UNKNOWN_COUNTRY and beyond tell these digits.
+ */
+void phone_kinds(const struct texts *of, const uint8_t *widths, const int32_t *kinds,
+                 int32_t *found) {
+    for (int64_t i = 0; i < of->count; i++) {
+        fetch(of, i);
+        const uint8_t *text = of->letters + of->begins[i];
+        int64_t size = of->ends[i] - of->begins[i], at = 0;
+        int digits[15] = {0}, count = 0, is_plain = !may_end_with_zeros(text, size), is_abroad = 0;
+        if (size && text[0] == '+')
+            is_abroad = at = 1;
+        else if (size > 1 && text[0] == '0' && text[1] == '0')
+            is_abroad = 1, at = 2;
+        for (; at < size; at++) {
+            is_plain &= text[at] < 0x80 && (!is_abroad || is_digit(text[at]) || text[at] == ' ' ||
+                                            text[at] == '-');
+            if (is_digit(text[at])) {
+                if (count < 15)
+                    digits[count] = text[at] - '0';
+                count++;
+            }
+        }
+        found[i] = NOT_PLAIN;
+        if (is_plain && !is_abroad && count >= 6)
+            found[i] = 0;
+        if (is_plain && is_abroad && count >= 8 && count <= 15) {
+            int first = 100 * digits[0] + 10 * digits[1] + digits[2];
+            if (kinds[first] == UNKNOWN)
+                found[i] = UNKNOWN_COUNTRY - first;
+            else if (digits[widths[first]] != 0)
+                found[i] = kinds[first];
+        }
+    }
+}
+
+const char *source_hash(void) { return SOURCE_HASH; }

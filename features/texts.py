@@ -1,0 +1,287 @@
+"""The compiled loops over texts of a column (`texts.c`), called by ctypes without Python's lock.
+
+Each gives what a scalar definition gives, for plain texts; which are not plain it tells, so that
+these go through the definition itself. `texts.c` says what is plain.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from features.compiled import TEXTS
+from features.errors import LeadqError
+
+if TYPE_CHECKING:
+    from features.packed import Packed
+
+Places = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+UNKNOWN, NOT_PLAIN, UNKNOWN_COUNTRY = -1, -2, -3
+_INT64, _ARRAY = ctypes.c_int64, ctypes.c_void_p
+
+
+class _Texts(ctypes.Structure):
+    _fields_ = (
+        *((name, _ARRAY) for name in ("letters", "begins", "ends")),
+        ("count", _INT64),
+    )
+
+
+class _Keys(ctypes.Structure):
+    _fields_ = (("keys", _Texts), ("slots", _ARRAY), ("mask", _INT64))
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """Load the loops.
+
+    Raises:
+        LeadqError: when they are not there, or were compiled from another source.
+
+    """
+    try:
+        library = TEXTS.load()
+    except OSError as error:
+        raise LeadqError(str(error)) from error
+    letter = ctypes.c_uint8
+    takes = {
+        "gather": [_ARRAY] * 2,
+        "hashes": [_ARRAY] * 2,
+        "split": [_ARRAY, _INT64, letter, *[_INT64] * 3, *[_ARRAY] * 7],
+        "distinct": [_ARRAY, _INT64, _INT64, *[_ARRAY] * 3],
+        "find": [_ARRAY] * 3,
+        "words": [_ARRAY] * 4,
+        "mail_kinds": [_ARRAY] * 5,
+        "phone_kinds": [_ARRAY] * 4,
+        "begin_as": [_ARRAY] * 3,
+        "numbers": [_ARRAY, letter, _ARRAY, _ARRAY],
+        "moments": [_ARRAY] * 3,
+    }
+    for name, kinds in takes.items():
+        function = getattr(library, name)
+        function.argtypes = kinds
+        function.restype = _INT64 if name in ("split", "distinct") else None
+    return library
+
+
+def _at(array: npt.NDArray[Any]) -> int:
+    found: int = array.ctypes.data
+    return found
+
+
+def _struct(texts: Packed) -> _Texts:
+    return _Texts(_at(texts.letters), _at(texts.begins), _at(texts.ends), len(texts))
+
+
+def gather(texts: Packed, letters: npt.NDArray[np.uint8]) -> None:
+    """Write the letters of texts one behind the other."""
+    _library().gather(ctypes.byref(_struct(texts)), _at(letters))
+
+
+def hashes(texts: Packed) -> npt.NDArray[np.uint64]:
+    """Return a number for each text that tells it from others, shape (texts,)."""
+    found = np.empty(len(texts), dtype=np.uint64)
+    _library().hashes(ctypes.byref(_struct(texts)), _at(found))
+    return found
+
+
+class Split(NamedTuple):
+    """Delimited lines as cells, none of which has white space at its ends."""
+
+    letters: npt.NDArray[np.uint8]
+    begins: npt.NDArray[np.int64]
+    """Where each begins, shape (columns, records)."""
+    ends: npt.NDArray[np.int64]
+    lines: npt.NDArray[np.int64]
+    """The line of each record, counted from 0, shape (records,)."""
+    contents: npt.NDArray[np.uint64]
+    """A sum over the cells of each record that tells it from others; see `content_of`."""
+
+
+def well_formed(raw: bytes, delimiter: str, width: int, longest: int) -> int:
+    """Return how many records well-formed delimited lines are; UNKNOWN where not all are such.
+
+    Args:
+        raw: the lines, in UTF-8.
+        delimiter: of ASCII.
+        width: fields of a record.
+        longest: bytes of a record at most.
+
+    """
+    size = len(raw), ord(delimiter), width, longest, 0
+    found: int = _library().split(raw, *size, *[None] * 7)
+    return found
+
+
+def split(raw: bytes, records: int, delimiter: str, names: tuple[str, ...]) -> Split:
+    """Split well-formed delimited lines, with a field for each name, into cells."""
+    begins = np.empty((len(names), records), dtype=np.int64)
+    ends = np.empty_like(begins)
+    lines, contents = np.empty(records, dtype=np.int64), np.empty(records, dtype=np.uint64)
+    more, used = np.empty(len(raw), dtype=np.uint8), np.zeros(1, dtype=np.int64)
+    arrays = [_at(a) for a in (content_keys(names), begins, ends, lines, contents, more, used)]
+    size = len(raw), ord(delimiter), len(names), len(raw), records
+    if _library().split(raw, *size, *arrays) != records:
+        raise ValueError("the lines are not so many records")
+    letters = np.frombuffer(raw, dtype=np.uint8)
+    if used[0]:
+        letters = np.concatenate([letters, more[: used[0]]])
+    return Split(letters, begins, ends, lines, contents)
+
+
+_MIX, _HALF = np.uint64(0xD6E8FEB86659FD93), np.uint64(32)
+
+
+def content_of(hashed: npt.NDArray[np.uint64], key: np.uint64) -> npt.NDArray[np.uint64]:
+    """Return what cells of one column add to what tells their records from others.
+
+    It does not hang on the order of the columns: files of a folder may differ in it.
+
+    Args:
+        hashed: of each cell.
+        key: of the column.
+
+    """
+    mixed = hashed ^ key
+    mixed ^= mixed >> _HALF
+    mixed *= _MIX
+    mixed ^= mixed >> _HALF
+    return mixed
+
+
+@cache
+def content_keys(names: tuple[str, ...]) -> npt.NDArray[np.uint64]:
+    """Return a number for each name of a column."""
+    return np.array([hash(name) & (2**64 - 1) for name in names], dtype=np.uint64)
+
+
+def distinct(texts: Packed, most: int) -> tuple[Places, npt.NDArray[np.int64]] | None:
+    """Return the code of each text, and the first place of each that occurs.
+
+    Returns None where more than `most` occur.
+    """
+    slots = _slots(most)
+    codes = np.empty(len(texts), dtype=np.int32)
+    firsts = np.empty(most, dtype=np.int64)
+    found: int = _library().distinct(
+        ctypes.byref(_struct(texts)), most, len(slots) - 1, _at(slots), _at(codes), _at(firsts)
+    )
+    return None if found < 0 else (codes, firsts[:found])
+
+
+def _slots(count: int) -> Places:
+    """Return the empty slots of a hash table, twice as many as what it holds or more."""
+    return np.full(1 << (2 * count).bit_length(), UNKNOWN, dtype=np.int32)
+
+
+class Keys:
+    """Texts by which others are found."""
+
+    def __init__(self, keys: Packed) -> None:
+        """Take distinct texts."""
+        self._keys = keys
+        self._slots = _slots(len(keys))
+        places = np.empty(len(keys), dtype=np.int32)
+        firsts = np.empty(len(keys), dtype=np.int64)
+        struct = _struct(keys)
+        found = _library().distinct(
+            ctypes.byref(struct),
+            len(keys),
+            len(self._slots) - 1,
+            _at(self._slots),
+            _at(places),
+            _at(firsts),
+        )
+        if found != len(keys):
+            raise ValueError("keys must be distinct")
+        self._struct = _Keys(struct, _at(self._slots), len(self._slots) - 1)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Keys, (self._keys,)
+
+    def find(self, texts: Packed) -> Places:
+        """Return the place of each text's key (`features.cells.key_of`), UNKNOWN or NOT_PLAIN."""
+        found = np.empty(len(texts), dtype=np.int32)
+        struct = ctypes.byref(_struct(texts))
+        _library().find(struct, ctypes.byref(self._struct), _at(found))
+        return found
+
+    def words(self, texts: Packed) -> tuple[npt.NDArray[np.float64], Mask]:
+        """Tell which keys are words of each text and how many it has, and which are not plain.
+
+        Returns:
+            Shapes (texts, keys + 1) and (texts,); NaN for missing texts.
+
+        """
+        found = np.zeros((len(texts), len(self._keys) + 1))
+        others = np.empty(len(texts), dtype=np.bool_)
+        arrays = _at(found), _at(others)
+        _library().words(ctypes.byref(_struct(texts)), ctypes.byref(self._struct), *arrays)
+        return found, others
+
+    def mail_kinds(self, texts: Packed) -> tuple[Packed, Mask]:
+        """Return what tells the kind of e-mail addresses, and which are not plain.
+
+        Addresses with the same text are of the same kind; the keys are the first labels of
+        domains that tell something.
+        """
+        begins, ends = np.empty_like(texts.begins), np.empty_like(texts.ends)
+        others = np.empty(len(texts), dtype=np.bool_)
+        arrays = _at(begins), _at(ends), _at(others)
+        _library().mail_kinds(ctypes.byref(_struct(texts)), ctypes.byref(self._struct), *arrays)
+        return type(texts)(texts.letters, begins, ends), others
+
+
+def phone_kinds(texts: Packed, widths: npt.NDArray[np.uint8], kinds: Places) -> Places:
+    """Return 0 for national numbers, the kind of their country for others, or NOT_PLAIN.
+
+    Args:
+        texts: the numbers.
+        widths: how many of the first three digits are the country's code, shape (1000,).
+        kinds: of the country, NOT_PLAIN where its numbers must be looked at, UNKNOWN where that
+            is not known yet, shape (1000,).
+
+    Returns:
+        Shape (texts,); for unknown countries UNKNOWN_COUNTRY less the three digits.
+
+    """
+    found = np.empty(len(texts), dtype=np.int32)
+    arrays = _at(widths), _at(kinds), _at(found)
+    _library().phone_kinds(ctypes.byref(_struct(texts)), *arrays)
+    return found
+
+
+def begin_as(texts: Packed, marked: npt.NDArray[np.bool_]) -> Mask:
+    """Tell which texts begin with two letters that are marked, or with others than of ASCII.
+
+    Args:
+        texts: a text of one letter begins with it and a NUL.
+        marked: by first and second letter, shape (128, 128).
+
+    """
+    found = np.empty(len(texts), dtype=np.bool_)
+    arrays = _at(marked), _at(found)
+    _library().begin_as(ctypes.byref(_struct(texts)), *arrays)
+    return found
+
+
+def numbers(texts: Packed, decimal: str) -> tuple[npt.NDArray[np.float64], Mask]:
+    """Return the number of each text, NaN for missing, and which are not plain."""
+    found = np.empty(len(texts))
+    others = np.empty(len(texts), dtype=np.bool_)
+    _library().numbers(ctypes.byref(_struct(texts)), ord(decimal), _at(found), _at(others))
+    return found, others
+
+
+def moments(texts: Packed) -> tuple[npt.NDArray[np.datetime64], Mask]:
+    """Return the moment of each text in UTC, some moment for missing, and which are not plain."""
+    found = np.empty(len(texts), dtype="datetime64[us]")
+    others = np.empty(len(texts), dtype=np.bool_)
+    arrays = _at(found), _at(others)
+    _library().moments(ctypes.byref(_struct(texts)), *arrays)
+    return found, others

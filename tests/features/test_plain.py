@@ -1,0 +1,287 @@
+"""What is read quickly is what the scalar definition says, to the last bit."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from features import coded, plain, texts
+from features.cells import Cell, key_of, missing_as_none, record_reader
+from features.coded import QUICK, CodedCells, Columns, contents_of
+from features.contact import email_kind, phone_region
+from features.dates import DateEncoder
+from features.encoder import CategoryEncoder, FieldEncoder, NumberEncoder, TokensEncoder
+from features.packed import Packed
+
+_CREATED = datetime(2026, 1, 5, 10, 30)
+_MANY = settings(max_examples=300, deadline=None)
+
+
+def of(alphabet: str, most: int = 14) -> st.SearchStrategy[str]:
+    """Texts of some letters."""
+    return st.text(alphabet, max_size=most)
+
+
+def columns(texts_: st.SearchStrategy[str]) -> st.SearchStrategy[list[Cell]]:
+    """Cells as readers make them: stripped, None for nothing."""
+    cells = (texts_ | st.text(max_size=8)).map(lambda text: text.strip() or None)
+    return st.lists(cells.filter(_is_whole), max_size=12)
+
+
+def _is_whole(cell: str | None) -> bool:
+    try:
+        (cell or "").encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def bits(numbers: Sequence[float]) -> list[bytes]:
+    """Numbers by their bits; all that are NaN are alike."""
+    return [struct.pack("d", number) if number == number else b"nan" for number in numbers]
+
+
+def same(encoder: FieldEncoder, cells: list[Cell]) -> None:
+    """Hold a column of packed cells to what each of them is by itself."""
+    column = CodedCells(Packed.of(cells), np.arange(len(cells)))
+    created = [_CREATED] * len(cells)
+    found = encoder.of_values(column)
+    odd = encoder.odd(column, found)
+    if isinstance(encoder, DateEncoder):
+        found = encoder.by_row(column, created)
+    alone = [encoder.encode(cell, _CREATED) for cell in cells]
+    assert found.shape == (len(cells), len(encoder.columns))
+    for row, codes in zip(found.tolist(), alone, strict=True):
+        assert bits(row) == bits(codes)
+    assert odd.tolist() == [c is not None and encoder.remark(c) is not None for c in cells]
+    places = np.arange(len(cells))[::2]
+    shown = list(column.shown(encoder.reader, places))
+    for cell, (own, read) in zip(cells[::2], shown, strict=True):
+        assert own == cell
+        words = None if cell is None else encoder.shows(cell, read)
+        assert words == encoder.shown(cell)
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+@_MANY
+@given(
+    columns(
+        of("0123456789.,-+")
+        | of("0123456789", 20)
+        | st.floats(allow_nan=False).map(repr)
+        | st.decimals(-(10**9), 10**9, places=3).map(lambda d: f"{d:,}")
+        | of("0123456789.,-+eE€ Inf_")
+    )
+)
+@example(
+    ["9007199254740993", "9007199254740992", "0.1", "1,234.5", "12,34,567", "-0", "-0.0", ".5"]
+)
+@example(
+    ["1.", "1e5", "٣", "1,23", ",123", "1,,234", "0001,234", "1234,567", "100000000000000000.5"]
+)
+def test_numbers(decimal: str, cells: list[Cell]) -> None:
+    same(NumberEncoder("x", decimal), cells)
+
+
+@pytest.mark.parametrize("day_first", [False, True])
+@_MANY
+@given(
+    columns(
+        st.datetimes(datetime(1895, 1, 1), datetime(2205, 1, 1)).map(lambda d: d.isoformat())
+        | st.datetimes(timezones=st.just(UTC)).map(lambda d: d.isoformat()[:-6] + "Z")
+        | st.dates().map(str)
+        | st.tuples(
+            *(st.integers(0, most) for most in (2300, 14, 33, 26, 61, 61)), of("T ", 1), of(".Z:09")
+        ).map(lambda t: "{0:04}-{1:02}-{2:02}{6}{3:02}:{4:02}:{5:02}{7}".format(*t))
+        | of("0123456789-T:. Z", 22)
+    )
+)
+@example(["2024-02-29", "2023-02-29", "1900-02-29", "2000-02-29", "2026-01-05 10:30:00.123"])
+@example(
+    ["1899-12-31", "1900-01-01", "2199-12-31T23:59:59.999999Z", "2200-01-01", "2026-01-05T24:00"]
+)
+def test_dates(day_first: bool, cells: list[Cell]) -> None:
+    same(DateEncoder("x", day_first), cells)
+
+
+_LEVELS = ("Acme  Ltd", "sales", "Zürich", "N/A", "5", "a b", "İ", "Kelvin", "2.0")
+
+
+@_MANY
+@given(columns(st.sampled_from(_LEVELS) | of("aAbB5.0 \t") | of("saleSß\u2028 k\u212a")))
+@example(["ACME\tltd", "acme ltd", "5.0", "5.00", "ZÜRICH", "20", "\u212aelvin", "A  B", "x" * 300])
+def test_categories(cells: list[Cell]) -> None:
+    same(CategoryEncoder("x", _LEVELS), cells)
+    same(CategoryEncoder("x", ()), cells)
+
+
+_DOMAINS = (
+    *("gmail.com", "GMX.de", "acme.co.uk", "uni-jena.de", "xn--acme.de", "mit.edu", "a-b.com"),
+    *("localhost", "co.uk", "city.kawasaki.jp", "www.ck", "foo.ck", "-.de", ".de", "a.b.gov", "de"),
+)
+
+
+@_MANY
+@given(
+    columns(
+        st.tuples(of("ab.@ ", 3), st.sampled_from(["@", "@@", ""]), st.sampled_from(_DOMAINS)).map(
+            "".join
+        )
+        | of("ab1@.-_ de", 12)
+        | st.emails()
+    )
+)
+@example(["a@acme.com", "b@other.com", "c@gmail.com", "gmail.com", "@gmail.com", "a@.com", "a@"])
+@example(
+    ["a@x@acme.de", "a@ acme.de", "A@ACME.DE", "a@uni.de", "a@xn-.de", "ä@acme.de", "a@äcme.de"]
+)
+def test_mails(cells: list[Cell]) -> None:
+    same(CategoryEncoder("x", ("free", "company"), "email"), cells)
+
+
+def test_mails_with_each_name_that_tells_something() -> None:
+    names = sorted(plain.telling_names())[::7]
+    same(CategoryEncoder("x", ("free",), "email"), [f"x@{name}.com" for name in names])
+
+
+@_MANY
+@given(
+    columns(
+        st.tuples(st.sampled_from(["+", "00", ""]), of("0123456789", 17)).map("".join)
+        | st.tuples(
+            st.sampled_from(["+49", "+33", "+44", "+1", "+39", "+7"]), of("0123 -", 14)
+        ).map("".join)
+        | of("0123456789+-()/. ", 18)
+    )
+)
+@example(
+    ["+49 170 1234567", "0049-170-1234567", "+490170123456", "+4930", "+999 1234567", "12345.0"]
+)
+@example(
+    ["+44 7700 900123", "+1 212 555 0100", "+3906 69812345", "+36 06 1 234 5678", "030/123456"]
+)
+@example(["٠٣٠١٢٣٤٥٦", "+٤٩ 170 1234567", "tel 123456", "00", "+", "123456.00"])
+def test_phones(cells: list[Cell]) -> None:
+    same(CategoryEncoder("x", ("DE", "national"), "phone"), cells)
+
+
+def test_phones_of_each_country() -> None:
+    numbers = ["123456789", "0123456789", "612345678", "21234567", "88123456789"]
+    cells: list[Cell] = [f"+{code}{number}" for code, number in product(range(1, 1000), numbers)]
+    found, codes = plain.phones(Packed.of(cells), phone_region)
+    assert [found[code] for code in codes] == list(map(phone_region, cells))
+
+
+_WORDS = ("gmbh", "systems", "s", "straße", "a")
+
+
+@_MANY
+@given(columns(of("aAs-. 1", 20) | st.lists(st.sampled_from(_WORDS), max_size=9).map(" ".join)))
+@example(["GmbH Systems-GmbH", "a1b", "...", "STRASSE Straße", "x " * 200, "ſ", "s" * 3000])
+@example([" ".join(chr(97 + i // 26) + chr(97 + i % 26) for i in range(300))])
+def test_words(cells: list[Cell]) -> None:
+    same(TokensEncoder("x", _WORDS, ""), cells)
+
+
+_PLACEHOLDERS = ("-", "N/A", "Select", "0", "not  known", "ßo", "k", "99", "--none--")
+
+
+@_MANY
+@given(columns(st.sampled_from(_PLACEHOLDERS) | of("-nN/aASsel0.9 \tkK\u212aß")))
+@example(["0.0", "00", "-0", "0.", "NOT\tknown", "K", "\u212a", "99.00", "SSo", "n/a", "N", "-"])
+def test_placeholders(cells: list[Cell]) -> None:
+    clean = missing_as_none(_PLACEHOLDERS)
+    column = CodedCells(Packed.of(cells), np.arange(len(cells)))
+
+    found = column.cleared(clean, plain.suspects(_PLACEHOLDERS))
+
+    assert list(found) == list(map(clean, cells))
+    one_by_one = record_reader(_PLACEHOLDERS)
+    assert list(found) == [one_by_one({"x": cell})["x"] for cell in cells]
+
+
+@_MANY
+@given(columns(of("ab", 2)))
+def test_doubles_are_found_or_kept(cells: list[Cell]) -> None:
+    packed = Packed.of(cells)
+
+    assert list(coded.coded_texts(packed)) == cells
+    found = texts.distinct(packed, len(cells))
+    assert found is not None
+    assert len(found[1]) == len(set(cells))
+    assert texts.distinct(packed, len(set(cells)) - 1 if cells else 0) is None or not cells
+
+
+def test_texts_that_would_lie_on_one_another_are_not_looked_at_for_ever() -> None:
+    many = Packed.of([f"{i}" for i in range(5000)])
+
+    assert texts.distinct(many, 100) is None
+    assert list(coded.coded_texts(many)) == list(many)
+
+
+@_MANY
+@given(columns(of("ab ", 3)), columns(of("ab ", 3)))
+def test_rows_are_told_apart_by_their_cells_whatever_the_order_of_columns(
+    some: list[Cell], others: list[Cell]
+) -> None:
+    size = min(len(some), len(others))
+    one, other = (CodedCells(cells[:size], np.arange(size)) for cells in (some, others))
+    packed = Columns({"b": Packed.of(others[:size]), "a": Packed.of(some[:size])})
+
+    found = contents_of({"a": one, "b": other}, size)
+
+    assert found.tolist() == contents_of(packed, size).tolist()
+    rows = list(zip(some, others, strict=False))
+    assert len(set(found.tolist())) == len(set(rows))
+
+
+def test_numbers_among_texts_tell_rows_apart() -> None:
+    cells: list[Cell] = ["1", 1.0, 2.0, None, "2"]
+
+    assert len(set(contents_of({"a": CodedCells(cells, np.arange(5))}, 5).tolist())) == 5
+
+
+def test_an_encoder_that_has_read_columns_can_be_sent() -> None:
+    cells: list[Cell] = [f"acme {i}" for i in range(100)]
+    for encoder in (CategoryEncoder("x", ("acme 1",)), TokensEncoder("x", ("acme",), "")):
+        same(encoder, cells)
+        assert pickle.loads(pickle.dumps(encoder)) == encoder
+
+
+def test_readings_go_along_with_the_rows_that_are_taken() -> None:
+    cells: list[Cell] = ["a@gmail.com", "b@acme.de", None, "c@acme.de", "nobody"]
+    column = CodedCells(Packed.of(cells), np.array([4, 3, 2, 1, 0, 0]))
+    reader: Callable[[Cell], Any] = CategoryEncoder("x", (), "email").reader
+    assert reader in QUICK
+    column.read(reader)
+
+    taken = column.take(np.array([0, 3, 5]))
+
+    assert list(taken) == ["nobody", "b@acme.de", "a@gmail.com"]
+    assert list(taken.read(reader)) == [
+        email_kind(cell) for cell in ("a@gmail.com", "b@acme.de", "nobody")
+    ]
+
+
+def test_keys_must_be_distinct() -> None:
+    with pytest.raises(ValueError, match="distinct"):
+        texts.Keys(Packed.of(["a", "a"]))
+
+
+def test_the_key_of_a_plain_text_is_the_key() -> None:
+    keys = ["a b", "sales"]
+    found = texts.Keys(Packed.of(keys)).find(
+        Packed.of(["A \t b", "SALES", "sale", None, "ä", "1.0"])
+    )
+
+    assert found.tolist() == [0, 1, texts.UNKNOWN, *[texts.NOT_PLAIN] * 3]
+    assert [key_of(text) for text in ("A \t b", "SALES")] == keys
