@@ -190,26 +190,32 @@ def _values_in_words(
     fields: Sequence[FieldEncoder], leads: Encoded, lead: Ints, field: Ints
 ) -> tuple[list[_What], Ints]:
     """Return what occurs, and the code of it for each reason."""
+    if not len(lead):
+        return [], lead
+    # The values of all fields are numbered one behind the other: each step serves all of them.
+    starts = np.cumsum([0, *(len(cells.values) for cells in leads.cells)])
+    codes = np.stack([cells.codes for cells in leads.cells])
+    value = starts[field] + codes[field, lead]
+    occurs = np.zeros(starts[-1], dtype=np.bool_)
+    occurs[value] = True
+    used = np.flatnonzero(occurs)
+    bounds = np.searchsorted(used, starts)
     found: Memo[_What, int] = Memo(lambda _: len(found))
-    codes = np.empty(len(lead), dtype=np.intp)
-    order = np.argsort(field, kind="stable")
-    bounds = np.searchsorted(field[order], np.arange(len(fields) + 1))
-    for each, cells, odd, (start, end) in zip(
-        fields, leads.cells, leads.odd, pairwise(bounds.tolist()), strict=True
+    known: list[int] = []
+    for each, cells, odd, first, (start, end) in zip(
+        fields, leads.cells, leads.odd, starts.tolist(), pairwise(bounds.tolist()), strict=False
     ):
-        own = order[start:end]
-        value = cells.codes[lead[own]]
-        occurs = np.zeros(len(cells.values), dtype=np.bool_)
-        occurs[value] = True
-        used = np.flatnonzero(occurs)
-        code_of = np.zeros(len(occurs), dtype=np.intp)
-        shown = zip(cells.shown(each.reader, used), odd[used].tolist(), strict=True)
-        code_of[used] = [
+        if start == end:
+            continue
+        own = used[start:end] - first
+        shown = zip(cells.shown(each.reader, own), odd[own].tolist(), strict=True)
+        known += [
             found[(each.field, *what_is(each, cell, read, seldom))]
             for (cell, read), seldom in shown
         ]
-        codes[own] = code_of[value]
-    return list(found), codes
+    code_of = np.zeros(len(occurs), dtype=np.intp)
+    code_of[used] = known
+    return list(found), code_of[value]
 
 
 def warnings_of(encoder: Encoder, leads: Encoded, reasons: Reasons | None) -> Coded[str]:
