@@ -104,9 +104,20 @@ def compile_ahead() -> threading.Thread:
     return thread
 
 
+_REFUSED = {
+    403: "Not with this key",
+    404: "Nothing here",
+    409: "Somebody was faster",
+    422: "This cannot be taken",
+    429: "Too much at once",
+    503: "Not ready yet",
+}
+"""What people are told in place of HTTP's own phrases."""
+
+
 def refusal(status: int, detail: str, is_part: bool, session: Session | None = None) -> str:
     """Return a refusal as a page, or as the part of one that htmx puts into its notice."""
-    title = "Not ready yet" if status == 503 else HTTPStatus(status).phrase
+    title = _REFUSED.get(status) or HTTPStatus(status).phrase
     name = "notice.html" if is_part else "refused.html"
     seen = {"session": session, "places": places_of(session), "here": ""}
     return render(name, **seen, title=title, detail=detail, status=status)

@@ -109,7 +109,7 @@ class Watched:
         """Fail where anything was asked of another host, or the browser complained."""
         assert self.elsewhere == []
         # Chromium writes a line for each refusal, which pages show in words.
-        known = ("409", "422", "404", "403")
+        known = ("401", "403", "404", "409", "422")
         assert [text for text in self.faults if not any(code in text for code in known)] == []
 
 

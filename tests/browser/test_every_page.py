@@ -11,19 +11,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from features.store.database import open_store
+from tests.browser.looking import SIZES, faults_of
 from tests.browser.scene import EVIL, FORMULA, LONG, NOW, the_agreement
 from tests.browser.serving import SHOTS, Watched, person, service, watched
 from tests.serving.pages.signing import key_for
 
-SIZES: dict[str, Any] = {
-    "wide": {"width": 1280, "height": 900},
-    "phone": {"width": 390, "height": 844},
-    "narrow": {"width": 320, "height": 640},
-}
 NAVIGATION = ("/queue", "/campaigns", "/recycled", "/alignment", "/agreement", "/model")
 BESIDE = (
     "/queue?owner=Kim",
@@ -37,13 +32,6 @@ BESIDE = (
     "/leads/nobody",
     "/sign-in",
 )
-_OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-_OPENED = """() => {
-  // Leads and rows are alike: a few of them say what all would, in a tenth of the time.
-  document.querySelectorAll("article.lead:nth-of-type(n+4), tr:nth-child(n+8)").forEach((one) =>
-    one.remove());
-  document.querySelectorAll("details").forEach((one) => (one.open = true));
-}"""
 _MARK = """() => {
   const kinds =
     "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']";
@@ -100,29 +88,6 @@ def empty(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         window.check()
         context.close()
     opened.close()
-
-
-def faults_of(page: Page, path: str) -> list[str]:
-    """What axe finds that keeps somebody out, in light and dark, and whether anything is cut."""
-    found = []
-    page.evaluate(_OPENED)
-    for name, scheme in (
-        ("wide", "light"),
-        ("phone", "dark"),
-        ("wide", "dark"),
-        ("phone", "light"),
-    ):
-        page.set_viewport_size(SIZES[name])
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        for fault in Axe().run(page).response["violations"]:
-            if fault["impact"] in ("serious", "critical"):
-                nodes = [node["html"][:100] for node in fault["nodes"][:2]]
-                found.append(f"{path} {name} {scheme}: {fault['id']} {nodes}")
-    page.set_viewport_size(SIZES["narrow"])
-    if page.evaluate(_OVERFLOW) > 0:
-        found.append(f"{path} is wider than 320 pixels")
-    page.set_viewport_size(SIZES["wide"])
-    return found
 
 
 @pytest.mark.parametrize("path", [*NAVIGATION, *BESIDE[1:]])

@@ -40,7 +40,10 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const on = event.target;
   if (on.matches("input, select, textarea")) {
-    if (event.key === "Escape") on.closest("details")?.removeAttribute("open"), on.closest("article.lead")?.focus();
+    if (event.key !== "Escape") return;
+    on.closest("details")?.removeAttribute("open");
+    // From the choices above the list, Escape leads into it.
+    (on.closest("article.lead") ?? leads()[0])?.focus();
     return;
   }
   if (event.key === "Enter" && !on.matches("article.lead")) return;

@@ -248,7 +248,7 @@ def test_the_navigation_shows_what_one_may_see(client: TestClient, store: Store)
     sign_in(client, key_for(store, "Lee", "marketing"))
     refused = client.get("/queue")
     assert refused.status_code == 403
-    assert "<h1>Forbidden</h1>" in refused.text
+    assert "<h1>Not with this key</h1>" in refused.text
 
 
 def test_a_refusal_is_no_call_of_the_key_and_too_many_calls_leave_the_navigation(
