@@ -111,13 +111,13 @@ def by_floor(folder: Path, source: Path, target: Path, reasons: int) -> dict[str
 
     from benchmarks.serving import trees_of
     from features.files import open_table
-    from features.reading import Intake, read_nightly
+    from features.reading import admit_nightly
 
     artefact = model_of(folder).artefact
     scorer = artefact.scorer
     table = open_table(source, scorer.agreement.export)
-    leads = read_nightly(table, scorer.agreement, Intake())
-    matrix = np.concatenate([scorer.encoder.encode(part) for part in leads])
+    admitted = (admit_nightly(c, scorer.agreement, False) for c in table.chunks([].append))
+    matrix = np.concatenate([scorer.encoder.encode(part.batch) for part in admitted])
     booster = lightgbm.Booster(model_str=trees_of(artefact).text)
     started = time.perf_counter()
     booster.predict(matrix, raw_score=True, num_threads=os.cpu_count())

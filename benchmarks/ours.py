@@ -13,7 +13,7 @@ from benchmarks.measures import Ends, Floats
 from benchmarks.sets import Rows, Set
 from features.agreement import Agreement, FieldUse
 from features.files import open_table
-from features.reading import Intake, read_history, read_nightly
+from features.reading import Intake, admit_nightly, read_history
 from serving.scorer import Scorer
 from serving.spread import learned
 from serving.sums import Sums, campaign_sums
@@ -165,7 +165,8 @@ def _scored(path: Path, scorer: Scorer) -> tuple[dict[str, float], dict[str, End
     agreement = scorer.agreement
     campaign = agreement.columns.campaign or ""
     sums, known = Sums(learned(scorer.encoder, campaign)), dict[str, float]()
-    for leads in read_nightly(open_table(path, agreement.export), agreement, Intake()):
+    for chunk in open_table(path, agreement.export).chunks([].append):
+        leads = admit_nightly(chunk, agreement, several=False).batch
         chance = scorer.probabilities(leads)
         known |= dict(zip(leads.ids, chance.tolist(), strict=True))
         sums.add(leads.column(campaign), chance)

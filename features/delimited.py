@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
+from typing import ClassVar
 
 from features.agreement import Export
 from features.blocks import Blocks, Lines
@@ -30,6 +32,7 @@ from features.texts import Split, split
 _SNIFF_LINES = 200
 _SNIFF_BYTES = 1 << 20
 _DELIMITERS = ",;\t|"
+_RULE = re.compile(rb"\s*\|?(\s*:?-+:?\s*\|)*(\s*:?-{3,}:?\s*\|?)\s*")
 _FEW = 64
 """Lines among which it is not looked for those that are well formed."""
 
@@ -47,6 +50,7 @@ class PlainRows:
     """How many they are."""
     delimiter: str
     names: tuple[str, ...]
+    nested: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def lines(self) -> list[int]:
@@ -109,7 +113,9 @@ class Delimited:
             )
         self.columns = checked_header(self._path, first[1])
         self.files: tuple[str, ...] = (self._name,)
-        self.form = Form("CSV", self._delimiter, self._text.encoding)
+        self.form = Form(
+            *("CSV", self._delimiter, self._text.encoding), doubtful=self._text.is_doubtful
+        )
 
     def _blocks(self) -> Blocks:
         return Blocks(self._text.pieces(), self._path)
@@ -118,6 +124,7 @@ class Delimited:
         """Yield the rows in order; rows that cannot be read go to `reject`."""
         blocks = self._blocks()
         self._pass_header(blocks)
+        self._pass_rule(blocks, reject)
         while (lines := blocks.take()).raw:
             records = well_formed(lines.raw, self._delimiter, len(self.columns))
             if records is not None:
@@ -154,6 +161,16 @@ class Delimited:
         records = Records(self._supply(blocks, waiting), self._delimiter)
         next(records.read(), None)
         self._give_back(blocks, records, waiting)
+
+    def _pass_rule(self, blocks: Blocks, reject: Callable[[Reject], None]) -> None:
+        """Set the line aside that Markdown draws below the header of a table."""
+        lines = blocks.take(1)
+        if self._delimiter == "|" and _RULE.fullmatch(lines.raw):
+            text = lines.raw.decode().strip()
+            reason = "is the line that Markdown draws below a header, and no lead"
+            reject(Reject(self._name, lines.line, "", text, reason))
+        else:
+            blocks.give_back(lines.raw, lines.line)
 
     def _with_care(self, blocks: Blocks, lines: Lines, reject: Callable[[Reject], None]) -> Block:
         """Return the records that begin in `lines`; they may end below."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from types import NoneType
 from typing import Any
@@ -18,6 +19,8 @@ from features.source import Source, Text
 from features.table import CHUNK_CELLS, Chunk, Form, Reject, Rows, checked_header, plain_cell
 
 MOST_NAMES = 20_000
+_WRAPPED = re.compile(rb'\s*\{[^\[{}]*"([^"]{1,60})"\s*:\s*\[\s*(?:\{|$)')
+"""How an object begins that holds a list of objects."""
 _AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _LONG_INTEGER = b"0" * 19
 """From 2**63 on orjson reads an integer as the nearest float: an id would become another one."""
@@ -38,7 +41,7 @@ class JsonLines:
         """
         self._text = Text(source, export.encoding)
         self._path = source.path
-        self._keys = self._find_keys()
+        self._keys = self._find_keys(source.head)
         self.columns = checked_header(self._path, self._keys)
         self.files: tuple[str, ...] = (self._path.name,)
         self.form = Form("JSON lines", encoding=self._text.encoding)
@@ -46,18 +49,27 @@ class JsonLines:
     def _blocks(self) -> Blocks:
         return Blocks(self._text.pieces(), self._path, quoted=False)
 
-    def _find_keys(self) -> list[str]:
+    def _find_keys(self, head: bytes) -> list[str]:
         found: dict[str, None] = {}
+        objects: list[Record] = []
         blocks = self._blocks()
         while (lines := blocks.take()).raw:
             for _, _, record in _records(lines):
-                if isinstance(record, dict) and not record.keys() <= found.keys():
-                    found.update(dict.fromkeys(record))
+                if isinstance(record, dict):
+                    objects += [record] if len(objects) < 2 else []
+                    if not record.keys() <= found.keys():
+                        found.update(dict.fromkeys(record))
             if len(found) > MOST_NAMES:
                 raise FileError(
                     f"{self._path}: its records have more than {MOST_NAMES:,} names of fields up "
                     f"to line {blocks.line - 1}; name fields alike in all records"
                 )
+        if len(objects) < 2 and (name := _wrapping(objects, head)):
+            raise FileError(
+                f"{self._path}: is one JSON object that holds the leads as its {name!r}; write "
+                "each lead as one object on a line of its own (JSON lines), such as by "
+                f"jq -c '.[\"{name}\"][]'"
+            )
         if not found:
             raise FileError(
                 f"{self._path}: no line is a JSON object; write each lead as one object on a line "
@@ -82,6 +94,25 @@ class JsonLines:
             found = zip(*rows, strict=True) if rows else ([] for _ in self._keys)
             columns = {n: _column(cells) for n, cells in zip(self.columns, found, strict=True)}
             yield Rows(self._path.name, numbers, columns)
+
+
+def _wrapping(objects: list[Record], head: bytes) -> str | None:
+    """Return the name under which one object holds all leads, None where it is no such object.
+
+    Args:
+        objects: of the lines, no more than one.
+        head: the first bytes of the file, where the object may go over several lines.
+
+    """
+    for record in objects:
+        for name, value in record.items():
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                # A lead may hold a list of objects too, and then has more fields than these.
+                return name if len(value[0]) >= len(record) else None
+    begins = _WRAPPED.match(head)
+    first, _, _ = head.partition(b"\n")
+    is_whole = isinstance(_record(first, orjson.loads), dict)
+    return begins[1].decode("utf-8", "replace") if begins and not is_whole else None
 
 
 def _records(lines: Lines) -> Iterator[tuple[int, bytes, Record | str]]:

@@ -93,7 +93,8 @@ def _spelling(name: str) -> str:
 
 
 def _changed(before: Form, now: Form) -> Iterator[tuple[str, str, str]]:
-    for what, was, is_ in zip(Form._fields, before, now, strict=True):
+    for what in ("format", "delimiter", "encoding"):
+        was, is_ = getattr(before, what), getattr(now, what)
         if was and is_ and was != is_:
             yield what, was, is_
 

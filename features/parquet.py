@@ -55,12 +55,18 @@ class Parquet:
         try:
             self._source.need_same(self._path.stat())
             file = self._open()
+            nested = frozenset(
+                name
+                for name, field in zip(self.columns, file.schema_arrow, strict=True)
+                if pyarrow.types.is_nested(field.type)
+            )
             for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata)):
                 columns = {
                     name: cells_of(column)
                     for name, column in zip(self.columns, batch.columns, strict=True)
                 }
-                yield Rows(self._path.name, list(range(line, line + batch.num_rows)), columns)
+                lines = list(range(line, line + batch.num_rows))
+                yield Rows(self._path.name, lines, columns, nested)
                 line += batch.num_rows
             self._source.need_same(self._path.stat())
         except (pyarrow.ArrowException, OSError, OverflowError, ValueError) as error:

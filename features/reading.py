@@ -21,6 +21,7 @@ from features.coded import CodedCells, Places, coded, joined
 from features.files import Chunk, Reject, Table
 from features.leads import (
     ROW_NUMBER,
+    Fault,
     Faults,
     History,
     Leads,
@@ -70,7 +71,7 @@ def read_history(
     dispositions: list[Disposition] = []
     closed: list[datetime | None] = []
     serial: list[float] = []
-    for part in _batches(table, agreement, intake, admit_history):
+    for part in _histories(table, agreement, intake):
         keep(part)
         ids += part.leads.ids
         created += part.leads.created
@@ -83,17 +84,6 @@ def read_history(
     columns = {name: joined(cells.pop(name)) for name in table.columns}
     give_back()
     return History(Leads(ids, columns, created), dispositions, closed, serial)
-
-
-def read_nightly(table: Table, agreement: Agreement, intake: Intake) -> Iterator[Leads]:
-    """Yield the leads of a file to be scored, a chunk at a time; it needs no outcome column.
-
-    Raises:
-        AgreementError: when the id column is not in the table; other fields may be missing.
-
-    """
-    need_columns(table, agreement, [agreement.columns.id])
-    yield from _batches(table, agreement, intake, _admit_nightly)
 
 
 def _history_columns(agreement: Agreement) -> list[str]:
@@ -183,6 +173,9 @@ def _admitted(
     if name == ROW_NUMBER and ROW_NUMBER not in columns:
         columns = _beside(columns, coded(_row_ids(chunk, several)))
     faults: Faults = {}
+    if name in chunk.nested:
+        reason = "the id is a list or holds other values; give one text or number"
+        faults |= {i: Fault(name, cell, reason) for i, cell in enumerate(columns[name]) if cell}
     batch = admitted(columns, agreement, faults)
     leads = batch if isinstance(batch, Leads) else batch.leads
     marks = marks_of(lines, leads.ids, chunk.contents)
@@ -194,12 +187,7 @@ def _admitted(
     return Admitted(chunk.file, batch.take(good) if rejects else batch, good, rejects, marks)
 
 
-def _batches(
-    table: Table,
-    agreement: Agreement,
-    intake: Intake,
-    admitted: Callable[[Mapping[str, CodedCells], Agreement, Faults], B],
-) -> Iterator[B]:
+def _histories(table: Table, agreement: Agreement, intake: Intake) -> Iterator[History]:
     def reject(row: Reject) -> None:
         intake.read += 1
         intake.rejects.append(row)
@@ -207,14 +195,13 @@ def _batches(
     several = len(table.files) > 1
     with closing(Repeats()) as repeats:
         for chunk in table.chunks(reject):
-            found = _admitted(chunk, agreement, several, admitted)
-            batch = found.batch
-            leads = batch if isinstance(batch, Leads) else batch.leads
-            again = found.repeated(repeats, agreement.columns.id, leads.ids)
+            found = _admitted(chunk, agreement, several, admit_history)
+            history = found.batch
+            again = found.repeated(repeats, agreement.columns.id, history.leads.ids)
             rejects = found.rejected(again)
-            intake.read += len(leads) - len(again) + len(rejects)
+            intake.read += len(history) - len(again) + len(rejects)
             intake.rejects += rejects
-            yield batch.take(others(len(leads), again)) if again else batch
+            yield history.take(others(len(history), again)) if again else history
 
 
 def _beside(columns: Mapping[str, CodedCells], row_ids: CodedCells) -> Mapping[str, CodedCells]:

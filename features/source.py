@@ -6,6 +6,7 @@ import codecs
 import os
 import re
 import stat
+import string
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +18,12 @@ _PIECE = 1 << 17
 _PACKERS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _BOMB_SIZE, _BOMB_RATIO = 1 << 30, 500
 """Exports get some ten times smaller by packing, those of equal rows some hundred times."""
+_CODE_PAGE = "cp1252"
+_LETTERS = bytes(range(0xC0, 0x100))
+"""Accented letters in the code page of Windows."""
+_MARKS = bytes([0x80, 0x85, *range(0x91, 0x98), *range(0xA0, 0xC0)])
+"""What else of it is common: euro, dots, quotation marks, dashes, signs."""
+_ASCII_LETTERS = string.ascii_letters.encode()
 _EXCEL_NOTE = re.compile(rb'"?sep=[^\r\n]?"?[ \t]*(?=\r|\n)')
 
 
@@ -129,6 +136,8 @@ class Text:
         """
         self.source = source
         self.encoding = encoding or _find_encoding(source)
+        self.is_doubtful = not encoding and self.encoding == _CODE_PAGE and _seldom(source)
+        """Whether the encoding was found out, and its letters are seldom such."""
         self._is_utf8 = codecs.lookup(self.encoding).name in ("utf-8", "utf-8-sig")
         self.errors = "surrogateescape" if self._is_utf8 else "surrogatepass"
         """How the UTF-8 is to be decoded."""
@@ -173,7 +182,22 @@ def _find_encoding(source: Source) -> str:
         if not line.isascii():
             whole = _is_utf8([line])
             good, broken = good + whole, broken + (not whole)
-    return "cp1252" if broken > good else "utf-8-sig"
+    return _CODE_PAGE if broken > good else "utf-8-sig"
+
+
+def _seldom(source: Source) -> bool:
+    """Tell whether a text is hardly one in the code page of Windows.
+
+    Where that has marks which nobody types, other encodings (of the Macintosh, of DOS, of Japan)
+    have letters; and no language that it is made for has so many letters beyond ASCII.
+    """
+    plain = letters = odd = 0
+    for piece in source.pieces():
+        beyond = piece.translate(None, bytes(range(0x80)))
+        plain += len(piece) - len(piece.translate(None, _ASCII_LETTERS))
+        letters += len(beyond) - len(beyond.translate(None, _LETTERS))
+        odd += len(beyond.translate(None, _LETTERS + _MARKS))
+    return odd > letters or 2 * (letters + odd) > plain
 
 
 def _with_ends(source: Source) -> Iterator[bytes]:

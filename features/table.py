@@ -59,6 +59,10 @@ class Chunk(Protocol):
     def contents(self) -> Contents:
         """A number for each row that tells its cells from other cells."""
 
+    @property
+    def nested(self) -> frozenset[str]:
+        """The columns whose values are lists or hold others."""
+
     def of_file(self, name: str) -> Chunk:
         """Return the same as rows of a file with that name."""
 
@@ -70,6 +74,7 @@ class Rows:
     file: str
     lines: list[int]
     columns: Mapping[str, CodedCells]
+    nested: frozenset[str] = frozenset()
 
     @property
     def contents(self) -> Contents:
@@ -87,6 +92,8 @@ class Form(NamedTuple):
     format: str
     delimiter: str = ""
     encoding: str = ""
+    doubtful: bool = False
+    """Whether the encoding was found out, and its letters are seldom such."""
 
 
 class Table(Protocol):

@@ -88,7 +88,7 @@ static uint64_t mixed(uint64_t h) {
 }
 
 static uint64_t hash_of(const uint8_t *at, int64_t size) {
-    uint64_t h = 0x9E3779B97F4A7C15ull ^ (uint64_t)size, word;
+    uint64_t h = 0x9E3779B97F4A7C15ull * (uint64_t)(size + 1), word;
     for (; size >= 8; at += 8, size -= 8) {
         memcpy(&word, at, 8);
         h = mixed(h ^ word);

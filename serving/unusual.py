@@ -147,6 +147,12 @@ def warnings(unusual: Unusual, read: int, rejected: int) -> tuple[list[str], boo
     alarming = not read or len(lost) >= max(_LOST * len(fields), 2)
     if not read:
         found.append("the file has a header and no rows")
+    if unusual.table.form.doubtful:
+        found.append(
+            f"it is no UTF-8 and was read as {unusual.table.form.encoding}, which hardly ever "
+            "holds such letters; where names look wrong, say its encoding (mac_roman, cp850, "
+            "shift_jis): encoding in [export] of the agreement"
+        )
     if read and rejected > _REJECTED * read:
         found.append(f"{rejected / read:.1%} of the rows are no leads; mend them or the export")
         alarming = True

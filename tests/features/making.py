@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from features.agreement import Agreement, Export, from_dict
 from features.cells import Cell
 from features.errors import FileError
 from features.files import Reject, open_table
-from features.leads import History, Leads
-from features.reading import Intake, read_history, read_nightly
+from features.leads import History, Leads, need_columns
+from features.reading import Intake, admit_nightly, others, read_history
+from features.repeats import Repeats
 
 SMALLEST: dict[str, Any] = {
     "format": 1,
@@ -73,6 +75,15 @@ def history_of(path: Path, agreement: Agreement) -> tuple[History, Intake]:
 
 
 def nightly_of(path: Path, agreement: Agreement) -> tuple[list[Leads], Intake]:
-    """Read a file to be scored, and the account of it."""
-    intake = Intake()
-    return list(read_nightly(open_table(path, agreement.export), agreement, intake)), intake
+    """Read a file to be scored, and the account of it, as `leadq score` does."""
+    intake, parts = Intake(), []
+    table = open_table(path, agreement.export)
+    need_columns(table, agreement, [agreement.columns.id])
+    with closing(Repeats()) as repeats:
+        for chunk in table.chunks(intake.rejects.append):
+            found = admit_nightly(chunk, agreement, len(table.files) > 1)
+            again = found.repeated(repeats, agreement.columns.id, found.batch.ids)
+            intake.rejects += found.rejected(again)
+            parts.append(found.batch.take(others(len(found.batch), again)))
+    intake.read = sum(map(len, parts)) + len(intake.rejects)
+    return parts, intake

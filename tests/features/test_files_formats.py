@@ -276,3 +276,37 @@ class TestWatched:
         path.unlink()
         with pytest.raises(OutputError, match=r"leads\.csv: cannot be read any more: no such file"):
             list(table.chunks(lambda _: None))
+
+
+LETTERS = "id,town\n" + "1,K\u00f6ln\n2,Z\u00fcrich\n3,Orl\u00e9ans \u2013 \u201cC\u00f4te\u201d\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "doubtful"),
+    [
+        (LETTERS, "utf-8", False),
+        (LETTERS, "cp1252", False),
+        (LETTERS.replace("\u2013", "-").replace("\u201c", "").replace("\u201d", ""), "cp850", True),
+        (LETTERS, "mac_roman", True),
+        ("id,town\n1,\u6771\u4eac\n2,\u5927\u962a\n", "shift_jis", True),
+        ("id,town\n1,\u041c\u043e\u0441\u043a\u0432\u0430\n", "koi8-r", True),
+    ],
+)
+def test_letters_that_windows_hardly_ever_has_make_its_code_page_doubtful(
+    tmp_path: Path, text: str, encoding: str, doubtful: bool
+) -> None:
+    path = a_file(tmp_path, text.encode(encoding))
+
+    assert open_table(path).form.doubtful is doubtful
+    assert not open_table(path, Export(encoding=encoding)).form.doubtful
+
+
+def test_the_rule_of_a_markdown_table_is_set_aside(tmp_path: Path) -> None:
+    found = read(a_file(tmp_path, "| id | town |\n|:---|---:|\n| 1 | a |\n| - | - |\n"))
+
+    assert found.cells["id"] == ["1", "-"]
+    assert [(row.line, "Markdown" in row.reason) for row in found.rejects] == [(2, True)]
+
+
+def test_dashes_in_another_table_are_values(tmp_path: Path) -> None:
+    assert read(a_file(tmp_path, "id,town\n---,---\n")).cells["id"] == ["---"]

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from .making import a_file, read, refused
+from .making import a_file, an_agreement, nightly_of, read, refused
 
 
 def written(folder: Path, **columns: Any) -> Path:
@@ -88,3 +88,15 @@ def test_an_empty_file_keeps_its_columns(tmp_path: Path) -> None:
         tmp_path / "leads.parquet",
     )
     assert read(tmp_path / "leads.parquet").columns == ("id", "x")
+
+
+def test_an_id_that_is_a_list_is_set_aside_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "leads.parquet"
+    pq.write_table(pa.table({"id": [["1", "2"], ["3"], None], "town": ["a", "b", "c"]}), path)
+
+    parts, intake = nightly_of(path, an_agreement())
+
+    assert not sum(map(len, parts))
+    assert [row.value for row in intake.rejects] == ["1;2", "3", ""]
+    assert "the id is a list" in intake.rejects[0].reason
+    assert intake.rejects[2].reason == "the id is missing"

@@ -230,6 +230,7 @@ def test_texts_that_would_lie_on_one_another_are_not_looked_at_for_ever() -> Non
 
 @_MANY
 @given(columns(of("ab ", 3)), columns(of("ab ", 3)))
+@example([None, None], [None, "\x01"])
 def test_rows_are_told_apart_by_their_cells_whatever_the_order_of_columns(
     some: list[Cell], others: list[Cell]
 ) -> None:

@@ -14,9 +14,8 @@ import pytest
 
 from features.errors import FileError, OutputError, UsageError
 from features.files import open_table
-from features.reading import Intake, read_nightly
 
-from .making import an_agreement
+from .making import an_agreement, nightly_of
 from .zoo import ZOO, Specimen
 from .zoo_of_programs import odd_exports
 
@@ -26,10 +25,8 @@ ALL = [*ZOO, *odd_exports()]
 
 def account_of(source: Path) -> tuple[int, int, int]:
     """Rows read, leads, rejects."""
-    intake = Intake()
-    table = open_table(source, AGREED.export)
-    leads = sum(len(part) for part in read_nightly(table, AGREED, intake))
-    return intake.read, leads, len(intake.rejects)
+    parts, intake = nightly_of(source, AGREED)
+    return intake.read, sum(map(len, parts)), len(intake.rejects)
 
 
 def laid_out(specimen: Specimen, folder: Path) -> Path:

@@ -33,7 +33,17 @@ def odd_exports() -> Iterator[Specimen]:
     yield Specimen(
         "an error as JSON", b'{"error": "expired", "code": 401}\n', "it has: error, code"
     )
-    yield Specimen("a list inside of JSON", b'{"leads": [{"id": 1}]}\n', "only one column")
+    wrapped = r"holds the leads as its 'leads'; .*jq -c '\.\[\"leads\"\]\[\]'"
+    inside = b'[{"id": "1", "town": "a", "price": 2},\n{"id": "2", "town": "b", "price": 3}]}\n'
+    yield Specimen("a list inside of JSON", b'{"leads": [{"id": 1}]}\n', wrapped)
+    yield Specimen("a list inside of JSON, over lines", b'{"leads": ' + inside, wrapped)
+    yield Specimen("a list inside of JSON, beside others", b'{"n": 2, "leads": ' + inside, wrapped)
+    yield Specimen(
+        *("a list inside of JSON, on one line", b'{"n": 2, "leads": ' + inside.replace(b"\n", b"")),
+        wrapped,
+    )
+    several = b'{"id": "1", "town": "a", "calls": [{"at": 1}]}\n'
+    yield Specimen("a lead with a list of objects", several, 1)
     yield Specimen("white space alone", b"  \n\t\n", "only one column")
     yield Specimen("garbage behind gzip", gzip.compress(table) + b"garbage" * 9, "broken off")
     yield Specimen("two archives in one", gzip.compress(table) + gzip.compress(more), 4)

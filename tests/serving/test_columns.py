@@ -16,15 +16,14 @@ import pytest
 from features.agreement import Agreement
 from features.cells import Cell
 from features.encoder import Encoder
-from features.files import open_table
 from features.leads import Leads
 from features.points import points_encoders
-from features.reading import Intake, read_nightly
 from serving.columns import ScoredColumns
 from serving.members import Additive, ColumnTable
 from serving.reasons import FACTOR_ENDS, effect_words
 from serving.replies import replied
 from serving.scorer import Blend, Score, Scorer
+from tests.features.making import nightly_of
 from tests.serving.small import small_model
 from training.registry import load_champion
 
@@ -48,7 +47,7 @@ def scorer(trained) -> Scorer:
 @pytest.fixture(scope="module")
 def leads(crm: Path, agreement: Agreement) -> Leads:
     """Leads of which every fifth value is missing, rare, or of another kind than its field."""
-    some = next(read_nightly(open_table(crm / "export.csv"), agreement, Intake())).take(range(400))
+    some = nightly_of(crm / "export.csv", agreement)[0][0].take(range(400))
     chance = random.Random(5)
     spoilt = {
         name: [chance.choice(ODD) if chance.random() < 0.2 else cell for cell in cells]

@@ -10,10 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from features.agreement import Agreement
-from features.files import open_table
 from features.home import Home, SpoolSettings
 from features.leads import Leads
-from features.reading import Intake, read_nightly
 from features.store.database import Store, open_store
 from features.store.scores import Given, keep_scores
 from serving.api import Backing, build
@@ -21,6 +19,7 @@ from serving.artefact import LoadedModel
 from serving.drain import empty
 from serving.erasing import Aside
 from serving.spool import Spool
+from tests.features.making import nightly_of
 from tests.features.store.making import MONDAY
 from tests.lives import Fixed
 from tests.serving.spooling import ids_of_scores
@@ -50,7 +49,7 @@ def client(
 
 @pytest.fixture
 def night(crm: Path, agreement: Agreement) -> Leads:
-    (leads,) = read_nightly(open_table(crm / "nightly.csv", agreement.export), agreement, Intake())
+    (leads,), _ = nightly_of(crm / "nightly.csv", agreement)
     return leads
 
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from features.files import open_table
 from features.leads import Leads
-from features.reading import Intake, read_nightly
 from serving.artefact import LoadedModel
 from serving.scorer import sigmoid
+from tests.features.making import nightly_of
 from training.registry import load_champion
 
 
@@ -22,7 +21,7 @@ def model(trained) -> LoadedModel:
 
 @pytest.fixture(scope="module")
 def leads(crm: Path, agreement) -> Leads:
-    return next(read_nightly(open_table(crm / "export.csv"), agreement, Intake())).take(range(300))
+    return nightly_of(crm / "export.csv", agreement)[0][0].take(range(300))
 
 
 def test_a_lead_alone_scores_as_among_many_to_the_last_bit(model, leads) -> None:

@@ -10,10 +10,8 @@ import pytest
 from sqlalchemy import select
 
 from features.agreement import Agreement, from_dict
-from features.files import open_table
 from features.home import Home
 from features.leads import Leads
-from features.reading import Intake, read_nightly
 from features.store.database import Store
 from features.store.queue import Waiting, waiting
 from features.store.scores import Given, keep_scores
@@ -28,6 +26,7 @@ from serving.today import (
     rows,
     todays_calls,
 )
+from tests.features.making import nightly_of
 from training.registry import load_champion
 from training.train import Training
 
@@ -52,7 +51,7 @@ def agreed(agreement: Agreement) -> Agreement:
 
 @pytest.fixture
 def night(crm: Path, agreement: Agreement) -> Leads:
-    (leads,) = read_nightly(open_table(crm / "nightly.csv", agreement.export), agreement, Intake())
+    (leads,), _ = nightly_of(crm / "nightly.csv", agreement)
     return leads
 
 

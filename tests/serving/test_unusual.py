@@ -78,6 +78,16 @@ def test_fields_that_are_empty_tonight_are_an_alarm(model, leads, tmp_path) -> N
     assert any("missing tonight" in line for line in found.warnings)
 
 
+def test_an_encoding_that_is_a_guess_is_told(model, leads, tmp_path) -> None:
+    path = tmp_path / "tonight.csv"
+    path.write_bytes(leads.assign(note="Zürich").to_csv(index=False).encode("mac_roman", "ignore"))
+
+    found = score_file(model, path, tmp_path / "o.csv", 0)
+
+    assert "was read as cp1252" in found.warnings[0]
+    assert "mac_roman" in found.warnings[0]
+
+
 def test_an_export_without_rows_is_an_alarm(model, leads, tmp_path) -> None:
     found = scored(model, leads[:0], tmp_path)
 
