@@ -33,6 +33,8 @@ class Compiled:
     """A C file and the library that is made of it."""
 
     source: Path
+    included: tuple[Path, ...] = ()
+    """What it includes, beside it."""
 
     @property
     def library(self) -> Path:
@@ -40,8 +42,9 @@ class Compiled:
         return self.source.with_name(f"_{self.source.stem}.so")
 
     def source_hash(self) -> str:
-        """Return the SHA-256 of the source, which the library carries too."""
-        return hashlib.sha256(self.source.read_bytes()).hexdigest()
+        """Return the SHA-256 of the sources, which the library carries too."""
+        sources = (self.source, *self.included)
+        return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
 
     def is_current(self) -> bool:
         """Return whether there is a library and it was compiled from this source."""

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from features.compiled import TEXTS, Compiled
 
-KERNEL = Compiled(Path(__file__).with_name("kernel.c"))
+_HERE = Path(__file__).parent
+KERNEL = Compiled(_HERE / "kernel.c", (_HERE / "contributions.c", _HERE / "trees.c"))
 """The sums of a model (`serving.kernel`)."""
 ALL = (TEXTS, KERNEL)
 

@@ -1,4 +1,4 @@
-"""Trees laid out as the arrays that `kernel.c` walks."""
+"""Trees laid out as the arrays that `trees.c` walks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def lay_out(columns: int, trees: Sequence[Tree]) -> dict[str, Any]:
-    """Return the fields of `struct forest`; `kernel.c` says what they are.
+    """Return the fields of `struct forest`; `trees.c` says what they are.
 
     Raises:
         ValueError: when there are more categories than the masks may hold.

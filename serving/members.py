@@ -47,7 +47,7 @@ class Trees:
     """Gradient-boosted trees, read from LightGBM's text; contributions are exact SHAP values.
 
     Source: Lundberg et al. 2020, path-dependent, the same as LightGBM's `pred_contrib`;
-    `kernel.c` says how they are computed.
+    `contributions.c` says how they are computed.
 
     Raises:
         ValueError: when the text is damaged, or says what `read_trees` does not know.

@@ -245,6 +245,19 @@ def test_an_outdated_kernel_is_a_clear_error(monkeypatch) -> None:
         kernel._library.__wrapped__()
 
 
+def test_a_kernel_is_outdated_by_a_change_in_what_it_includes(tmp_path: Path) -> None:
+    whole, part = tmp_path / "whole.c", tmp_path / "part.c"
+    whole.write_text('#include "part.c"', encoding="utf-8")
+    part.write_text("const char *source_hash(void) { return SOURCE_HASH; }", encoding="utf-8")
+    compiled = Compiled(whole, (part,))
+    compiled.build()
+    assert compiled.is_current()
+
+    part.write_text(part.read_text(encoding="utf-8") + "/* newer */", encoding="utf-8")
+
+    assert not compiled.is_current()
+
+
 def test_a_kernel_that_is_not_there_is_a_clear_error(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setattr(kernel, "KERNEL", Compiled(tmp_path / "kernel.c"))
 
