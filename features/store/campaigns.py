@@ -122,7 +122,9 @@ def lead_groups(
     counted = counted.add_columns(
         func.count(one.c.value), func.coalesce(func.sum(one.c.value * one.c.value), 0.0)
     )
-    found = connection.execute(counted.group_by(*groups).order_by(*groups)).all()
+    # Apart from the order: PostgreSQL would sort all leads first, which takes twice as long.
+    grouped = counted.group_by(*groups).cte("grouped").prefix_with("MATERIALIZED")
+    found = connection.execute(select(grouped).order_by(*list(grouped.c)[: len(groups)])).all()
     return [LeadGroup(*row)._replace(accepted=bool(row.accepted)) for row in found]
 
 

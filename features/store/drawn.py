@@ -47,7 +47,9 @@ class LeadState(Row):
     """Each lead as it stands now: drawn from what happened, kept to be quick; see `lead_states`."""
 
     __tablename__ = "lead_states"
-    __table_args__ = (Index(None, "created"), Index(None, "scored"), Index(None, "code"))
+    __table_args__ = tuple(
+        Index(None, name) for name in ("created", "scored", "code", "sal", "sql", "opportunity")
+    )
 
     lead: Mapped[int] = mapped_column(
         Key, ForeignKey("leads.key"), primary_key=True, autoincrement=False

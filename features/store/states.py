@@ -25,9 +25,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, time
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, case, func, or_, select
+from sqlalchemy import CTE, ColumnElement, Select, Subquery, case, func, or_, select
 
 from features.sections import STEPS
 from features.store.tables import TAKES_BACK, Disposition, Handoff
@@ -88,6 +89,18 @@ def stands(*of: ColumnElement[bool]) -> ColumnElement[bool]:
             those that were received before a moment, as though no more had come.
 
     """
+    taken = _taken_back(*of).subquery() if of else _ever_taken_back()
+    return Disposition.key.not_in(select(taken.c.key))
+
+
+@cache
+def _ever_taken_back() -> CTE:
+    # One for all: however often a statement asks, it is written and worked out once.
+    return _taken_back().cte("taken_back")
+
+
+def _taken_back(*of: ColumnElement[bool]) -> Select[int]:
+    """Select the keys of the dispositions that were taken back, and of those that take back."""
     d = Disposition
     undone = select(d.lead).where(TAKES_BACK, *of)
     adds = case((TAKES_BACK, -1), else_=1)
@@ -100,7 +113,7 @@ def stands(*of: ColumnElement[bool]) -> ColumnElement[bool]:
     least = func.min(one.height).over(partition_by=one.lead, order_by=later, rows=(1, None))
     one = select(one.key, one.adds, one.height, least.label("least")).subquery().c
     fewer = func.coalesce(one.least, one.height) < one.height
-    return d.key.not_in(select(one.key).where(or_(one.adds == -1, fewer)))
+    return select(one.key).where(or_(one.adds == -1, fewer))
 
 
 def words(as_of: datetime, *of: ColumnElement[bool], since: datetime | None = None) -> Subquery:

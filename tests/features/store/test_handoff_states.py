@@ -51,6 +51,7 @@ def test_an_older_store_gets_the_lines_that_its_events_make(empty_url: str) -> N
         connection.exec_driver_sql("DROP TABLE handoff_states")
         connection.exec_driver_sql("DROP INDEX ix_dispositions_taken_back")
         for column in ("sal", "sql", "opportunity"):
+            connection.exec_driver_sql(f"DROP INDEX ix_lead_states_{column}")
             connection.exec_driver_sql(f"ALTER TABLE lead_states DROP COLUMN {column}")
         # Until then a step that was taken back was counted.
         taken_back = "SELECT lead FROM dispositions WHERE code = 'open' AND origin = 'page'"
