@@ -215,7 +215,10 @@ def _items_in(body: Any, many: str, limits: ServeSettings) -> list[Any]:
 
 
 def _faults(items: list[Any], limits: ServeSettings, content: bytes, by_orjson: bool) -> Faults:
-    has_long = _may_have_long(content, limits.text)
+    # What orjson has not read may be in UTF-16, or have integers that became text.
+    has_long = len(content) > limits.text and (
+        not by_orjson or _may_have_long(content, limits.text)
+    )
     return {
         position: fault
         for position, item in enumerate(items)
@@ -224,9 +227,7 @@ def _faults(items: list[Any], limits: ServeSettings, content: bytes, by_orjson: 
 
 
 def _may_have_long(content: bytes, longest: int) -> bool:
-    """Whether a text of the body may be longer: told by where its quotes stand, all at once."""
-    if len(content) <= longest:
-        return False
+    """Whether a text of UTF-8 may be longer: told by where its quotes stand, all at once."""
     if rb"\"" in content:  # a quote within a text
         return True
     quotes = np.flatnonzero(np.frombuffer(content, dtype=np.uint8) == ord('"'))

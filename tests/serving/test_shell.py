@@ -124,6 +124,23 @@ def test_a_lead_that_is_too_large_costs_only_itself(lead: Any, field: str | None
     assert first["probability"] > 0
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"id": "a", "industry": %s}' % ("9" * 5000),
+        '{"id": "a", "industry": "%s"}' % ("\u2222" * 101),
+        '{"id": "a", "%s": NaN}' % ("\u2222" * 101),
+    ],
+    ids=["digits", "value", "name"],
+)
+def test_a_text_that_is_too_long_is_refused_however_it_is_spelled(content: str) -> None:
+    with TestClient(service(text=100)) as client:
+        replies = [client.post("/v1/score", content=content.encode(c)) for c in ("utf8", "utf-16")]
+
+    errors = [reply.json()["results"][0]["error"] for reply in replies]
+    assert [error["status"] for error in errors] == [413, 413]
+
+
 def test_many_leads_are_scored_as_each_of_them_alone(client) -> None:
     leads = [{"id": str(i), "industry": "Trade", "visits": i} for i in range(50)]
     leads[7] = {"id": "7", "visits": "x" * 30_000}
