@@ -137,7 +137,7 @@ def record_reader(words: Collection[str]) -> Callable[[Mapping[str, object]], di
 
 def placeholder_begins(words: Collection[str]) -> set[str]:
     """Return the first two letters, in small ones, of texts that may be placeholders."""
-    return {begin for word in words for begin in _begins(key_of(word))}
+    return {begin for word in words for begin in _begins(key_of(word)) if begin}
 
 
 def _begins(key: str) -> Iterator[str]:

@@ -192,7 +192,7 @@ def test_words(cells: list[Cell]) -> None:
     same(TokensEncoder("x", _WORDS, ""), cells)
 
 
-_PLACEHOLDERS = ("-", "N/A", "Select", "0", "not  known", "ßo", "k", "99", "--none--")
+_PLACEHOLDERS = ("-", "N/A", "Select", "0", "not  known", "ßo", "k", "99", "--none--", "", " ")
 
 
 @_MANY
