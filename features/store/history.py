@@ -93,8 +93,8 @@ def history_of(connection: Connection, id_: str) -> LeadHistory | None:
         .where(Score.lead == lead.key)
     )
     told = connection.execute(said.order_by(Disposition.at, Disposition.key)).all()
-    standing = [row for row in told if row.stands]
-    last = max(standing, key=attrgetter("received"), default=None)
+    # Of words that were received together the later one lies on top, as `states.stands` counts.
+    came = sorted((row for row in told if row.stands), key=attrgetter("received"))
     return LeadHistory(
         lead.key,
         lead.id,
@@ -103,7 +103,7 @@ def history_of(connection: Connection, id_: str) -> LeadHistory | None:
         lead.source,
         [PastHandoff(*row) for row in connection.execute(handoffs.order_by(Handoff.at))],
         _words(told),
-        None if last is None else _word(last),
+        _word(came[-1]) if came else None,
         [
             PastScore(
                 row.at,

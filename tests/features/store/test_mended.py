@@ -30,7 +30,10 @@ def all_lines(store: Store) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_what_a_writer_wrote_that_knows_no_lines_is_drawn(store: Store, seed: int) -> None:
+def test_what_a_writer_wrote_that_knows_no_lines_is_drawn(
+    store: Store, seed: int, monkeypatch
+) -> None:
+    monkeypatch.setattr("features.store.mended._WRITTEN_AT_ONCE", 50)
     past = drawn(seed, leads=120)
     past.keep(store)
     wanted = all_lines(store)

@@ -96,6 +96,24 @@ def test_a_lead_stands_alike_for_all_who_read(store: Store, life: Any, stands: S
     assert (answers[0].answered is None) == (stands.counts is None)
 
 
+def test_of_words_that_came_in_together_the_later_one_is_taken_back(store: Store) -> None:
+    hand(store, "a")
+    said = [Said("a", "lost", MONDAY + 2 * HOUR), Said("a", "not_ready", MONDAY + HOUR)]
+    store.write(lambda c: keep(c, said, agreed(), "rest", MONDAY + 3 * HOUR))
+    with store.reading() as connection:
+        before = history_of(connection, "a")
+    back = [Said("a", "open", MONDAY + 4 * HOUR)]
+    store.write(lambda c: keep(c, back, agreed(), "page", MONDAY + 4 * HOUR))
+    with store.reading() as connection:
+        after = history_of(connection, "a")
+    assert before is not None
+    assert after is not None
+    assert [history.last and history.last.code for history in (before, after)] == [
+        "lost",
+        "not_ready",
+    ]
+
+
 def test_a_lead_of_which_everything_was_taken_back_may_be_called(store: Store) -> None:
     score(store, "a", 0.5, MONDAY)
     for code, at in (("contacted", MONDAY + HOUR), ("open", MONDAY + 2 * HOUR)):
