@@ -22,7 +22,7 @@ help:  ## list these targets
 	@touch $@
 
 # The installation compiles our own C too; this rule does when a source was changed since.
-$(KERNEL): $(wildcard features/*.c serving/*.c) features/compiled.py | .venv/.installed
+$(KERNEL) &: $(wildcard features/*.c serving/*.c) features/compiled.py serving/build_kernel.py | .venv/.installed
 	$(BIN)/python -m serving.build_kernel
 
 kernel: $(KERNEL)  ## compile leadq's own C (needs a C compiler)

@@ -25,7 +25,6 @@ _SAMPLE = 20_000
 """Values by which it is told how often they stand there twice."""
 _LARGE = 64
 """Different values from which on they stay bytes and are read at once."""
-_WORD = 2**64 - 1
 Places = npt.NDArray[np.intp]
 Codes = npt.NDArray[np.integer[Any]]
 Mask = npt.NDArray[np.bool_]
@@ -273,9 +272,9 @@ def _hashes(cells: Sequence[Cell]) -> Contents:
     if isinstance(cells, Packed):
         return texts.hashes(cells)
     found = texts.hashes(Packed.of([cell if isinstance(cell, str) else None for cell in cells]))
-    for place, cell in enumerate(cells):
-        if isinstance(cell, float):
-            found[place] = hash(cell) & _WORD
+    numbers = [place for place, cell in enumerate(cells) if isinstance(cell, float)]
+    # By their bits: to Python's hash -1.0 and -2.0 are one.
+    found[numbers] = np.array([cells[place] for place in numbers], np.float64).view(np.uint64)
     return found
 
 

@@ -32,7 +32,7 @@ from features.texts import Split, split
 _SNIFF_LINES = 200
 _SNIFF_BYTES = 1 << 20
 _DELIMITERS = ",;\t|"
-_RULE = re.compile(rb"\s*\|?(\s*:?-+:?\s*\|)*(\s*:?-{3,}:?\s*\|?)\s*")
+_RULE = re.compile(rb":?-+:?")
 _FEW = 64
 """Lines among which it is not looked for those that are well formed."""
 
@@ -165,7 +165,7 @@ class Delimited:
     def _pass_rule(self, blocks: Blocks, reject: Callable[[Reject], None]) -> None:
         """Set the line aside that Markdown draws below the header of a table."""
         lines = blocks.take(1)
-        if self._delimiter == "|" and _RULE.fullmatch(lines.raw):
+        if self._delimiter == "|" and _is_rule(lines.raw):
             text = lines.raw.decode().strip()
             reason = "is the line that Markdown draws below a header, and no lead"
             reject(Reject(self._name, lines.line, "", text, reason))
@@ -208,6 +208,12 @@ class Delimited:
                 reject(Reject(self._name, line, "", self._delimiter.join(fields)[:200], fault))
             else:
                 yield line, fields
+
+
+def _is_rule(line: bytes) -> bool:
+    """Whether Markdown draws the line below a header; one that has no long dash is a lead."""
+    cells = line.strip().removeprefix(b"|").removesuffix(b"|").split(b"|")
+    return b"---" in line and all(_RULE.fullmatch(cell.strip()) for cell in cells)
 
 
 def _sample(lines: Iterator[str]) -> list[str]:

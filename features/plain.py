@@ -6,6 +6,7 @@ Each gives what its scalar definition gives, to the last bit (`tests/features/te
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import product
@@ -49,13 +50,15 @@ def mails(cells: Packed, read: Callable[[Cell], str]) -> Readings:
 
 def phones(cells: Packed, read: Callable[[Cell], str]) -> Readings:
     """Return what `read` makes of phone numbers: one of each kind is read."""
-    widths, countries = _countries()
-    kinds = texts.phone_kinds(cells, widths, countries)
+    known = _countries()
+    kinds = texts.phone_kinds(cells, *known.tables)
     new = np.unique(texts.UNKNOWN_COUNTRY - kinds[kinds <= texts.UNKNOWN_COUNTRY])
-    for first in new.tolist():
-        found = plain_country(f"{first:03}")
-        widths[first], countries[first] = found or (0, texts.NOT_PLAIN)
     if len(new):
+        # Other threads may be reading the tables that stand there: they are exchanged, not changed.
+        widths, countries = (table.copy() for table in known.tables)
+        for first in new.tolist():
+            widths[first], countries[first] = plain_country(f"{first:03}") or (0, texts.NOT_PLAIN)
+        known.tables = widths, countries
         kinds = texts.phone_kinds(cells, widths, countries)
     plain = np.flatnonzero(kinds >= 0)
     _, firsts, codes = np.unique(kinds[plain], return_index=True, return_inverse=True)
@@ -85,13 +88,19 @@ def _alike(
     return Readings([None if cell is None else read(cell) for cell in some], codes)
 
 
-@cache
-def _countries() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
-    """Return what is known of countries by the first three digits: width of the code, and code.
+@dataclass
+class _Countries:
+    """What is known of countries by the first three digits; to know all takes a quarter second."""
 
-    It is filled as they occur, for to know all takes a quarter of a second.
-    """
-    return np.zeros(1000, dtype=np.uint8), np.full(1000, texts.UNKNOWN, dtype=np.int32)
+    tables: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]
+    """The width of the country's code, and the code."""
+
+
+@cache
+def _countries() -> _Countries:
+    """Return what is known so far."""
+    tables = np.zeros(1000, dtype=np.uint8), np.full(1000, texts.UNKNOWN, dtype=np.int32)
+    return _Countries(tables)
 
 
 @cache

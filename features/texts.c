@@ -141,6 +141,8 @@ int64_t split(const uint8_t *raw, int64_t size, uint8_t delimiter, int64_t width
     while (at < size) {
         int64_t start = at, first = line, column = 0;
         uint64_t content = 0;
+        if (raw[at] == '\n' || raw[at] == '\r') /* a blank line is no record, even of one field */
+            return UNKNOWN;
         for (;; column++) {
             if (column == width)
                 return UNKNOWN;

@@ -308,5 +308,12 @@ def test_the_rule_of_a_markdown_table_is_set_aside(tmp_path: Path) -> None:
     assert [(row.line, "Markdown" in row.reason) for row in found.rejects] == [(2, True)]
 
 
+def test_a_long_line_below_the_header_is_looked_at_once(tmp_path: Path) -> None:
+    blank = " " * 120_000  # a look that goes back and forth over it would take minutes
+    found = read(a_file(tmp_path, f"id|town\n{blank}1|a\n"))
+
+    assert found.cells["id"] == ["1"]
+
+
 def test_dashes_in_another_table_are_values(tmp_path: Path) -> None:
     assert read(a_file(tmp_path, "id,town\n---,---\n")).cells["id"] == ["---"]

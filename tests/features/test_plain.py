@@ -181,6 +181,23 @@ def test_phones_of_each_country() -> None:
     assert [found[code] for code in codes] == list(map(phone_region, cells))
 
 
+def test_what_is_known_of_countries_is_not_changed_while_others_may_read_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain._countries.cache_clear()
+    kinds_of = texts.phone_kinds
+
+    def looks(cells: Packed, widths: Any, kinds: Any) -> Any:
+        for table in (widths, kinds):
+            table.setflags(write=False)
+        return kinds_of(cells, widths, kinds)
+
+    monkeypatch.setattr(texts, "phone_kinds", looks)
+    for cell in ("+49 170 1234567", "+33 612345678", "+49 30 1234567"):
+        found, codes = plain.phones(Packed.of([cell]), phone_region)
+        assert [found[code] for code in codes] == [phone_region(cell)]
+
+
 _WORDS = ("gmbh", "systems", "s", "straße", "a")
 
 
@@ -246,9 +263,10 @@ def test_rows_are_told_apart_by_their_cells_whatever_the_order_of_columns(
 
 
 def test_numbers_among_texts_tell_rows_apart() -> None:
-    cells: list[Cell] = ["1", 1.0, 2.0, None, "2"]
+    cells: list[Cell] = ["1", 1.0, 2.0, None, "2", -1.0, -2.0, 0.0, 0.5]
+    column = CodedCells(cells, np.arange(len(cells)))
 
-    assert len(set(contents_of({"a": CodedCells(cells, np.arange(5))}, 5).tolist())) == 5
+    assert len(set(contents_of({"a": column}, len(cells)).tolist())) == len(cells)
 
 
 def test_an_encoder_that_has_read_columns_can_be_sent() -> None:

@@ -51,6 +51,17 @@ ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 
 
 class TestPlainLines:
+    @pytest.mark.parametrize(("blank", "records"), [("", None), (" ", 3), ('""', 3)])
+    @pytest.mark.parametrize("end", ["\n", "\r\n"])
+    def test_a_blank_line_of_one_column_is_no_record(
+        self, blank: str, records: int | None, end: str
+    ) -> None:
+        raw = end.join(["a", blank, "b"])
+
+        assert well_formed(raw.encode(), ",", 1) == records
+        careful = list(Records(iter(lines_of(raw)), ",", 1).read())
+        assert len(careful) == (records or 2)
+
     @settings(max_examples=200, deadline=None)
     @given(RECORDS, ENDS, st.sampled_from(["", "\n"]))
     def test_what_is_read_at_once_is_what_care_finds(
