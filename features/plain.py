@@ -55,7 +55,7 @@ def phones(cells: Packed, read: Callable[[Cell], str]) -> Readings:
     new = np.unique(texts.UNKNOWN_COUNTRY - kinds[kinds <= texts.UNKNOWN_COUNTRY])
     if len(new):
         # Other threads may be reading the tables that stand there: they are exchanged, not changed.
-        widths, countries = (table.copy() for table in known.tables)
+        widths, countries = known.tables[0].copy(), known.tables[1].copy()
         for first in new.tolist():
             widths[first], countries[first] = plain_country(f"{first:03}") or (0, texts.NOT_PLAIN)
         known.tables = widths, countries
