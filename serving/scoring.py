@@ -52,8 +52,6 @@ _NICE = 19
 the system that decides whether a request that comes in must wait for it. With less, the loop has
 often had more than its share when a request comes in, and waits until the system's next tick. It
 stays above what is idle, as it may hold the interpreter."""
-
-
 _REPLY = b'{"model_version":%b,"agreement_version":%b,"results":[%b]}'
 
 
@@ -99,9 +97,9 @@ class Scoring:
         count = len(items.values)
         if count <= _FEW:
             turns = [self._turn(model, items, 0, count, reasons)]
-            self._keep(turns)
         else:
             turns = await self._in_turns(model, items, reasons)
+        self._keep(turns)
         for turn in turns:
             self._tally.scored(turn.scored, len(turn.refused))
         for place, record in enumerate(items.values[:_WATCHED]):
@@ -124,7 +122,10 @@ class Scoring:
         return Turn(*found, lines)
 
     def _keep(self, turns: Sequence[Turn]) -> None:
-        """Keep the scores of a request."""
+        """Keep the scores of a request, on the loop.
+
+        The thread may be stopped while it has the spool's lock: leads alone would wait for it.
+        """
         if self._spool is None:
             return
         try:
@@ -156,16 +157,9 @@ class Scoring:
                     f"{self._limits.seconds:g} s; send fewer in one request",
                     {"Retry-After": "1"},
                 )
-            turn = partial(self._next, model, items, reasons, turns)
-            await loop.run_in_executor(self._thread, turn)
+            turn = partial(self._turn, model, items, start, start + _TURN, reasons)
+            turns.append(await loop.run_in_executor(self._thread, turn))
         return turns
-
-    def _next(self, model: LoadedModel, items: Items, reasons: int, turns: list[Turn]) -> None:
-        """Score the leads of one more turn; after the last one keep what was said of all."""
-        start = _TURN * len(turns)
-        turns.append(self._turn(model, items, start, start + _TURN, reasons))
-        if start + _TURN >= len(items.values):
-            self._keep(turns)
 
 
 def _step_back() -> None:

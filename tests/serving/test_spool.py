@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
 from features.errors import UsageError
+from features.home import SpoolSettings
 from serving import spool as module
+from serving.api import build
 from serving.segments import STEP, lead_of, open_segment, score_of, segments
-from serving.spool import SpoolFullError, Waiting, waiting
+from serving.spool import Lines, Spool, SpoolFullError, Waiting, waiting
 from tests.features.store.making import MONDAY, agreed
+from tests.lives import Fixed
+from tests.serving.asking import LEAD
+from tests.serving.small import small_model
 from tests.serving.spooling import a_model, a_spool, fill, put, scored, start
 
 NOON = datetime(2026, 3, 2, 12).timestamp()
@@ -248,3 +256,22 @@ def test_a_spool_thread_goes_on_after_what_nobody_foresaw_and_counts_it(
     spool._stopped.set()
     thread.join()
     spool.close()
+
+
+def test_no_thread_that_stepped_back_writes_the_scores_of_many_leads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool, names = Spool(tmp_path, SpoolSettings(), time.time), list[str]()
+    put_down = spool.put
+
+    def noted(parts: Sequence[Lines]) -> None:
+        names.append(threading.current_thread().name)
+        put_down(parts)
+
+    monkeypatch.setattr(spool, "put", noted)
+    leads = [{**LEAD, "id": str(i)} for i in range(250)]
+    with TestClient(build(Fixed(small_model()), spool=spool)) as client:
+        assert client.post("/v1/score", json={"leads": leads}).status_code == 200
+
+    assert ([name for name in names if name.startswith("many")], len(names)) == ([], 1)
+    assert len(lines(tmp_path)) == 250
