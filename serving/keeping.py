@@ -15,18 +15,10 @@ log = structlog.get_logger()
 _RESTART_SECONDS = 1.0
 _END_SECONDS = 20
 """How long the keeper may take to bring what is left, when the service ends."""
-_CODE = """
-import os
-try:
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-except (AttributeError, OSError):
-    os.nice(19)
-from serving.keeper import main
-main()
-"""
-"""It steps back before it imports anything: a worker that starts beside it goes first. Linux lets
-what is idle run when nothing else wants to; for a process that is only nicer a request had to wait
-for up to 4 ms, until the system's next tick."""
+_CODE = "import os; os.nice(19); from serving.keeper import main; main()"
+"""It steps back before it imports anything: a worker that starts beside it goes first. It must not
+be idle (`SCHED_IDLE`): where others have the processors it would stop for seconds with the lock of
+the store in its hand, and without a privilege a process never leaves that class again."""
 
 
 @contextmanager
