@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -50,7 +50,7 @@ class PlainRows:
     """How many they are."""
     delimiter: str
     names: tuple[str, ...]
-    nested: ClassVar[frozenset[str]] = frozenset()
+    nested: ClassVar[Mapping[str, Sequence[int]]] = {}
 
     @property
     def lines(self) -> list[int]:

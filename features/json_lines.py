@@ -51,12 +51,14 @@ class JsonLines:
 
     def _find_keys(self, head: bytes) -> list[str]:
         found: dict[str, None] = {}
-        objects: list[Record] = []
+        first: Record | str | None = None
+        objects = 0
         blocks = self._blocks()
         while (lines := blocks.take()).raw:
             for _, _, record in _records(lines):
+                first = record if first is None else first
                 if isinstance(record, dict):
-                    objects += [record] if len(objects) < 2 else []
+                    objects += 1
                     if not record.keys() <= found.keys():
                         found.update(dict.fromkeys(record))
             if len(found) > MOST_NAMES:
@@ -64,7 +66,7 @@ class JsonLines:
                     f"{self._path}: its records have more than {MOST_NAMES:,} names of fields up "
                     f"to line {blocks.line - 1}; name fields alike in all records"
                 )
-        if len(objects) < 2 and (name := _wrapping(objects, head)):
+        if objects < 2 and (name := _wrapping(first, head)):
             raise FileError(
                 f"{self._path}: is one JSON object that holds the leads as its {name!r}; write "
                 "each lead as one object on a line of its own (JSON lines), such as by "
@@ -92,27 +94,31 @@ class JsonLines:
                     reject(Reject(self._path.name, number, "", text, record))
             rows = [[record.get(key) for key in self._keys] for record in records]
             found = zip(*rows, strict=True) if rows else ([] for _ in self._keys)
-            columns = {n: _column(cells) for n, cells in zip(self.columns, found, strict=True)}
-            yield Rows(self._path.name, numbers, columns)
+            columns: dict[str, CodedCells] = {}
+            nested: dict[str, list[int]] = {}
+            for name, values in zip(self.columns, found, strict=True):
+                kinds = set(map(type, values))
+                columns[name] = _column(values, kinds)
+                if kinds & {list, dict}:
+                    nested[name] = [i for i, v in enumerate(values) if isinstance(v, list | dict)]
+            yield Rows(self._path.name, numbers, columns, nested)
 
 
-def _wrapping(objects: list[Record], head: bytes) -> str | None:
+def _wrapping(first: Record | str | None, head: bytes) -> str | None:
     """Return the name under which one object holds all leads, None where it is no such object.
 
     Args:
-        objects: of the lines, no more than one.
+        first: what the first line that is not blank holds.
         head: the first bytes of the file, where the object may go over several lines.
 
     """
-    for record in objects:
-        for name, value in record.items():
-            if isinstance(value, list) and value and isinstance(value[0], dict):
-                # A lead may hold a list of objects too, and then has more fields than these.
-                return name if len(value[0]) >= len(record) else None
+    if isinstance(first, dict):
+        # A lead may hold a list of objects too, and then has its id beside it.
+        [(name, value), *others] = first.items() or [("", None)]
+        is_list = isinstance(value, list) and value and isinstance(value[0], dict)
+        return name if is_list and not others else None
     begins = _WRAPPED.match(head)
-    first, _, _ = head.partition(b"\n")
-    is_whole = isinstance(_record(first, orjson.loads), dict)
-    return begins[1].decode("utf-8", "replace") if begins and not is_whole else None
+    return begins[1].decode("utf-8", "replace") if begins else None
 
 
 def _records(lines: Lines) -> Iterator[tuple[int, bytes, Record | str]]:
@@ -154,8 +160,7 @@ def _integer(digits: str) -> int | str:
     return int(digits) if len(digits) <= _DIGITS else digits
 
 
-def _column(values: Sequence[Any]) -> CodedCells:
-    kinds = set(map(type, values))
+def _column(values: Sequence[Any], kinds: set[type]) -> CodedCells:
     # Of equal values each kind makes another cell: 1 and true, and integers beyond 2**53.
     if kinds <= {str, int, NoneType} or kinds <= {str, float, NoneType}:
         return coded(values).changed(plain_cell)

@@ -29,6 +29,9 @@ ROW_NUMBER = "#row"
 PROPENSITY = "#propensity"
 """The column in which leads from the store carry the chance with which they were chosen."""
 
+NESTED_ID = "the id is a list or holds other values; give one text or number"
+"""Why a row is no lead whose id has no single meaning."""
+
 
 def has_ids(agreement: Agreement) -> bool:
     """Whether leads can be told apart from file to file, and so be kept in a store."""
@@ -260,10 +263,12 @@ def need_columns(table: Table, agreement: Agreement, names: Iterable[str]) -> No
     """Raise an `AgreementError` that names the columns which the table does not have."""
     absent = [name for name in names if name not in (*table.columns, ROW_NUMBER)]
     if absent:
+        is_json = table.form.format == "JSON lines"
+        inside = "; leads in a list inside of an object are taken out by jq -c '.NAME[]'"
         raise AgreementError(
             f"{table.files[0]}: the agreement {agreement.name!r} names columns that the file does "
             "not have: "
-            f"{', '.join(absent)}; it has: {named(table.columns)}"
+            f"{', '.join(absent)}; it has: {named(table.columns)}{inside if is_json else ''}"
         )
 
 

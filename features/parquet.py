@@ -55,18 +55,19 @@ class Parquet:
         try:
             self._source.need_same(self._path.stat())
             file = self._open()
-            nested = frozenset(
+            nested = [
                 name
                 for name, field in zip(self.columns, file.schema_arrow, strict=True)
                 if pyarrow.types.is_nested(field.type)
-            )
+            ]
             for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata)):
                 columns = {
                     name: cells_of(column)
                     for name, column in zip(self.columns, batch.columns, strict=True)
                 }
                 lines = list(range(line, line + batch.num_rows))
-                yield Rows(self._path.name, lines, columns, nested)
+                every = range(batch.num_rows)
+                yield Rows(self._path.name, lines, columns, dict.fromkeys(nested, every))
                 line += batch.num_rows
             self._source.need_same(self._path.stat())
         except (pyarrow.ArrowException, OSError, OverflowError, ValueError) as error:

@@ -20,6 +20,7 @@ from features.cells import Cell, text_of
 from features.coded import CodedCells, Places, coded, joined
 from features.files import Chunk, Reject, Table
 from features.leads import (
+    NESTED_ID,
     ROW_NUMBER,
     Fault,
     Faults,
@@ -173,9 +174,9 @@ def _admitted(
     if name == ROW_NUMBER and ROW_NUMBER not in columns:
         columns = _beside(columns, coded(_row_ids(chunk, several)))
     faults: Faults = {}
-    if name in chunk.nested:
-        reason = "the id is a list or holds other values; give one text or number"
-        faults |= {i: Fault(name, cell, reason) for i, cell in enumerate(columns[name]) if cell}
+    for i in chunk.nested.get(name, ()):
+        if (cell := columns[name][i]) is not None:
+            faults[i] = Fault(name, cell, NESTED_ID)
     batch = admitted(columns, agreement, faults)
     leads = batch if isinstance(batch, Leads) else batch.leads
     marks = marks_of(lines, leads.ids, chunk.contents)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from features.cells import Cell, cell
@@ -60,8 +60,8 @@ class Chunk(Protocol):
         """A number for each row that tells its cells from other cells."""
 
     @property
-    def nested(self) -> frozenset[str]:
-        """The columns whose values are lists or hold others."""
+    def nested(self) -> Mapping[str, Sequence[int]]:
+        """By column the positions of values that are lists or hold others."""
 
     def of_file(self, name: str) -> Chunk:
         """Return the same as rows of a file with that name."""
@@ -74,7 +74,7 @@ class Rows:
     file: str
     lines: list[int]
     columns: Mapping[str, CodedCells]
-    nested: frozenset[str] = frozenset()
+    nested: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     @property
     def contents(self) -> Contents:

@@ -12,7 +12,7 @@ import orjson
 from pydantic import BaseModel, Field, PlainSerializer
 
 from features.cells import Cell, text_of
-from features.leads import Fault, Faults
+from features.leads import NESTED_ID, Fault, Faults
 from serving.artefact import LoadedModel, lead_of_cells, leads_of_cells
 from serving.problems import Problem, problem
 from serving.scorer import Score, Scorer
@@ -209,6 +209,10 @@ def _usable(scorer: Scorer, position: int, record: Any, faults: Faults) -> dict[
     """Return the record's cells if it is an object of single values, else note the fault."""
     if not isinstance(record, dict):
         faults[position] = Fault("", None, "a lead must be an object: its fields by name")
+        return {}
+    name = scorer.agreement.columns.id
+    if isinstance(record.get(name), list) and record[name]:
+        faults[position] = Fault(name, None, NESTED_ID)
         return {}
     try:
         if "".join(record).isascii():  # so are the names of most, and no value is at fault

@@ -18,7 +18,7 @@ from features.errors import FileError, OutputError
 from features.files import open_table
 from tests.postgres import Server
 
-from .making import a_file, read, refused
+from .making import a_file, an_agreement, nightly_of, read, refused
 
 CSV = 'id,town,note\n1,Köln,"a\nb"\n2,Łódź,\n'
 LINES = [{"id": "1", "town": "Köln", "note": "a\nb"}, {"id": "2", "town": "Łódź"}]
@@ -107,6 +107,17 @@ class TestJsonLines:
 
     def test_one_object_over_many_lines_is_refused(self, tmp_path: Path) -> None:
         refused(a_file(tmp_path, '{\n"id": 1,\n"x": 2\n}\n'), "no line is a JSON object; .*jq -c")
+
+    @pytest.mark.parametrize("before", ["", "\n"])
+    @pytest.mark.parametrize(
+        "other", ['"created": "2026-01-01"', '"created": null', f'"note": "{"x" * 200_000}"']
+    )
+    def test_one_lead_with_a_list_of_objects_is_a_lead(
+        self, tmp_path: Path, other: str, before: str
+    ) -> None:
+        line = f'{{"id": "a", "items": [{{"sku": "x", "n": 1, "p": 2, "q": 3}}], {other}}}\n'
+        found = read(a_file(tmp_path, before + line))
+        assert (found.cells["id"], found.rejects) == (["a"], [])
 
     def test_more_names_than_a_table_has_are_refused(self, tmp_path: Path) -> None:
         lines = "".join(json.dumps({f"f{i}_{j}": 1 for j in range(300)}) + "\n" for i in range(70))
@@ -306,6 +317,19 @@ def test_the_rule_of_a_markdown_table_is_set_aside(tmp_path: Path) -> None:
 
     assert found.cells["id"] == ["1", "-"]
     assert [(row.line, "Markdown" in row.reason) for row in found.rejects] == [(2, True)]
+
+
+def test_an_id_in_json_that_is_a_list_or_an_object_is_set_aside_with_the_reason(
+    tmp_path: Path,
+) -> None:
+    ids = ['["a", "b"]', '{"a": 1}', "[]", '"c"']
+    lines = "".join(f'{{"id": {id_}, "town": ["x", "y"]}}\n' for id_ in ids)
+
+    parts, intake = nightly_of(a_file(tmp_path, lines), an_agreement())
+
+    assert [lead for part in parts for lead in part.ids] == ["c"]
+    assert [row.line for row in intake.rejects] == [1, 2, 3]
+    assert ["the id is a list" in row.reason for row in intake.rejects] == [True, True, False]
 
 
 def test_a_long_line_below_the_header_is_looked_at_once(tmp_path: Path) -> None:

@@ -95,3 +95,12 @@ def test_a_body_of_any_depth_has_an_answer(client, documented, route: str, level
 
     for body in (deep, nested, b'{"id": "a", "fields": {"x": ' + nested + b"}}"):
         check(client, documented, route, body)
+
+
+@pytest.mark.parametrize("id_", [["a", "b"], ["a"], {"a": 1}])
+def test_an_id_that_is_a_list_or_an_object_costs_its_own_lead_alone(client, id_: Any) -> None:
+    for others in ([], [{"id": "c"}]):
+        reply = client.post("/v1/score", json={"leads": [{"id": id_}, *others]})
+        bad, *good = reply.json()["results"]
+        assert (bad["id"], bad["error"]["status"]) == (None, 422)
+        assert [result["id"] for result in good] == [other["id"] for other in others]
