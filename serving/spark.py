@@ -20,7 +20,7 @@ from features.cells import text_of
 from features.coded import coded
 from features.counted import named
 from features.errors import FileError, UsageError
-from features.leads import Faults, Leads, admit
+from features.leads import NESTED_ID, Fault, Faults, Leads, admit
 from features.parquet import cells_of
 from features.spreadsheet import safe_cell
 from serving.account import Summary, as_before
@@ -241,8 +241,6 @@ def _opened(version: str, digest: str, content: bytes) -> LoadedModel:
 
 
 def _leads(agreement: Agreement, batch: pa.RecordBatch, faults: Faults) -> Leads:
-    from features.leads import Fault
-
     cells = {
         name: cells_of(column)
         for name, column in zip(batch.schema.names, batch.columns, strict=True)
@@ -252,6 +250,11 @@ def _leads(agreement: Agreement, batch: pa.RecordBatch, faults: Faults) -> Leads
         if text is not None:
             reason = "cannot be split into its fields; look for a stray delimiter or quote"
             faults[i] = Fault("", text_of(text)[:200], reason)
+    name = agreement.columns.id
+    if pa.types.is_nested(batch.schema.field(name).type):
+        for i, cell in enumerate(cells[name]):
+            if cell is not None:
+                faults.setdefault(i, Fault(name, cell, NESTED_ID))
     return admit(cells, agreement, faults, need_created=False)
 
 

@@ -22,7 +22,7 @@ from pyspark.sql import SparkSession, functions
 from benchmarks.servers import family
 from features.cells import moment, text_of
 from features.errors import FileError, StoreError, UsageError
-from features.leads import Leads
+from features.leads import NESTED_ID, Leads
 from serving.archive import open_model, pack
 from serving.artefact import leads_of_records, write
 from serving.batch import Choices, Kept, Scores, score_file
@@ -128,6 +128,21 @@ def test_csv_with_quotes_and_broken_lines_scores_what_is_whole(
         ("1", "the same id stands in a row before"),
         ("2", "cannot be split into its fields; look for a stray delimiter or quote"),
     ]
+
+
+def test_an_id_that_is_a_list_is_set_aside(
+    session: SparkSession, archive: Archive, tmp_path: Path
+) -> None:
+    source, target = tmp_path / "leads.parquet", tmp_path / "scored.parquet"
+    pa.parquet.write_table(pa.table({"id": [["1", "2"], None], "source": ["web", "fair"]}), source)
+    found = score_on_spark(
+        session, archive, Place("", str(source)), Place("", str(target)), choices=Choices((), 1.0)
+    )
+    assert (found.read, found.scored, found.rejected) == (2, 0, 2)
+    (rejects,) = (tmp_path / "scored.parquet.rejects").glob("*.csv")
+    with rejects.open(newline="", encoding="utf-8") as file:
+        values = sorted((row["value"], row["reason"]) for row in csv.DictReader(file))
+    assert values == [("", "the id is missing"), ("1;2", NESTED_ID)]
 
 
 def test_of_leads_that_come_again_the_first_by_file_and_row_is_scored(
