@@ -123,6 +123,7 @@ def test_the_story_is_told_in_the_order_of_time(load: Load) -> None:
         None,
         [PastHandoff(MONDAY + timedelta(days=2), "kim", "north")],
         [PastWord(MONDAY + timedelta(days=4), "won", "kim", 900.0, None, None)],
+        None,
         scores,
     )
     lines = list(history_lines(history, found))
@@ -136,7 +137,7 @@ def test_scores_that_repeat_are_one_line(load: Load) -> None:
     _, before, after = _changed(load)
     days = (0, 1, 2, 3)
     scores = [_scored(load, "1", day, **(after if day > 2 else before)) for day in days]
-    history = LeadHistory(1, "a", MONDAY, "Fair", None, [], [], scores)
+    history = LeadHistory(1, "a", MONDAY, "Fair", None, [], [], None, scores)
 
     lines = list(history_lines(history, changes(scores, load)))
 
