@@ -47,11 +47,10 @@ _WATCHED = 5
 """Leads of one request that may be looked at later."""
 _LONG = 10_000
 """Bytes of a body that is read in the thread as well: while the loop reads nobody is answered."""
-_NICE = 19
+_NICE = 10
 """By so much the thread steps back: the kernel computes without the interpreter, and then it is
-the system that decides whether a request that comes in must wait for it. With less, the loop has
-often had more than its share when a request comes in, and waits until the system's next tick. It
-stays above what is idle, as it may hold the interpreter."""
+the system that decides whether a request that comes in must wait for it. Not as far as the keeper,
+which would take half of what the loop leaves while the thread holds the interpreter."""
 _REPLY = b'{"model_version":%b,"agreement_version":%b,"results":[%b]}'
 
 
