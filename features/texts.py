@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.compiled import TEXTS
-from features.errors import LeadqError
+from features.errors import UsageError
 
 if TYPE_CHECKING:
     from features.packed import Packed
@@ -41,13 +41,13 @@ def _library() -> ctypes.CDLL:
     """Load the loops.
 
     Raises:
-        LeadqError: when they are not there, or were compiled from another source.
+        UsageError: when they are not there, or were compiled from another source.
 
     """
     try:
         library = TEXTS.load()
     except OSError as error:
-        raise LeadqError(str(error)) from error
+        raise UsageError(str(error)) from error
     letter = ctypes.c_uint8
     takes = {
         "gather": [_ARRAY] * 2,

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from features import coded, plain, texts
 from features.cells import Cell, key_of, missing_as_none, record_reader
 from features.coded import QUICK, CodedCells, Columns, contents_of
+from features.compiled import Compiled
 from features.contact import email_kind, phone_region
 from features.dates import DateEncoder
 from features.encoder import CategoryEncoder, FieldEncoder, NumberEncoder, TokensEncoder
+from features.errors import UsageError
 from features.packed import Packed
 
 _CREATED = datetime(2026, 1, 5, 10, 30)
@@ -304,3 +306,10 @@ def test_the_key_of_a_plain_text_is_the_key() -> None:
 
     assert found.tolist() == [0, 1, texts.UNKNOWN, *[texts.NOT_PLAIN] * 3]
     assert [key_of(text) for text in ("A \t b", "SALES")] == keys
+
+
+def test_outdated_loops_are_a_clear_error(monkeypatch) -> None:
+    monkeypatch.setattr(Compiled, "source_hash", lambda self: "of another source")
+
+    with pytest.raises(UsageError, match=r"another texts.c than this; .*make kernel"):
+        texts._library.__wrapped__()

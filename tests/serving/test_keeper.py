@@ -99,7 +99,9 @@ def test_a_keeper_that_dies_is_followed_by_another_which_brings_what_is_left_at_
     assert (started[1].returncode, count(store), segments(folder)) == (0, 2, [])
 
 
-@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has such a class")
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getscheduler"), reason="this system tells no class of a process"
+)
 def test_a_keeper_steps_back_but_goes_on_beside_others_as_it_holds_locks_of_the_store() -> None:
     before, _, _ = keeping_module._CODE.partition("from serving")
 
