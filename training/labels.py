@@ -64,8 +64,8 @@ class Labelled:
         return (
             f"{self.still_open:,} leads are still open although their horizon is over, and taught "
             f"nothing: of the decided leads {won / decided:.1%} were won; if those open leads were "
-            f"all lost it would be {won / (decided + self.still_open):.1%}, and every probability "
-            'too high. If sales leaves lost leads open, say learning.open = "negative"'
+            f"all lost it would be {won / (decided + self.still_open):.1%}, and probabilities "
+            'too high on average. If sales leaves lost leads open, say learning.open = "negative"'
         )
 
 

@@ -25,8 +25,8 @@ _CANNOT_SHOW = (
 _READING = (
     "AUC: 0.50 is chance, 1.00 orders every won lead before every other; after ± stands one "
     "standard error. All figures are of the leads with a known outcome (filled: of the open ones "
-    "too), out of fold. The model is small, and is fitted with and without the field beside the "
-    "honest fields only; its two AUCs have no interval, so small differences mean nothing."
+    "too), AUCs out of fold. The model is small, and is fitted with and without the field beside "
+    "the honest fields only; its two AUCs have no interval, so small differences mean nothing."
 )
 _HARDLY = 0.02
 """Share of leads below which hardly any is filled, whatever its outcome."""

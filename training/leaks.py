@@ -238,7 +238,7 @@ def _named(hint: Hint, e: Evidence) -> tuple[Verdict, str] | None:
     if hint in ("assigned", "other_score") and _tells(e, 0.58):
         return "cannot_tell", _WHEN[hint]
     if not _signal(e):
-        said = f"{_WHEN['worked']}; it tells little, so little is lost without it"
+        said = f"{_WHEN['worked']}; alone it is not shown to tell won from lost"
         return ("suspect", said) if hint == "worked" and _enough(e) else None
     if hint in ("worked", "noted", "scored"):
         enough = _tells(e, 0.75 if hint == "noted" else 0.72) or e.fill_low >= 1

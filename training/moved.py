@@ -26,7 +26,7 @@ _NUMBERS = 0.9
 _FALSE_ALARMS = 0.05
 _SOME, _MUCH = 0.1, 0.25
 """Bounds of PSI in use since Siddiqi 2006, Credit Risk Scorecards."""
-Verdict = Literal["steady", "moved", "moved much"]
+Verdict = Literal["little", "not shown", "moved", "moved much"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,12 @@ class FieldMoved:
     q: float
     """Share of false alarms if this field and all odder ones are called moved."""
     verdict: Verdict
+    """`not shown`: by custom it would have moved, but chance explains it."""
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether it is shown to have moved."""
+        return self.verdict in ("moved", "moved much")
 
 
 @dataclass(frozen=True)
@@ -114,9 +120,10 @@ def _field(
     name: str, before: Vector, after: Vector, empty_before: float, empty_after: float, q: float
 ) -> FieldMoved:
     value = psi(before, after)
-    verdict: Verdict = "steady"
-    if q <= _FALSE_ALARMS and value >= _SOME:
-        verdict = "moved much" if value >= _MUCH else "moved"
+    verdict: Verdict = "little"
+    if value >= _SOME:
+        moved: Verdict = "moved much" if value >= _MUCH else "moved"
+        verdict = moved if q <= _FALSE_ALARMS else "not shown"
     by_chance = (len(before) - 1) * (1 / before.sum() + 1 / after.sum())
     share = float(np.abs(before / before.sum() - after / after.sum()).sum() / 2)
     return FieldMoved(name, value, by_chance, share, empty_before, empty_after, q, verdict)

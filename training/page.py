@@ -123,6 +123,16 @@ def _notes(training: Training) -> Iterator[str]:
         "The figures are those of a fit on the earlier leads. What is registered was then fitted "
         f"anew on {fitted_on(training)}, with the same recipe, and is not judged itself."
     )
+    if training.work.place is not None:
+        yield (
+            "In the fits newer leads count more: the middle one in time half as much as the "
+            "newest, the oldest a quarter (in the logistic regression .7 and a half). Of those "
+            "that judge each counts once."
+        )
+    yield (
+        "Leaks were looked for among all leads with a known outcome, those that judge too. That "
+        "can only take fields away, so it hardly flatters the figures."
+    )
     for why, count in training.labelled.unlabelled.items():
         yield f"{count:,} leads taught nothing: {why}."
     if training.labelled.if_open_were_lost:

@@ -93,7 +93,7 @@ def _gain(evaluation: Evaluation) -> Section:
     chart = Plot(
         "Wins found by calling the best leads first",
         "The further the line stands above the dashed one, the more the order is worth. The band "
-        "is the 95 % interval.",
+        "is the 95 % interval at each share of leads by itself.",
         "leads called, best first",
         "wins found",
         (
@@ -139,11 +139,11 @@ def _calibration(evaluation: Evaluation) -> Section:
     top = max([*said, *(rate.high for rate in was)])
     chart = Plot(
         "Predicted and won",
-        "Bands of leads with equal numbers; a dot on the dashed line is a prediction that came "
-        "true. The strokes are 95 % intervals.",
+        "Bands of leads with equal numbers; on the dashed line as many won as was predicted. The "
+        "strokes are 95 % intervals, each by itself.",
         "predicted",
         "won",
-        (Line("came true", [0, top], [0, top], is_reference=True),),
+        (Line("as predicted", [0, top], [0, top], is_reference=True),),
         (
             Dots(
                 "later leads",
@@ -176,7 +176,7 @@ def _campaigns(evaluation: Evaluation) -> Section:
         "expected (95 %)",
         "won",
         tuple(
-            Range(c.name, c.won / c.rows, c.low / c.rows, c.high / c.rows, c.wins != "as expected")
+            Range(c.name, c.won / c.rows, c.low / c.rows, c.high / c.rows, c.wins != "not shown")
             for c in campaigns[:_DRAWN]
         ),
     )
@@ -192,7 +192,7 @@ def _campaigns(evaluation: Evaluation) -> Section:
 
 
 def _campaign_row(c: Campaign) -> tuple[str, ...]:
-    told = c.wins if c.wins == "as expected" else f"{c.wins} than expected"
+    told = "no difference shown" if c.wins == "not shown" else f"{c.wins} than expected"
     return (
         c.name,
         f"{c.rows:,}",
@@ -255,13 +255,14 @@ def _drift(drift: Drift) -> Section:
         for f in drift.fields
     )  # fmt: skip
     columns = (
-        "field", "verdict", "leads moved", "PSI", "PSI by chance", "empty before", "empty after",
+        "field", "verdict", "leads moved", "PSI", "PSI by chance, on average", "empty before",
+        "empty after",
     )  # fmt: skip
     note = (
         "PSI (population stability index) is 0 where nothing moved; by custom a field has moved "
-        "from 0.1 on, much from 0.25 on, here only if chance does not explain it. A field such as "
-        "the campaign is renewed by plan: that it moved says that the mix is another one, not that "
-        "something is wrong."
+        "from 0.1 on, much from 0.25 on; where chance explains as much, it is not shown. A field "
+        "such as the campaign is renewed by plan: that it moved says that the mix is another one, "
+        "not that something is wrong."
     )
     table = Table(
         "From the leads learned from to the later ones", columns, rows, note, ("verdict",)

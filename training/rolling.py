@@ -81,8 +81,8 @@ def in_short(origins: list[Origin]) -> tuple[str, ...]:
     pooled = ""
     if mean is not None:
         pooled = (
-            f", on average {mean.value:.0%} (95 % interval from moment to moment {mean.low:.0%} to "
-            f"{mean.high:.0%})"
+            f", on average {mean.value:.0%} (95 % interval {mean.low:.0%} to {mean.high:.0%}, each "
+            "moment taken as one independent figure)"
         )
     return (
         f"Refitted at {len(origins)} moments of the past with preset fast and judged on the leads "
@@ -106,7 +106,14 @@ def rolling_section(origins: list[Origin]) -> Section:
         for origin in origins
         if (e := origin.evaluation) and (won := e.figures["mean_actual"])
     )
-    columns = ("Judged", "Learned from", "Leads", "ROC AUC (95 %)", "Predicted", "Won (95 %)")
+    columns = (
+        "Judged",
+        "Learned from",
+        "Judged leads",
+        "ROC AUC (95 %)",
+        "Predicted",
+        "Won (95 %)",
+    )
     return Section(
         "At several moments of the past", in_short(origins), (Table("Origins", columns, rows),)
     )

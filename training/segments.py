@@ -29,7 +29,7 @@ _FEWEST_TOGETHER = 10
 _MOST = 40
 """Categories of a field that stand by name; the largest ones."""
 Enough = Callable[[Rows], bool]
-Wins = Literal["fewer", "more", "as expected"]
+Wins = Literal["fewer", "more", "not shown"]
 Order = Literal["kept", "not shown", "reversed"]
 
 
@@ -112,7 +112,7 @@ def by_campaign(judged: Judged) -> tuple[Campaign, ...]:
     found = []
     for (name, test), share in zip(tests.items(), q.tolist(), strict=True):
         won = int(judged.y[parts[name]].sum())
-        wins: Wins = "as expected"
+        wins: Wins = "not shown"
         if share <= FALSE_ALARMS:
             wins = "more" if won > test.expected else "fewer"
         found.append(

@@ -117,9 +117,9 @@ def calibration_sentences(evaluation: Evaluation) -> Iterator[str]:
         f"chance in 95 of 100 cases (up to {_points(r.error_by_chance_high)})."
     )
     if r.slope is not None and r.slope.high < 1:
-        yield "The probabilities are too bold: the high ones too high, the low ones too low."
+        yield "The probabilities are too bold: leads differ less than they say."
     elif r.slope is not None and r.slope.low > 1:
-        yield "The probabilities are too timid: the high ones too low, the low ones too high."
+        yield "The probabilities are too timid: leads differ more than they say."
 
 
 def in_the_large(evaluation: Evaluation) -> str:
@@ -148,7 +148,7 @@ def campaign_sentences(evaluation: Evaluation) -> Iterator[str]:
     """Name the campaigns that won other than expected, once all that were looked at count."""
     looked = len(evaluation.campaigns)
     told = _looked_at([c.name for c in evaluation.campaigns])
-    odd = [c for c in evaluation.campaigns if c.wins != "as expected"]
+    odd = [c for c in evaluation.campaigns if c.wins != "not shown"]
     if looked and not odd:
         none = "none is shown to have won more or fewer than expected"
         yield f"{told}; {none}{_together(evaluation)}."
@@ -166,7 +166,11 @@ def _looked_at(names: list[str]) -> str:
     told = _count(named, "campaign was", "campaigns were")
     if SMALLER not in names:
         return f"{told} looked at"
-    return f"{told} looked at, and the smaller ones as one" if named else "Only small campaigns"
+    return (
+        f"{told} looked at, and the smaller ones as one"
+        if named
+        else "Only small campaigns, looked at as one"
+    )
 
 
 def _together(evaluation: Evaluation) -> str:
@@ -233,7 +237,7 @@ def drift_sentences(drift: Drift) -> Iterator[str]:
             ("more", (off.low, off.high)) if off.low > 0 else ("less", (-off.high, -off.low))
         )
         yield f"{told}: {_reach(*ends)} points {word} (95 % interval)."
-    moved = [f for f in drift.fields if f.verdict != "steady"]
+    moved = [f for f in drift.fields if f.has_moved]
     if not moved:
         yield f"None of {_count(len(drift.fields), 'field', 'fields')} is shown to have moved much."
         return

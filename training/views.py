@@ -88,8 +88,8 @@ def _off_before(origins: list[Origin]) -> str:
         return ""
     return (
         f"At {len(origins)} moments of the past quick refits predicted "
-        f"{mean.value:.0%} of the wins that came (95 % interval from moment to moment "
-        f"{mean.low:.0%} to {mean.high:.0%})."
+        f"{mean.value:.0%} of the wins that came (95 % interval {mean.low:.0%} to "
+        f"{mean.high:.0%}, each moment taken as one independent figure)."
     )
 
 

@@ -317,6 +317,12 @@ def test_the_evidence_of_fill_is_the_log_of_the_ratio() -> None:
     assert evidence.fill_log_ratio == pytest.approx(math.log(2), abs=0.2)
 
 
+def test_the_shares_that_are_told_are_those_of_the_leads() -> None:
+    evidence = judge("branch", ["x" if won else None for won in WON]).evidence
+
+    assert (evidence.filled_won, evidence.filled_lost) == (1.0, 0.0)
+
+
 def test_a_token_that_gives_the_outcome_away_is_found_among_the_others() -> None:
     cells: list[Cell] = [
         f"{'red' if d < 0.5 else 'blue'};{'signed' if won else 'ghosted'}"

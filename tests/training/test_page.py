@@ -53,6 +53,8 @@ def test_it_says_who_scores_and_that_what_is_registered_was_fitted_anew(
     leads = len(trained[1].labelled.labels)
     assert f"What is registered was then fitted anew on all {leads:,} labelled leads" in words
     assert trained[1].split.method in words
+    assert "In the fits newer leads count more" in words
+    assert "Leaks were looked for among all leads with a known outcome" in words
 
 
 def test_of_very_many_leads_it_says_how_many_the_model_was_fitted_on(

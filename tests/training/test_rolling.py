@@ -85,7 +85,8 @@ def test_how_far_sums_go_astray_is_told_from_moment_to_moment() -> None:
     assert mean is not None
     assert (mean.value, mean.low, mean.high) == pytest.approx((1.5, 1.5, 1.5))
     assert (
-        "on average 150% (95 % interval from moment to moment 150% to 150%)" in in_short(found)[0]
+        "on average 150% (95 % interval 150% to 150%, each moment taken as one independent figure)"
+        in in_short(found)[0]
     )
 
 

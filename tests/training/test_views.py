@@ -48,7 +48,7 @@ def test_moments_that_were_off_alike_are_told_with_their_interval() -> None:
     told = caution(evaluation(0.3), moments(0.28, 0.3, 0.32))
 
     assert "At 3 moments of the past quick refits predicted 150% of the wins that came" in told
-    assert "95 % interval from moment to moment 1" in told
+    assert "each moment taken as one independent figure" in told
 
 
 def test_moments_alone_call_for_caution_where_the_judged_leads_do_not() -> None:
