@@ -44,7 +44,8 @@ _PULL = 0.003
 _USUALLY = {"logistic": 0.7}
 USUAL_OF_TREES = 0.1
 """What a shape of trees usually counts for beside a logistic regression that counts .7."""
-_LEAST_WEIGHT = 0.02
+_LEAST_WEIGHT = 0.05
+"""Share below which a member goes: it costs as much at every score as one that tells more."""
 _FEWEST_IN_A_BLOCK = 5
 Progress = Callable[[str], None]
 Parameters = dict[str, float | int | str]
