@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from training.train import Training
 
 
+OF_THE_RULES = "The figures that follow are those of the rules, not of a model."
+
+
 def page(training: Training, name: str, standing: str | None = None) -> str:
     """Return the report as one self-contained HTML page.
 
@@ -100,7 +103,10 @@ def _sections(training: Training) -> Iterator[Section]:
 
 def _ending(training: Training) -> str:
     """Say who scores where it is not the model; else the proof stands with the other proofs."""
-    return "" if training.verdict.scorer == "model" else _sentence(training.verdict.sentence)
+    if training.verdict.scorer == "model":
+        return ""
+    told = _sentence(training.verdict.sentence)
+    return told if training.evaluation is None else f"{told} {OF_THE_RULES}"
 
 
 def _sentence(text: str) -> str:

@@ -62,7 +62,7 @@ class Reliability:
     slope: Interval | None
     """Of the actual log-odds on the predicted ones: below 1 is too bold, above 1 too timid.
 
-    None where all probabilities are equal.
+    None where none can be told (`cox_slope`).
     """
     intercept: Interval
     """Shift of the log-odds that would make the sum right, the slope left at 1 (Cox 1958)."""
@@ -154,10 +154,13 @@ def cox_slope(judged: Judged) -> Interval | None:
     """Return the slope of the outcomes' logistic regression on the predicted log-odds.
 
     Cox 1958, Biometrika 45. Intervals here and below from the sandwich by cluster, so that rows
-    that hang together count as what they are. None where all probabilities are equal.
+    that hang together count as what they are. None where all probabilities are equal, and where
+    they part won from lost without an overlap: no finite slope is likeliest then (Albert &
+    Anderson 1984, Biometrika 71).
     """
     x = _log_odds(judged)
-    if np.ptp(x) < _FLAT:
+    won, lost = x[judged.y == 1], x[judged.y == 0]
+    if np.ptp(x) < _FLAT or won.min() >= lost.max() or won.max() <= lost.min():
         return None
     return _regression(np.column_stack([np.ones_like(x), x]), np.zeros_like(x), judged)[1]
 

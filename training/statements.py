@@ -159,6 +159,8 @@ def campaign_sentences(evaluation: Evaluation) -> Iterator[str]:
         )
     if len(odd) > _NAMED:
         yield f"{len(odd) - _NAMED} more of {looked} campaigns are off; the table names them."
+    if odd and (together := _together(evaluation)):
+        yield f"{together[2:].capitalize()} than expected: campaigns may miss by that alone."
 
 
 def _looked_at(names: list[str]) -> str:

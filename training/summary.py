@@ -14,7 +14,7 @@ from training.choose import Choice, LeftOut
 from training.evaluate import Evaluation
 from training.leak_report import reason_of, verdict_of, worst_first
 from training.leaks import Finding
-from training.page import fitted_on
+from training.page import OF_THE_RULES, fitted_on
 from training.propose import Proposal
 from training.rolling import in_short
 from training.shown import Verdict
@@ -63,6 +63,8 @@ def training_lines(
         yield verdict.sentence
     if training.growth:
         yield f"How many more would do: {training.growth}"
+    if e is not None and verdict.scorer == "rules":
+        yield OF_THE_RULES
     if e is not None:
         yield from order_sentences(e)
     if training.caution:

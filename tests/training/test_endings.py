@@ -19,7 +19,7 @@ from serving.batch import score_file
 from tests.conftest import SHARED_DATA, home_at
 from tests.lives import Fixed
 from tests.training.firms import Enquiry, agreed, clear, decided, with_times, write_export
-from training.page import page
+from training.page import OF_THE_RULES, page
 from training.propose import propose
 from training.registry import load_champion
 from training.roles import Told
@@ -82,6 +82,7 @@ def test_a_small_set_with_a_clear_signal_is_taken_over_by_the_model(trained_on) 
     assert result.verdict.log_loss_model < result.verdict.log_loss_rules
     assert (result.growth, result.caution) == ("", "")
     assert "of the model" in lines(result)
+    assert OF_THE_RULES not in lines(result)
 
 
 def test_random_outcomes_end_in_nothing_to_learn_here(trained_on) -> None:
@@ -91,6 +92,8 @@ def test_random_outcomes_end_in_nothing_to_learn_here(trained_on) -> None:
     assert not result.verdict.learnt
     assert result.verdict.sentence.startswith("nothing to learn here")
     assert lines(result).startswith("nothing to learn here")
+    assert OF_THE_RULES in lines(result)
+    assert OF_THE_RULES in page(result, "lots")
     assert training_json(result, result.scorer.agreement)["scored_by"] == "rules"
     assert len(set(result.later.probability.tolist())) == 1
 

@@ -111,6 +111,14 @@ def test_equal_probabilities_have_no_slope() -> None:
     assert cox_slope(Judged(Y, np.full(len(Y), 0.3))) is None
 
 
+def test_probabilities_that_part_won_from_lost_have_no_slope() -> None:
+    sorted_out = np.array([0.1, 0.2, 0.2, 0.2, 0.4])
+
+    assert cox_slope(Judged(np.array([0, 0, 0, 1, 1], dtype=np.int8), sorted_out)) is None
+    assert cox_slope(Judged(np.array([0, 1, 0, 0, 1], dtype=np.int8), sorted_out)) is None
+    assert cox_slope(Judged(np.array([1, 0, 0, 0, 1], dtype=np.int8), sorted_out)) is not None
+
+
 def test_leads_that_hang_together_make_slopes_less_certain() -> None:
     rows = np.repeat(np.arange(300), 10)
     clusters = [f"account {row}" for row in rows]

@@ -199,6 +199,14 @@ def test_campaigns_of_which_none_is_odd_may_together_have_won_fewer() -> None:
     assert text.endswith("; all together won fewer.")
 
 
+def test_campaigns_that_are_off_where_all_leads_are_may_miss_by_that_alone() -> None:
+    off = with_figure("predicted_minus_actual", 0.05, 0.02, 0.08)
+
+    text = list(campaign_sentences(replace(off, campaigns=(campaign("A", 2, "fewer"),))))
+
+    assert text[-1] == "All together won fewer than expected: campaigns may miss by that alone."
+
+
 def grades(a: int, b: int) -> Grades | None:
     y = np.array([1] * a + [0] * (100 - a) + [1] * b + [0] * (100 - b), dtype=np.int8)
     place = np.concatenate([np.arange(100.0), np.arange(100.0) + 60])
