@@ -357,6 +357,12 @@ def _sentence(model: Shown, rules: Shown, beside: str, takes: bool) -> str:
             f"the rules score: on {judged}, the model sorts leads better than chance, but its "
             f"probabilities are not shown to be better than one for all ({model.figures})"
         )
+    if rules.sorts:
+        return (
+            f"the rules score: on {judged}, they sort leads better than chance, but their "
+            f"probabilities are not shown to be better than one for all ({rules.figures}); the "
+            f"model is not shown to be better than chance ({model.figures})"
+        )
     # By chance alone, too (Mann and Whitney 1947): one score for all has no spread of its own.
     by_chance = np.sqrt((model.rows + 1) / (12 * model.won * (model.rows - model.won)))
     at_best = max(2 * model.auc - model.auc_low, 0.5 + norm.isf(ERROR) * by_chance)

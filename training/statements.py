@@ -12,6 +12,8 @@ from training.segments import SMALLER, Grades
 
 _ALL = 0.995
 _DEFAULT_CALLS = AgreedCapacity().leads_per_day
+_LEAST_LIFT = 1.05
+"""A lift below it would be rounded to 1, as if nothing was shown."""
 _NAMED = 5
 """Campaigns or fields that a sentence names; the table has the others."""
 
@@ -64,10 +66,11 @@ def _top_tenth(evaluation: Evaluation) -> str:
             f"more wins than a tenth picked at random ({share(won.value)} of them, 95 % interval "
             f"{span(won)})."
         )
+    digits = 2 if lift.low < _LEAST_LIFT else 1
     return (
         f"The best tenth of the judged leads holds {share(won.value)} of their wins (95 % interval "
-        f"{span(won)}), {lift.value:.1f} times as many as a tenth picked at random "
-        f"({lift.low:.1f} to {lift.high:.1f})."
+        f"{span(won)}), {lift.value:.{digits}f} times as many as a tenth picked at random "
+        f"({lift.low:.{digits}f} to {lift.high:.{digits}f})."
     )
 
 

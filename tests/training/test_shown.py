@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, logit
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -168,6 +168,17 @@ def test_what_is_saved_against_one_probability_for_all_can_be_counted() -> None:
     found = shown(np.array([1, 0], dtype=np.int8), np.array([0.6, 0.4]))
 
     assert found.saved == pytest.approx(np.log(0.6 / 0.5))
+
+
+def test_rules_that_sort_but_say_too_much_are_told_to_sort() -> None:
+    y, good = drawn(600, 1, 1.0)
+    bold = expit(8 * (logit(good) - logit(good).mean()))
+
+    verdict = takes_over(y, np.full(600, 0.3), bold)
+
+    assert verdict.sentence.startswith("the rules score: on 600 judged leads")
+    assert "they sort leads better than chance, but their probabilities" in verdict.sentence
+    assert not verdict.learnt
 
 
 def test_few_leads_may_have_nothing_to_learn_from_yet() -> None:

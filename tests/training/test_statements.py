@@ -90,6 +90,12 @@ def test_calls_that_nobody_set_are_said_to_be_the_default() -> None:
     assert calls_a_day(as_set) == "20 calls a day"
 
 
+def test_a_small_lift_is_not_rounded_to_none() -> None:
+    text = next(order_sentences(with_figure("lift_top_tenth", 1.09, 1.02, 1.16)))
+
+    assert text.endswith("1.09 times as many as a tenth picked at random (1.02 to 1.16).")
+
+
 def test_a_best_tenth_that_may_be_like_any_other_is_not_praised() -> None:
     text = next(order_sentences(with_figure("lift_top_tenth", 1.2, 0.9, 1.5)))
 
