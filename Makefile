@@ -4,7 +4,7 @@ BIN := .venv/bin
 LEADQ := LEADQ_HOME=demo/.leadq $(BIN)/leadq
 SERVE ?= 1
 # Sales has leads to call today, and the report of this week something to tell.
-YESTERDAY = $$($(BIN)/python -c 'import datetime as d; print(d.date.today() - d.timedelta(1))')
+DAYS_AGO = $$($(BIN)/python -c 'import datetime as d; print(d.date.today() - d.timedelta($(1)))')
 KERNEL := features/_texts.so serving/_kernel.so
 .DEFAULT_GOAL := setup
 
@@ -32,32 +32,34 @@ setup: .venv/.installed $(KERNEL)  ## build the virtual environment from the loc
 demo: setup  ## run the main job on a simulated CRM and serve it (SERVE=0: do not serve)
 	rm -rf demo && mkdir demo
 	@echo "1. A simulated CRM writes 24 months of leads with outcomes"
-	$(LEADQ) simulate -o demo/crm --leads 20000 --months 24 --set end=$(YESTERDAY)
-	@echo "2. An agreement is proposed from its export, and both sides sign it"
+	$(LEADQ) simulate -o demo/crm --leads 20000 --months 24 --set end=$(call DAYS_AGO,1)
+	@echo "2. An agreement is proposed from its export; both sides add who gets which leads, and sign it"
 	$(LEADQ) init demo/crm/export.csv -o demo/agreement.toml --yes
+	cat docs/demo-routing.toml >> demo/agreement.toml
 	$(LEADQ) sign -a demo/agreement.toml --side sales --as "Kim Berg"
 	$(LEADQ) sign -a demo/agreement.toml --side marketing --as "Lee Park"
-	@echo "3. Three experiments are trained and compared"
+	@echo "3. A model of eight months ago says what it would have said of the leads that came in since"
+	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --as-of $(call DAYS_AGO,240) --preset fast --name "eight months ago"
+	@echo "4. Three experiments on all that is known are trained and compared"
 	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --recipe logistic --name logistic
 	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --recipe trees --name trees
 	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --recipe blend --name blend
 	$(LEADQ) compare --json | tee demo/compare.txt | sed '$$d'
-	@echo "4. The first stays champion unless another is shown to be better"
+	@echo "5. The best of them becomes champion"
 	$(LEADQ) promote $$(tail -n 1 demo/compare.txt | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["best"])')
-	@echo "5. A nightly export is scored"
+	@echo "6. A nightly export is scored"
 	$(LEADQ) score demo/crm/nightly.csv -o demo/scored.csv -a demo/agreement.toml || [ $$? -eq 3 ]  # 3: done, and unusual
-	@echo "6. Hand-offs, what sales said and what campaigns cost come in"
+	@echo "7. Hand-offs, what sales said and what campaigns cost come in"
 	$(LEADQ) handoff demo/crm/handoffs.csv -a demo/agreement.toml
 	$(LEADQ) feedback demo/crm/feedback.csv -a demo/agreement.toml
 	$(LEADQ) spend demo/crm/spend.csv -a demo/agreement.toml
-	@echo "7. The leads of the history get a score, and the best of today go to sales"
-	$(LEADQ) score demo/crm/export.csv -o demo/scored-history.csv -a demo/agreement.toml || [ $$? -eq 3 ]  # 3: done, and unusual
+	@echo "8. The best leads of today go to sales"
 	$(LEADQ) queue --hand-over -a demo/agreement.toml
 	@echo "done: the scores are in demo/scored.csv, a report of each training in demo/.leadq/reports"
 	@if [ "$(SERVE)" != 0 ]; then $(MAKE) --no-print-directory demo-serve; fi
 
 demo-serve:  ## serve the demo: the API on port 8000, MLflow's page on port 5000
-	@echo "8. The API, the pages and MLflow start; stop them with Ctrl-C"
+	@echo "9. The API, the pages and MLflow start; stop them with Ctrl-C"
 	@echo "   pages:           the address below that signs in: queue, campaigns, report and more"
 	@echo "   score a lead:    curl -s http://127.0.0.1:8000/v1/score -H 'content-type: application/json' \\"
 	@echo "                      -d '{\"id\": \"web-1\", \"industry\": \"Software\", \"form_type\": \"Demo request\", \"visits\": 7}'"

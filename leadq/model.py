@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -36,6 +37,7 @@ from leadq.common import (
 if TYPE_CHECKING:
     from features.agreement import Agreement
     from features.home import Home
+    from features.leads import History
     from features.store.database import Store
     from training.fit import Recipe
     from training.retrain import Retrained
@@ -68,19 +70,39 @@ def train(
         Path | None, typer.Option("-o", "--report", help="Where to write the report (HTML).")
     ] = None,
     promote: Annotated[bool, typer.Option("--promote", help="Make it champion.")] = False,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Train as if it were this past day; see the docs."),
+    ] = None,
     who: Who = "cli",
     as_json: AsJson = False,
 ) -> None:
-    """Train a model on an export, judge it on later leads, and register it."""
+    """Train a model on an export, judge it on later leads, and register it.
+
+    With --as-of it learns nothing that came about from that day on, and the leads that came in
+    since, before a model was in use, get the score that it would have given them.
+    """
     from features.store.exports import keep_export
     from serving.summary import intake_lines
     from training.page import page
+    from training.past import Since, keep_said, need_times
     from training.promotion import catch_up
-    from training.summary import training_json, training_lines
+    from training.summary import said_line, training_json, training_lines
     from training.train import train as run
 
     home, moment = open_home(), now()
     agreed = read_agreement(agreement)
+    since = None if as_of is None else Since(as_of)
+    if as_of is not None and as_of > moment:
+        raise UsageError(f"--as-of {as_of:%Y-%m-%d}: lies ahead; name a day of the past")
+    if as_of is not None:
+        need_times(agreed)
+
+    def keep(history: History) -> None:
+        keep_export(store, history, agreed, moment)
+        if since is not None:
+            since.pick(history)
+
     with working("starting") as progress, open_the_store(home) as store:
         catch_up(home, store, moment)
         result = run(
@@ -95,12 +117,19 @@ def train(
             preset,
             seconds,
             trials,
-            lambda history: keep_export(store, history, agreed, moment),
+            keep,
+            as_of,
         )
         catch_up(home, store, moment, "train", result.verdict.sentence, who)
+        said = None
+        if since is not None:
+            progress("scoring the leads that came in since")
+            said = keep_said(store, since, result.scorer, result.registered.version, moment)
     rejects = keep_rejects(home, export, result.intake)
     standing = standing_of(home, agreed)
     say(*training_lines(result, agreed, standing))
+    if since is not None and said is not None:
+        say(said_line(said, since))
     say(*intake_lines(result.intake, rejects))
     written = report or home.folder("reports") / f"version-{result.registered.version}.html"
     write_text(written, page(result, name or recipe, standing))

@@ -14,6 +14,7 @@ from features.counted import counted
 from features.sections import DISPOSITIONS
 from features.store.agreements import Signing, signings, texts
 from features.store.database import Store
+from features.store.promotions import in_use_since
 from features.store.proposed import Became, Scored, counted_by_score, first_scores
 from serving.document import Section, Table
 from serving.rates import Interval, wilson
@@ -227,6 +228,14 @@ def past_scores(store: Store, agreement: Agreement, now: datetime) -> list[Becam
     until = now - timedelta(days=agreement.horizon_days)
     with store.reading() as connection:
         return first_scores(connection, until - _LOOKED_BACK, until, now)
+
+
+def in_hindsight(store: Store, agreement: Agreement, now: datetime) -> datetime | None:
+    """Return when the first model came into use, where that was after these scores began."""
+    with store.reading() as connection:
+        used = in_use_since(connection)
+    since = now - timedelta(days=agreement.horizon_days) - _LOOKED_BACK
+    return used if used is not None and used > since else None
 
 
 def read_anew(

@@ -81,9 +81,20 @@ def matured(store: Store, model: LoadedModel, now: datetime) -> tuple[Matured, l
 
 
 def told(
-    model: LoadedModel, found: Matured, history: Sequence[Past], fields: Sequence[FieldSeen]
+    model: LoadedModel,
+    found: Matured,
+    history: Sequence[Past],
+    fields: Sequence[FieldSeen] | None,
 ) -> list[Section]:
-    """Return what the champion knows, in words, tables and charts."""
+    """Return what a model knows, in words, tables and charts.
+
+    Args:
+        model: the champion, or one before it.
+        found: what became of the leads that it scored.
+        history: who was champion.
+        fields: how recent leads differ from those it learned from; None: that is not looked at.
+
+    """
     facts = model.artefact.facts
     shown: Mapping[str, Any] = facts.get("shown") or {}
     return [
@@ -91,7 +102,7 @@ def told(
         _curves(shown),
         _drivers(shown),
         _leaks(shown),
-        _drift(fields),
+        *([] if fields is None else [_drift(fields)]),
         _data(facts, found),
         _history(history),
     ]

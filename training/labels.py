@@ -16,6 +16,7 @@ Example, with a horizon of 90 days and an export that ends on 2026-06-30:
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ _ALONE = 3
 _FAR = np.timedelta64(180, "D")
 """Further than this from all but `_ALONE` moments of the export, a date is a slip of the pen."""
 Labels = npt.NDArray[np.int8]
+Rows = npt.NDArray[np.intp]
 DECIDED: tuple[Disposition, ...] = ("won", "lost", "unqualified")
 
 
@@ -50,6 +52,14 @@ class Labelled:
     """The moment up to which outcomes are known; None where leads have no creation time."""
     still_open: int = 0
     """Leads that are open although their horizon is over; they teach nothing."""
+
+    def digest(self, rows: Rows) -> str:
+        """Return a digest of ids and labels: equal for the same leads, and it gives none away."""
+        total = hashlib.sha256()
+        ids = self.history.leads.ids
+        for lead, won in sorted((ids[i], int(self.labels[i])) for i in rows.tolist()):
+            total.update(f"{lead}\x1f{won}\x1e".encode())
+        return total.hexdigest()[:32]
 
     @property
     def if_open_were_lost(self) -> str:

@@ -15,6 +15,7 @@ from training.evaluate import Evaluation
 from training.leak_report import reason_of, verdict_of, worst_first
 from training.leaks import Finding
 from training.page import OF_THE_RULES, fitted_on
+from training.past import Said, Since
 from training.propose import Proposal
 from training.rolling import in_short
 from training.shown import Verdict
@@ -166,6 +167,14 @@ def _left_out_line(found: LeftOut) -> str:
     if found.auc_with is None:
         return line
     return f"{line}. AUC of a small model: {found.auc_with:.3f}, without it {found.auc_without:.3f}"
+
+
+def said_line(said: Said, since: Since) -> str:
+    """Tell of the scores that a model of the past would have given."""
+    return (
+        f"{said.leads:,} leads that came in from {since.day:%Y-%m-%d} on, before a model was in "
+        "use, have the score that it would have given them, as of their creation."
+    )
 
 
 def training_json(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from training.judged import days_of
 from training.labels import Labelled, label, last_answer
 from training.moved import Drift, drift
 from training.page import page
+from training.past import known_at
 from training.propensity import propensity_of
 from training.record import artefact_of, record_of
 from training.rolling import Origin, roll
@@ -109,6 +110,7 @@ def train(
     seconds: float = 300.0,
     trials: int | None = None,
     keep: Callable[[History], None] = lambda _: None,
+    as_of: datetime | None = None,
 ) -> Training:
     """Train, judge and register a model.
 
@@ -129,6 +131,7 @@ def train(
         seconds: for the search of preset `best`.
         trials: of that search; given, the clock plays no part.
         keep: what else is done with the leads, told a chunk at a time, such as storing them.
+        as_of: train as if it were this moment of the past; None: on all that the export knows.
 
     Raises:
         UsageError: when the export does not fit the agreement.
@@ -137,7 +140,7 @@ def train(
     intake = Intake()
     progress("reading the export")
     history = read_history(open_table(path, agreement.export), agreement, intake, keep)
-    plan = Plan(recipe, seed, preset, seconds, trials)
+    plan = Plan(recipe, seed, preset, seconds, trials, as_of)
     training = train_on(history, agreement, plan, progress, intake, str(path))
     progress("registering")
     return enrol(training, home, name, promote)
@@ -167,6 +170,10 @@ def train_on(
     """
     until = last_answer(history) if source == THE_STORE else None
     labelled = label(history, agreement, until)
+    everything = labelled, history  # leaks are looked for in all that is known of fields
+    if plan.as_of is not None:
+        history = known_at(history, agreement, plan.as_of)
+        labelled = label(history, agreement, plan.as_of)
     if not len(labelled.labels):
         account = "; ".join(f"{n} {why}" for why, n in labelled.unlabelled.items())
         raise UsageError(
@@ -174,7 +181,7 @@ def train_on(
             "longer history, or check [outcomes] and horizon_days in the agreement"
         )
     progress("looking for leaks")
-    choice = choose_fields(labelled, history, agreement)
+    choice = choose_fields(*everything, agreement)
     parts = judged_part(split(labelled.history, labelled.labels, agreement, plan.seed))
     place = order(labelled.history, agreement)
     effort = PRESETS[plan.preset]
@@ -275,8 +282,8 @@ def _trained(work: Work, choice: Choice, intake: Intake, tuned: Tuned | None) ->
         later_leads,
         labels,
         probability,
-        data_digest(work.labelled, np.arange(len(work.labelled.labels))),
-        data_digest(work.labelled, later),
+        work.labelled.digest(np.arange(len(work.labelled.labels))),
+        work.labelled.digest(later),
     )
     return Training(
         intake=intake,
@@ -391,12 +398,3 @@ def _final(work: Work, verdict: Verdict) -> tuple[Scorer, Parameters]:
     unseen = fitted.unseen
     interval = fit_interval(unseen.log_odds, work.labels(rows)[unseen.rows], unseen.weight)
     return replace(fitted.scorer, interval=interval), fitted.parameters
-
-
-def data_digest(labelled: Labelled, rows: Rows) -> str:
-    """Return a digest of ids and labels: equal for the same leads, and it gives none away."""
-    total = hashlib.sha256()
-    ids = labelled.history.leads.ids
-    for lead, won in sorted((ids[i], int(labelled.labels[i])) for i in rows.tolist()):
-        total.update(f"{lead}\x1f{won}\x1e".encode())
-    return total.hexdigest()[:32]

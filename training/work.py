@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,8 @@ class Plan:
     """For the search of preset `best`."""
     trials: int | None = None
     """Of that search; given, the clock plays no part."""
+    as_of: datetime | None = None
+    """A moment of the past, of which nothing later is learned; None: all is."""
 
 
 @dataclass(frozen=True)

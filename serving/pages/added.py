@@ -26,5 +26,5 @@ def add_pages(app: FastAPI, behind: Behind, load: Load) -> None:
     add_recycled(app, behind)
     add_alignment(app, behind)
     add_agreement(app, behind)
-    add_model(app, behind)
+    add_model(app, behind, load)
     compile_ahead()

@@ -14,6 +14,7 @@ from features.sections import DISPOSITIONS
 from serving.agreed import (
     GRADES,
     as_toml,
+    in_hindsight,
     in_words,
     past_scores,
     proposed,
@@ -49,6 +50,7 @@ def add_agreement(app: FastAPI, behind: Behind) -> None:
         except AgreementError as error:
             fault = str(error)
         scored = await store.use(lambda opened: past_scores(opened, agreed, now()))
+        used = await store.use(lambda opened: in_hindsight(opened, agreed, now()))
         anew, unknown = read_anew(scored, agreed, proposal)
         values: dict[str, Any] = {
             "agreed": agreed,
@@ -62,6 +64,7 @@ def add_agreement(app: FastAPI, behind: Behind) -> None:
             "now_": would(agreed, scored),
             "then": would(proposal, anew),
             "unknown": unknown,
+            "used": used,
             "is_changed": bool(request.url.query),
             "file": f"/agreement/proposal/file?{request.url.query}",
         }

@@ -18,6 +18,7 @@ from features.store.recycle import Due, DuePart, due_leads, due_parts, with_hist
 from serving.pages.behind import Behind
 from serving.pages.render import HEADERS, show
 from serving.recycled import COLUMNS, RecycledReply, rows, with_scores
+from serving.worklist import called_of
 
 WHY = {
     "not_ready": "Not ready yet",
@@ -61,14 +62,16 @@ def add_recycled(app: FastAPI, behind: Behind) -> None:
         agreed, at = agreement(), now()
         ends = _ends(at.date())
 
-        def read(opened: Store) -> list[Week]:
+        def read(opened: Store) -> tuple[list[Week], dict[str, str]]:
             with opened.reading() as connection:
                 parts = due_parts(connection, agreed, at, ends, _SHOWN)
                 due = [lead for part in parts for lead in part.leads]
                 found = with_history(connection, due)
-            return _weeks(parts, with_scores(found, model()), ends)
+            called = {lead.id: called_of(lead.fields, agreed) for lead in found}
+            return _weeks(parts, with_scores(found, model()), ends), called
 
-        values: dict[str, Any] = {"weeks": await store.use(read), "today": at.date()}
+        weeks, called = await store.use(read)
+        values: dict[str, Any] = {"weeks": weeks, "called": called, "today": at.date()}
         return show(request, "recycled.html", **values)
 
     @app.get("/recycled/file", include_in_schema=False)

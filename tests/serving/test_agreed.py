@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from features.agreement import Agreement, parse
 from features.store.agreements import sign
 from features.store.database import Store
+from features.store.promotions import Champion, write_down
 from features.store.proposed import Became
 from serving.agreed import (
     as_toml,
@@ -25,9 +26,10 @@ from serving.agreed import (
     would,
 )
 from serving.rates import wilson
+from serving.shown import day
 from tests.features.making import an_agreement
 from tests.features.store.past import START, drawn
-from tests.serving.pages.signing import key_for, pages, sign_in
+from tests.serving.pages.signing import clock, key_for, pages, sign_in
 from tests.serving.raw_rows import Raw
 
 NOW = START + timedelta(days=215)
@@ -135,6 +137,21 @@ def test_the_page_shows_effects_and_gives_a_file(
         then = parse(_file(client, asked))
         assert (then.grades.A, then.bar.mql_probability) == (0.6, 0.2)
         assert then.outcomes.unqualified == ["Lost"]
+
+
+def test_the_page_says_where_scores_were_told_to_nobody(
+    store: Store, store_url: str, tmp_path: Path
+) -> None:
+    drawn(0).keep(store)
+    told = "What stands as scored before"
+    with pages(store_url, tmp_path, agreement=agreed(), now=clock(NOW)) as client:
+        sign_in(client, key_for(store, "Head", "read"))
+        assert told not in client.get("/agreement/proposal").text
+        used = NOW - timedelta(days=60)
+        champion = Champion("1", "d" * 64)
+        store.write(lambda c: write_down(c, champion, "train", "the first", "kim", used))
+        page = client.get("/agreement/proposal").text
+    assert f"{told} {day(used)} was told to nobody" in page
 
 
 def _file(client: TestClient, asked: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 from datetime import datetime, time, timedelta
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ from sqlalchemy import Engine, delete, event, func, insert, select, update
 from features.simulate import Settings
 from features.store.database import Store, open_store
 from features.store.lead_states import draw
-from features.store.tables import Disposition, Handoff, Lead, Note
+from features.store.tables import Disposition, Handoff, Lead, Note, Snapshot
 from serving.pages import recycled
 from serving.pages.recycled import _SHOWN
+from tests.features.store.making import agreed
 from tests.features.store.simulated import filled
 from tests.serving.pages.signing import clock, key_for, pages, sign_in
 
@@ -184,6 +187,24 @@ def test_leads_stand_by_week_and_reason(client: TestClient, store: Store) -> Non
     page = client.get("/recycled").text
     assert "3 leads come back this week, 0 next week" in page
     assert "Not ready yet" in page
+
+
+def test_a_lead_that_comes_back_is_called_as_people_call_it(
+    client: TestClient, store: Store, url: str, tmp_path: Path
+) -> None:
+    come_back(store, 0, 1)
+    columns = {"id": "id", "outcome": "status", "created": "created", "called": "company"}
+    with store.reading() as connection:
+        word = connection.execute(select(Disposition.lead)).scalar_one()
+        id_ = connection.execute(select(Lead.id).where(Lead.key == word)).scalar_one()
+    fields = json.dumps({"company": EVIL})
+    store.write(lambda c: c.execute(update(Snapshot).values(fields=fields)))
+    agreement = agreed(columns=columns)
+    with pages(url, tmp_path, now=clock(TODAY), agreement=agreement) as other:
+        sign_in(other, key_for(store, "Max", "marketing"))
+        page = other.get("/recycled").text
+    assert f"<bdi>{escape(EVIL)}</bdi></a> <small" in page
+    assert f"<bdi>{id_}</bdi></a></th>" in client.get("/recycled").text
 
 
 def test_leads_that_are_due_after_next_week_are_not_shown(client: TestClient, store: Store) -> None:

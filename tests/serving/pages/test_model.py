@@ -15,6 +15,7 @@ from sklearn.metrics import roc_auc_score
 from features.agreement import Agreement
 from features.home import Home
 from features.store.database import Store, open_store
+from features.store.promotions import Champion, write_down
 from features.store.proposed import STEP, Scored
 from serving.artefact import LoadedModel
 from serving.known import NOT_KNOWN, Matured, matured, told
@@ -97,6 +98,35 @@ def test_matured_scores_are_those_of_this_version_alone(store: Store, model: Loa
               if r["model"] == model.version}  # fmt: skip
     assert found.leads == sum(at < START + timedelta(days=100) for at in firsts.values()) > 0
     assert [p.model for p in history] == [model.version]
+
+
+def test_a_champion_before_is_shown_beside_the_one_that_scores(
+    client: TestClient, store: Store, model: LoadedModel
+) -> None:
+    newer = Champion("99", "e" * 64)
+    store.write(lambda c: write_down(c, newer, "promote", "by hand", "kim", NOW))
+    assert 'href="/model?version=99"' in client.get("/model").text
+    gone = client.get("/model?version=99")
+    assert gone.status_code == 404
+    assert "no such version was champion, or its files are gone" in gone.text
+    assert client.get("/model?version=%00").status_code == 404
+
+
+def test_of_a_model_that_scores_no_more_no_drift_is_told(store: Store, model: LoadedModel) -> None:
+    titles = [s.title for s in told(model, *matured(store, model, NOW), None)]
+    assert "Drift" not in titles
+    assert "What it is worth" in titles
+
+
+def test_a_version_that_was_champion_has_a_page_of_its_own(
+    url: str, store: Store, tmp_path: Path, model: LoadedModel, agreement: Agreement
+) -> None:
+    other = replace(model, version="2")
+    with pages(url, tmp_path, other, agreement) as client:
+        sign_in(client, key_for(store, "Head", "read"))
+        page = client.get(f"/model?version={model.version}").text
+    assert "it scores no more, version 2 does" in page
+    assert '<a class="button" href="/model">Version 2</a>' in page
 
 
 def test_the_area_under_the_curve_is_that_of_the_scores() -> None:
