@@ -52,9 +52,9 @@ class DateEncoder(CellReader):
         days = [_days(read[code], when) for code, when in pairs]
         return np.array(days, dtype=np.float64).reshape(-1, 1)
 
-    def remark(self, cell: Cell) -> str | None:
+    def remark(self, cell: Cell, codes: Codes) -> str | None:
         """Name text that is no time."""
-        odd = cell is not None and self.reader(cell) is None
+        odd = cell is not None and math.isnan(codes[0]) and self.reader(cell) is None
         return self.oddity if odd else None
 
     def odd(self, cells: CodedCells, codes: Matrix) -> Mask:

@@ -6,8 +6,9 @@ to each distinct cell. So one lead and a million leads encode alike, to the last
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from features.fields import (
     MAX_TOKENS,
     MIN_COUNT,
     CategoryEncoder,
+    Codes,
     Column,
     FieldEncoder,
     Mask,
@@ -62,6 +64,7 @@ _BY_STATE: dict[str, Any] = {
     for encoder in (NumberEncoder, CategoryEncoder, DateEncoder, TokensEncoder)
 }
 _BY_STATE["points"] = points_of_state
+_KNOWN: Callable[[dict[Cell, Codes], Cell], Codes | None] = dict.get
 
 
 class Encoded(NamedTuple):
@@ -81,10 +84,13 @@ class Encoder:
     def __init__(self, fields: tuple[FieldEncoder, ...]) -> None:
         self.fields = fields
         self.columns: tuple[Column, ...] = tuple(c for field in fields for c in field.columns)
-        ends = np.cumsum([0, *(len(field.columns) for field in fields)])
-        self._steps = [(field.field, field.familiar(), field) for field in fields]
-        self.starts: npt.NDArray[np.int64] = ends[:-1]
-        """The first column of each field."""
+        self._names = [field.field for field in fields]
+        self._readers = [field.reader for field in fields]
+        self._familiar = [field.familiar() for field in fields]
+        self.clean: set[Cell] = set().union(*self._familiar)
+        """Cells of which it keeps what they come to."""
+        self.bounds: npt.NDArray[np.int64] = np.cumsum([0, *(len(f.columns) for f in fields)])
+        """Where the columns of each field begin, and where the last end."""
 
     def __reduce__(self) -> tuple[type[Encoder], tuple[tuple[FieldEncoder, ...]]]:
         """Pickle what was learned, and none of the cells that came by since."""
@@ -128,22 +134,40 @@ class Encoder:
 
         Most cells are those that many leads have; what they come to is looked up whole.
         """
-        row: list[float] = []
         odd: dict[str, str] = {}
-        for name, familiar, field in self._steps:
-            cell = cells.get(name)
-            codes = familiar.get(cell)
-            if codes is None:
-                codes = field.encode(cell, created)
-                if remark := field.remark(cell):
-                    odd[name] = remark
-                elif field.keeps(cell, codes):
-                    if len(familiar) >= KEPT:
-                        familiar.clear()
-                        familiar.update(field.familiar())
-                    familiar[cell] = codes
-            row += codes
-        return row, odd
+        known = map(_KNOWN, self._familiar, map(cells.get, self._names))
+        codes = [
+            self._unfamiliar(place, cells, created, odd) if found is None else found
+            for place, found in enumerate(known)
+        ]
+        return list(chain.from_iterable(codes)), odd
+
+    def _unfamiliar(
+        self,
+        place: int,
+        cells: Mapping[str, Cell],
+        created: datetime | None,
+        odd: dict[str, str],
+    ) -> Codes:
+        """Return the codes of a cell, and keep them where they may be kept."""
+        field, familiar = self.fields[place], self._familiar[place]
+        cell = cells[field.field]  # a missing one is familiar
+        codes = field.code(self._readers[place](cell), created)
+        if remark := field.remark(cell, codes):
+            odd[field.field] = remark
+        elif field.keeps(cell, codes):
+            if len(familiar) >= KEPT:
+                familiar.clear()
+                familiar.update(field.familiar())
+                self.clean.clear()
+                self.clean.update(*self._familiar)
+            familiar[cell] = codes
+            self.clean.add(cell)
+        return codes
+
+    def keeps(self, place: int, cell: Cell) -> bool:
+        """Whether what a cell of the field at a place comes to is kept: nothing is odd about it."""
+        return cell in self._familiar[place]
 
     def as_dict(self) -> list[dict[str, Any]]:
         """Return the state as JSON values; `from_dict` reads it back."""

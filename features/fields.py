@@ -126,8 +126,14 @@ class FieldEncoder(CellReader, Protocol):
     oddity: ClassVar[str]
     """What is said of a cell that is odd."""
 
-    def remark(self, cell: Cell) -> str | None:
-        """Say what is odd about a cell that is not missing, or None."""
+    def remark(self, cell: Cell, codes: Codes) -> str | None:
+        """Say what is odd about a cell, or None.
+
+        Args:
+            cell: the cell; about a missing one nothing is odd.
+            codes: what `encode` gives for it.
+
+        """
 
     def odd(self, cells: CodedCells, codes: Matrix) -> Mask:
         """Tell of which values of a column there is a remark.
@@ -174,10 +180,9 @@ class NumberEncoder(CellReader):
         """Return the same for each, shape (read, 1)."""
         return np.array(read, dtype=np.float64).reshape(-1, 1)
 
-    def remark(self, cell: Cell) -> str | None:
+    def remark(self, cell: Cell, codes: Codes) -> str | None:
         """Name text that is no number."""
-        odd = cell is not None and math.isnan(self.reader(cell))
-        return self.oddity if odd else None
+        return self.oddity if cell is not None and math.isnan(codes[0]) else None
 
     def odd(self, cells: CodedCells, codes: Matrix) -> Mask:
         """Tell which are NaN though there is a cell."""
@@ -307,12 +312,9 @@ class CategoryEncoder(CellReader):
         code = self._codes.get(text)
         return self._codes.get(key_of(text), 0.0) if code is None else code
 
-    def remark(self, cell: Cell) -> str | None:
+    def remark(self, cell: Cell, codes: Codes) -> str | None:
         """Name a category that training did not see often enough."""
-        if cell is None or (not self.derived and cell in self._codes):
-            return None
-        odd = self.encode(cell, None)[0] == 0.0
-        return self.oddity if odd else None
+        return self.oddity if codes[0] == 0.0 else None
 
     def odd(self, cells: CodedCells, codes: Matrix) -> Mask:
         """Tell which have the code of what is rare or unseen."""

@@ -65,15 +65,17 @@ class PointsEncoder(CellReader):
     def _reading(self) -> RuleReader:
         return RuleReader(self.read_as, self.separator, self.decimal)
 
-    def remark(self, cell: Cell) -> str | None:
+    def remark(self, cell: Cell, codes: Codes) -> str | None:
         """Name text that is no number where a rule asks for one."""
+        return self.oddity if self._is_odd(cell) else None
+
+    def _is_odd(self, cell: Cell) -> bool:
         bounded = any(r.at_least is not None or r.at_most is not None for r in self.rules)
-        odd = bounded and cell is not None and math.isnan(self._reading.number(cell))
-        return self.oddity if odd else None
+        return bounded and cell is not None and math.isnan(self._reading.number(cell))
 
     def odd(self, cells: CodedCells, codes: Matrix) -> Mask:
         """Tell which values have a remark."""
-        return np.array([bool(self.remark(cell)) for cell in cells.values], dtype=np.bool_)
+        return np.array([self._is_odd(cell) for cell in cells.values], dtype=np.bool_)
 
     def shows(self, cell: Cell, read: Cell) -> str | None:
         """Return the value, or of a text, a date or a contact no more than the rules can see."""

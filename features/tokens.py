@@ -54,8 +54,7 @@ class TokensEncoder(CellReader):
 
     def keeps(self, cell: Cell, codes: Codes) -> bool:
         """Options that all are known were chosen from a list; others may have been typed in."""
-        *known, number = codes
-        return bool(self.separator) and is_short(cell) and sum(known) == number
+        return bool(self.separator) and is_short(cell) and sum(codes[:-1]) == codes[-1]
 
     def code(self, read: frozenset[str] | None, created: datetime | None) -> Codes:
         """Return 1 for each token that is there, and the number of tokens; all NaN if missing."""
@@ -91,7 +90,7 @@ class TokensEncoder(CellReader):
         codes[np.isnan(sizes)] = math.nan
         return codes
 
-    def remark(self, cell: Cell) -> str | None:
+    def remark(self, cell: Cell, codes: Codes) -> str | None:
         """Free choice: nothing is odd."""
         return None
 

@@ -98,10 +98,10 @@ def leads_of_cells(records: Sequence[Mapping[str, Cell]], scorer: Scorer, faults
     return admit_clean(columns, scorer.agreement, faults, need_created=False)
 
 
-def lead_of_cells(cells: Mapping[str, Cell], scorer: Scorer) -> Lead | Fault:
-    """Do the same with one record, or say why it is no lead."""
+def lead_of_cells(cells: Mapping[str, Cell], scorer: Scorer, number: int = 1) -> Lead | Fault:
+    """Do the same with one record, the `number`-th, or say why it is no lead."""
     if scorer.agreement.columns.id == ROW_NUMBER and not cells.get(ROW_NUMBER):
-        cells = {**cells, ROW_NUMBER: "1"}
+        cells = {**cells, ROW_NUMBER: str(number)}
     return admit_one(cells, scorer.agreement)
 
 

@@ -17,15 +17,14 @@ import numpy.typing as npt
 from features.agreement import GRADES, Grade
 from features.cells import Memo
 from features.encoder import Encoded, Encoder, FieldEncoder, Matrix
+from serving.kernel import by_field, strongest
 from serving.members import Vector
 from serving.reasons import (
     FACTOR_ENDS,
     MATTERS,
     MISSED,
     Reason,
-    by_field,
     effect_words,
-    rest_of,
     what_is,
 )
 
@@ -124,36 +123,23 @@ def reasons_of(
         most: how many reasons of each lead at most.
 
     """
-    effects = by_field(encoder, parts)
-    strengths = np.abs(effects)
-    order = strongest_first(strengths, most)
-    strongest = np.take_along_axis(effects, order, axis=1)
-    given = strongest != 0.0  # those without an effect come last
+    effects = by_field(parts, encoder.bounds)
+    order = strongest(effects, most)
+    chosen = np.take_along_axis(effects, order, axis=1)
+    given = chosen != 0.0  # those without an effect come last
     base = float(parts[0, -1])
-    rest = rest_of(log_odds, base, strongest.T).tolist()
+    rest = log_odds - base
+    for effect in chosen.T:
+        rest = rest - effect
     lead = np.repeat(np.arange(len(order)), given.sum(axis=1))
-    kinds, codes = _in_words(encoder.fields, leads, lead, order[given], strongest[given])
+    kinds, codes = _in_words(encoder.fields, leads, lead, order[given], chosen[given])
     none = np.empty((len(order), 0), dtype=np.bool_)  # of a model without fields
     missing = np.column_stack([none, *(~cells.there[cells.codes] for cells in leads.cells)])
-    rows, fields = np.nonzero(missing & (strengths >= MATTERS))
+    rows, fields = np.nonzero(missing & (np.abs(effects) >= MATTERS))
     missed = _coded(rows, fields, [field.field for field in encoder.fields], len(order))
-    return Reasons(_ends(lead, len(order)), codes, kinds, strongest[given], base, rest, missed)
-
-
-def strongest_first(strengths: Matrix, most: int) -> Ints:
-    """Return the places of the largest in each row, the first among equals first.
-
-    Returns:
-        Positions, shape (rows, `most` at most): few of many are found faster than all are sorted.
-
-    """
-    left = strengths.copy()
-    row = np.arange(len(left))
-    order = np.empty((len(left), min(most, left.shape[1])), dtype=np.intp)
-    for place in order.T:
-        left.argmax(axis=1, out=place)
-        left[row, place] = -1.0
-    return order
+    return Reasons(
+        _ends(lead, len(order)), codes, kinds, chosen[given], base, rest.tolist(), missed
+    )
 
 
 def _in_words(

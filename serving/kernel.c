@@ -89,49 +89,92 @@ int64_t tables_sums(const struct tables *f, const double *matrix, int64_t rows, 
     return -1;
 }
 
+/* Add each row's parts up by field: field i has the columns from `first[i]` to `first[i + 1]`. The
+ * parts have the base behind them, shape (count, first[fields] + 1); the sums are (count, fields). */
+void field_effects(const double *parts, int64_t count, const int64_t *first, int32_t fields,
+                   double *effects)
+{
+    for (int64_t r = 0; r < count; r++, parts += first[fields] + 1)
+        for (int32_t i = 0; i < fields; i++) {
+            double sum = parts[first[i]];
+            for (int64_t c = first[i] + 1; c < first[i + 1]; c++)
+                sum += parts[c];
+            *effects++ = sum;
+        }
+}
+
+/* Write the places of the `most` strongest of each row's effects to `order`, shape (count, most),
+ * the first among equals first. */
+void strongest(const double *effects, int64_t count, int32_t fields, int32_t most, int32_t *order)
+{
+    for (int64_t r = 0; r < count; r++, effects += fields, order += most)
+        for (int32_t i = 0, found = 0; i < fields; i++) {
+            int32_t at = found < most ? found++ : most;
+            for (; at > 0 && fabs(effects[order[at - 1]]) < fabs(effects[i]); at--)
+                if (at < most)
+                    order[at] = order[at - 1];
+            if (at < most)
+                order[at] = i;
+        }
+}
+
 /* A blend of members, and the tables that are read beside it; NULL where there are none. */
 struct blend {
-    int32_t columns, members;
+    int32_t columns, members, fields;
     double offset;
+    const int64_t *first;        /* [fields + 1] columns; see field_effects */
     const int32_t *is_forest;    /* [members] */
     const void *const *member;   /* [members] a struct forest or a struct tables */
     const struct tables *worth;  /* of a row: the logarithm of its value */
     const struct tables *delay;  /* of a row and its log-odds behind it */
 };
 
-/* Do for one row what a score asks for: its log-odds, worth and delay go to `out`, the log-odds
- * behind the row as well, and to `parts`, where it is given, each column's part of them, the base
- * last. `own` is room for as many. Return the column of an unknown code, or -1. */
-int32_t blend_one(const struct blend *b, double *row, double *scratch, double *own, double *out,
-                  double *parts)
+/* Do for `count` rows what their scores ask for: log-odds, worth, delay and base go to `out`, shape
+ * (4, count). Where `effects` is given, so does each field's effect on the log-odds to it, and the
+ * places of the `most` strongest to `order`. `room` is for columns + 1 numbers of each row,
+ * twice. Return the place (row * (columns + 1) + column) of an unknown code, or -1. */
+int64_t blend_sums(const struct blend *b, const double *rows, int64_t count, double *scratch,
+                   double *room, double *out, int32_t most, double *effects, int32_t *order)
 {
-    const struct tables *beside[2] = {b->worth, b->delay};
-    double total = b->offset, sum;
-    for (int32_t c = 0; parts && c <= b->columns; c++)
-        parts[c] = 0.0;
+    double *own = room, *parts = effects ? room + count * (b->columns + 1) : NULL;
+    int64_t columns = b->columns, width = columns + 1, all = count * width;
+    double *log_odds = out, *sum = out + count; /* `sum` is where the worth goes in the end */
+    for (int64_t r = 0; r < count; r++)
+        log_odds[r] = b->offset;
+    for (int64_t i = 0; parts && i < all; i++)
+        parts[i] = 0.0;
     for (int32_t m = 0; m < b->members; m++) {
         if (b->is_forest[m]) {
-            forest_sums(b->member[m], row, 1, scratch, &sum, parts ? own : NULL);
+            forest_sums(b->member[m], rows, count, scratch, sum, parts ? own : NULL);
         } else {
             const struct tables *tables = b->member[m];
-            int64_t place = tables_sums(tables, row, 1, b->columns, &sum, parts ? own : NULL);
+            int64_t place = tables_sums(tables, rows, count, columns, sum, parts ? own : NULL);
             if (place >= 0)
-                return tables->column[place];
+                return place / tables->tables * width + tables->column[place % tables->tables];
         }
-        total += sum;
-        for (int32_t c = 0; parts && c <= b->columns; c++)
-            parts[c] += own[c];
+        for (int64_t r = 0; r < count; r++)
+            log_odds[r] += sum[r];
+        for (int64_t i = 0; parts && i < all; i++)
+            parts[i] += own[i];
     }
-    if (parts)
-        parts[b->columns] += b->offset;
-    out[0] = row[b->columns] = total;
-    for (int32_t i = 0; i < 2; i++) {
-        int64_t place = -1;
-        out[1 + i] = 0.0;
-        if (beside[i])
-            place = tables_sums(beside[i], row, 1, b->columns + 1, out + 1 + i, NULL);
-        if (place >= 0)
-            return beside[i]->column[place];
+    if (parts) {
+        field_effects(parts, count, b->first, b->fields, effects);
+        strongest(effects, count, b->fields, most, order);
+    }
+    for (int64_t r = 0; r < count; r++)
+        out[3 * count + r] = parts ? parts[r * width + columns] + b->offset : 0.0;
+    const struct tables *beside[2] = {b->worth, b->delay};
+    for (int64_t r = 0; r < count; r++) {
+        memcpy(own, rows + r * columns, columns * sizeof *own);
+        own[columns] = log_odds[r];
+        for (int32_t i = 0; i < 2; i++) {
+            int64_t place = -1;
+            out[(1 + i) * count + r] = 0.0;
+            if (beside[i])
+                place = tables_sums(beside[i], own, 1, width, out + (1 + i) * count + r, NULL);
+            if (place >= 0)
+                return r * width + beside[i]->column[place];
+        }
     }
     return -1;
 }

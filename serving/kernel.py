@@ -1,6 +1,6 @@
 """The compiled kernel, called by ctypes: it holds no lock while it works, so threads run beside.
 
-A single row costs little more than its sums: what does not change is laid out once.
+A few rows cost little more than their sums: what does not change is laid out once.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import ctypes
 from array import array
 from collections.abc import Sequence
 from functools import cache
+from itertools import repeat
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -19,9 +20,12 @@ from features.errors import ModelError
 from serving.build_kernel import KERNEL
 
 Matrix = npt.NDArray[np.float64]
+Bounds = npt.NDArray[np.int64]
 _INT32, _INT64, _DOUBLE = ctypes.c_int32, ctypes.c_int64, ctypes.c_double
 _ARRAY = ctypes.c_void_p
 _MOST_COLUMNS = 1 << 16
+MOST = 16
+"""Rows that are a few: as many are added up in the time that two take one by one, or three."""
 
 
 class _ForestStruct(ctypes.Structure):
@@ -57,8 +61,9 @@ class _BlendStruct(ctypes.Structure):
     _fields_ = (
         ("columns", _INT32),
         ("members", _INT32),
+        ("fields", _INT32),
         ("offset", _DOUBLE),
-        *((name, _ARRAY) for name in ("is_forest", "member", "worth", "delay")),
+        *((name, _ARRAY) for name in ("first", "is_forest", "member", "worth", "delay")),
     )
 
 
@@ -83,8 +88,15 @@ def _library() -> ctypes.CDLL:
     for name in ("sigmoids", "exps"):
         function = getattr(library, name)
         function.argtypes, function.restype = (_ARRAY, _INT64, _ARRAY), None
-    library.blend_one.argtypes = (_ARRAY,) * 6
-    library.blend_one.restype = _INT32
+    library.field_effects.argtypes = (_ARRAY, _INT64, _ARRAY, _INT32, _ARRAY)
+    library.field_effects.restype = None
+    library.strongest.argtypes = (_ARRAY, _INT64, _INT32, _INT32, _ARRAY)
+    library.strongest.restype = None
+    library.blend_sums.argtypes = (
+        *(_ARRAY, _ARRAY, _INT64, _ARRAY, _ARRAY, _ARRAY),
+        *(_INT32, _ARRAY, _ARRAY),
+    )
+    library.blend_sums.restype = _INT64
     return library
 
 
@@ -218,8 +230,37 @@ class Tables:
         return out
 
 
+def by_field(parts: Matrix, bounds: Bounds) -> Matrix:
+    """Add parts of columns up by field, shape (rows, fields); the base, their last, is left out.
+
+    Args:
+        parts: shape (rows, columns + 1).
+        bounds: where the columns of each field begin, and where the last end.
+
+    """
+    parts = _checked(parts, int(bounds[-1]) + 1)
+    effects = np.empty((len(parts), len(bounds) - 1))
+    at = parts.ctypes.data, len(parts), bounds.ctypes.data, len(bounds) - 1
+    _library().field_effects(*at, effects.ctypes.data)
+    return effects
+
+
+def strongest(effects: Matrix, most: int) -> npt.NDArray[np.intp]:
+    """Return the places of the strongest in each row, the first among equals first.
+
+    Args:
+        effects: shape (rows, fields), as `by_field` returns them.
+        most: how many of each row; of fewer fields, all.
+
+    """
+    rows, fields = effects.shape
+    order = np.empty((rows, min(most, fields)), dtype=np.int32)
+    _library().strongest(effects.ctypes.data, rows, fields, order.shape[1], order.ctypes.data)
+    return order.astype(np.intp)
+
+
 class Sums(NamedTuple):
-    """What a row that is alone comes to."""
+    """What a row comes to."""
 
     log_odds: float
     worth: float
@@ -227,34 +268,38 @@ class Sums(NamedTuple):
     delay: float
     """Of its win; 0 without a model of it."""
     base: float
-    """Where an average row starts; 0 where parts were not asked for."""
+    """Where an average row starts; 0 where no effects were asked for."""
     effects: list[float]
-    """The part of the log-odds of each group of columns; empty where they were not asked for."""
+    """The part of the log-odds of each field; empty where none were asked for."""
+    order: list[int]
+    """The places of the strongest, as many as were asked for, the first among equals first."""
 
 
 class _Desk:
     """Memory of a call, kept from one to the next: to lay it out takes as long as the sums."""
 
-    __slots__ = ("at", "out", "parts", "parts_at", "room", "row")
+    __slots__ = ("at", "effects", "effects_at", "order", "out", "room", "rows", "rows_at")
 
-    def __init__(self, columns: int, scratch: int) -> None:
-        self.row, self.out = array("d", bytes(8 * (columns + 1))), array("d", bytes(24))
-        self.room, self.parts = np.empty(scratch + columns + 1), np.empty((1, columns + 1))
-        row, out = self.row.buffer_info()[0], self.out.buffer_info()[0]
+    def __init__(self, columns: int, fields: int, scratch: int) -> None:
+        self.rows, self.out = array("d", bytes(8 * MOST * columns)), array("d", bytes(32 * MOST))
+        self.effects = np.empty((MOST, fields))
+        self.order = np.empty(MOST * fields, dtype=np.int32)
+        self.room = np.empty(scratch + 2 * MOST * (columns + 1))
         room = self.room.ctypes.data
-        self.at = row, room, room + 8 * scratch, out
-        self.parts_at: int = self.parts.ctypes.data
+        self.rows_at = self.rows.buffer_info()[0]
+        self.at = room, room + 8 * scratch, self.out.buffer_info()[0]
+        # Where there are no fields the arrays are empty, and are somewhere all the same.
+        self.effects_at = self.effects.ctypes.data, self.order.ctypes.data
 
 
-class Alone:
-    """All that is asked of a row that is alone, in one call; threads may share it.
+class Few:
+    """All that is asked of a few rows, in one call; threads may share it.
 
-    Calls take several times as long as the sums of one row. These have the bits that the row gets
-    among others.
+    Calls take several times as long as the sums of one row. Each has the bits that it gets among
+    many.
 
     Args:
-        groups: the first column of each group whose columns' parts are added up.
-        columns: of the row.
+        bounds: where the columns of each field begin, and where the last end.
         offset: what is added to the members.
         members: what is added up to log-odds; tables have one for each column.
         worth: over the row.
@@ -267,14 +312,14 @@ class Alone:
 
     def __init__(
         self,
-        groups: npt.NDArray[np.int64],
-        columns: int,
+        bounds: Bounds,
         offset: float,
         members: Sequence[Forest | Tables],
         worth: Tables | None,
         delay: Tables | None,
     ) -> None:
-        self._made = groups, columns, offset, members, worth, delay
+        self._made = bounds, offset, members, worth, delay
+        columns = int(bounds[-1])
         wide = [m.columns if isinstance(m, Forest) else m.tables for m in members]
         read = [m.widest for m in members if isinstance(m, Tables)]
         read += [worth.widest] if worth else []
@@ -282,17 +327,19 @@ class Alone:
         if any(w != columns for w in wide) or any(r > columns for r in read):
             raise ValueError(f"a part of the model does not fit {columns} columns")
         count = len(members)
-        self._groups, self._columns = groups, columns
+        self._columns, self._fields = columns, len(bounds) - 1
         self._scratch = max((m.scratch for m in members if isinstance(m, Forest)), default=0)
         is_forest = np.array([isinstance(m, Forest) for m in members], dtype=np.int32)
         member = np.array([m.at for m in members], dtype=np.uintp)
-        self._kept = is_forest, member
+        self._kept = bounds, is_forest, member
         self._struct = _filled(
             _BlendStruct(),
             {
                 "columns": columns,
                 "members": count,
+                "fields": self._fields,
                 "offset": offset,
+                "first": bounds,
                 "is_forest": is_forest,
                 "member": member,
                 "worth": worth.at if worth else None,
@@ -302,35 +349,39 @@ class Alone:
         self._at = ctypes.addressof(self._struct)
         self._desks: list[_Desk] = []
         self._put_row = Struct(f"{columns}d").pack_into
-        self._sums = _library().blend_one
+        self._sums = _library().blend_sums
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Alone, self._made
+        return Few, self._made
 
-    def sums(self, row: Sequence[float], with_effects: bool) -> Sums:
-        """Return what a row comes to.
+    def sums(self, rows: Sequence[Sequence[float]], most: int) -> list[Sums]:
+        """Return what each of at most `MOST` rows comes to, and the `most` strongest effects on it.
 
         Raises:
-            ValueError: when a table has no value for a code of the row.
+            ValueError: when a table has no value for a code of a row.
 
         """
         try:
             desk = self._desks.pop()
         except IndexError:
-            desk = _Desk(self._columns, self._scratch)
+            desk = _Desk(self._columns, self._fields, self._scratch)
         try:
-            return self._sums_on(desk, row, with_effects)
+            return self._sums_on(desk, rows, most)
         finally:
             self._desks.append(desk)
 
-    def _sums_on(self, desk: _Desk, row: Sequence[float], with_effects: bool) -> Sums:
-        self._put_row(desk.row, 0, *row)
-        parts = desk.parts
-        column = self._sums(self._at, *desk.at, desk.parts_at if with_effects else None)
-        if column >= 0:
-            raise ValueError(f"column {column} has no value for code {desk.row[column]:g}")
-        log_odds, worth, delay = desk.out
-        if not with_effects:
-            return Sums(log_odds, worth, delay, 0.0, [])
-        effects = np.add.reduceat(parts[:, :-1], self._groups, axis=1)[0]
-        return Sums(log_odds, worth, delay, float(parts[0, -1]), effects.tolist())
+    def _sums_on(self, desk: _Desk, rows: Sequence[Sequence[float]], most: int) -> list[Sums]:
+        count, size = len(rows), 8 * self._columns
+        for place, row in enumerate(rows):
+            self._put_row(desk.rows, place * size, *row)
+        given, effects_at = min(most, self._fields), desk.effects_at if most else (None, None)
+        place = self._sums(self._at, desk.rows_at, count, *desk.at, given, *effects_at)
+        if place >= 0:
+            at, column = divmod(place, self._columns + 1)
+            code = rows[at][column] if column < self._columns else desk.out[at]
+            raise ValueError(f"column {column} has no value for code {code:g}")
+        numbers = [desk.out[i * count : (i + 1) * count] for i in range(4)]
+        if not most:
+            return list(map(Sums, *numbers, repeat([]), repeat([])))
+        order = desk.order[: count * given].reshape(count, given)
+        return list(map(Sums, *numbers, desk.effects[:count].tolist(), order.tolist()))

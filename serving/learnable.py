@@ -79,7 +79,7 @@ def learnable(
 
 def _lacking(encoder: Any, leads: Any) -> Iterator[tuple[str, int]]:
     """Yield the fields of one column of which nothing is known, each with its column."""
-    ends = [*encoder.starts, len(encoder.columns)]
+    ends = encoder.bounds.tolist()
     for field, (start, end) in zip(encoder.fields, pairwise(ends), strict=True):
         if end - start == 1 and leads.column(field.field)[0] is None:
             yield field.field, int(start)

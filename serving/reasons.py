@@ -7,20 +7,18 @@ both say what `what_is` and `effect_words` say, and order reasons alike.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from functools import cache
-from itertools import takewhile
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from features.cells import Cell
-from features.encoder import Encoder, FieldEncoder, Matrix
+from features.encoder import Encoder, FieldEncoder
+from features.fields import KEPT
 from features.leads import Lead
 from serving.kernel import Sums
 
-T = TypeVar("T", float, npt.NDArray[np.float64])
 MATTERS = 0.1
 """Log-odds from which on a missing field is worth a word."""
 MISSED = "is missing and would have mattered"
@@ -31,12 +29,15 @@ FACTOR_ENDS = np.log((np.arange(10, 10 * _LARGEST) + 0.5) / 10)
 _FACTOR_ENDS = FACTOR_ENDS.tolist()
 
 
+Direction = Literal["up", "down"]
+
+
 class Reason(NamedTuple):
     """What one field of the lead does to its odds, against the average lead."""
 
     field: str
     value: str | None
-    direction: Literal["up", "down"]
+    direction: Direction
     log_odds: float
     text: str
 
@@ -51,51 +52,59 @@ class Explained(NamedTuple):
     """Fields that are missing and would have mattered."""
 
 
-def explain(encoder: Encoder, lead: Lead, odd: Collection[str], sums: Sums, most: int) -> Explained:
+class Words:
+    """Puts the values of fields into words; threads may share it.
+
+    Of cells whose codes the encoder keeps, the words are kept as well.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.names = [field.field for field in encoder.fields]
+        self.known: list[dict[Cell, tuple[str | None, str]]] = [{} for _ in encoder.fields]
+        """Of each field, what `what_is` says of cells about which nothing is odd."""
+        self._encoder = encoder
+
+    def of(self, place: int, cell: Cell, is_odd: bool) -> tuple[str | None, str]:
+        """Return what `what_is` says of a cell of the field at a place."""
+        field, known = self._encoder.fields[place], self.known[place]
+        found = what_is(field, cell, None if cell is None else field.reader(cell), is_odd)
+        if self._encoder.keeps(place, cell):
+            if len(known) >= KEPT:
+                known.clear()
+            known[cell] = found
+        return found
+
+
+def explain(words: Words, lead: Lead, odd: Collection[str], sums: Sums) -> Explained:
     """Return the reasons of a lead that is alone, strongest first.
 
     Args:
-        encoder: its fields are the groups of `sums`.
+        words: of the encoder whose fields have the effects.
         lead: for the values shown.
         odd: the fields about whose cells there is a remark.
-        sums: the score itself, and each field's part of it.
-        most: how many reasons at most.
+        sums: the score itself, each field's part of it, and which are the strongest.
 
     """
-    effects, cells, fields = sums.effects, lead.cells, encoder.fields
-    strengths = list(map(abs, effects))
-    # Ties stay in the order of the fields, so that equal leads get equal reasons.
-    order = sorted(range(len(effects)), key=strengths.__getitem__, reverse=True)
-    reasons = tuple(
-        _reason(fields[i], cells.get(fields[i].field), fields[i].field in odd, effects[i])
-        for i in order[:most]
-        if effects[i]
-    )
-    strong = sorted(takewhile(lambda i: strengths[i] >= MATTERS, order))
-    missed = tuple(fields[i].field for i in strong if cells.get(fields[i].field) is None)
-    rest = rest_of(sums.log_odds, sums.base, [reason.log_odds for reason in reasons])
-    return Explained(reasons, sums.base, rest, missed)
-
-
-def by_field(encoder: Encoder, parts: Matrix) -> Matrix:
-    """Gather the contributions of columns by field, shape (leads, fields); the base is left out."""
-    return np.add.reduceat(parts[:, :-1], encoder.starts, axis=1)
-
-
-def rest_of(log_odds: T, base: float, effects: Iterable[T]) -> T:
-    """Return what the fields beyond the reasons add up to, of one lead or, in columns, of many."""
-    rest = log_odds - base
-    for effect in effects:
-        rest = rest - effect
-    return rest
-
-
-def _reason(field: FieldEncoder, cell: Cell, is_odd: bool, effect: float) -> Reason:
-    read = None if cell is None else field.reader(cell)
-    value, what = what_is(field, cell, read, is_odd)
-    place = bisect_right(_FACTOR_ENDS, abs(effect))
-    text = f"{what}: {effect_words(place, effect > 0)}"
-    return Reason(field.field, value, "up" if effect > 0 else "down", effect, text)
+    effects, names, known, cell_of = sums.effects, words.names, words.known, lead.cells.get
+    reasons, rest = [], sums.log_odds - sums.base
+    for place in sums.order:
+        effect = effects[place]
+        if not effect:
+            break
+        name = names[place]
+        cell = cell_of(name)
+        value, what = known[place].get(cell) or words.of(place, cell, name in odd)
+        by = effect_words(bisect_right(_FACTOR_ENDS, abs(effect)), effect > 0)
+        direction: Direction = "up" if effect > 0 else "down"
+        reasons.append(Reason(name, value, direction, effect, f"{what}: {by}"))
+        rest -= effect
+    least = MATTERS
+    missed = [
+        name
+        for name, effect in zip(names, effects, strict=True)
+        if not -least < effect < least and cell_of(name) is None
+    ]
+    return Explained(tuple(reasons), sums.base, rest, tuple(missed))
 
 
 def what_is(field: FieldEncoder, cell: Cell, read: Any, is_odd: bool) -> tuple[str | None, str]:

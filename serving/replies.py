@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import repeat
 from typing import Annotated, Any, Literal, NamedTuple
 
 import orjson
 from pydantic import BaseModel, Field, PlainSerializer
 
 from features.cells import Cell, text_of
-from features.leads import NESTED_ID, Fault, Faults
-from serving.artefact import LoadedModel, lead_of_cells, leads_of_cells
+from features.leads import NESTED_ID, Fault, Faults, Lead
+from serving.artefact import LoadedModel, lead_of_cells
+from serving.kernel import MOST
 from serving.problems import Problem, problem
 from serving.scorer import Score, Scorer
 from serving.segments import Scored
-from serving.spelled import spelled
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -141,11 +140,17 @@ def replied(model: LoadedModel, records: list[Any], reasons: int) -> Replied:
 
     """
     scorer = model.artefact.scorer
-    caution = model.artefact.facts.get("caution", "")
+    caution = [said] if (said := model.artefact.facts.get("caution")) else []
     faults: Faults = {}
     usable = [_usable(scorer, i, record, faults) for i, record in enumerate(records)]
-    score = _alone if len(usable) == 1 else _many  # in columns one lead takes ten times as long
-    results, scored = score(scorer, usable, reasons, faults, [caution] if caution else [])
+    leads = _leads(scorer, usable, faults)
+    results, scored = [], []
+    for start in range(0, len(leads), MOST):
+        some = leads[start : start + MOST]
+        for lead, (score, odd) in zip(some, scorer.score_few(some, reasons), strict=True):
+            results.append(dumped(_result(score, [*_unknown(lead.cells, scorer), *odd, *caution])))
+            told = score.probability, score.grade, score.expected_value
+            scored.append(Scored(score.id, lead.created, *told, lead.cells))
     if faults:
         found = iter(results)
         results = [
@@ -155,54 +160,18 @@ def replied(model: LoadedModel, records: list[Any], reasons: int) -> Replied:
     return Replied(results, scored, faults)
 
 
-_Results = tuple[list[bytes], list[Scored]]
-"""Of those that are leads; the others are added to the faults."""
-
-
-def _alone(
-    scorer: Scorer,
-    usable: list[dict[str, Cell]],
-    reasons: int,
-    faults: Faults,
-    caution: list[str],
-) -> _Results:
-    if faults:
-        return [], []
-    (cells,) = usable
-    lead = lead_of_cells(cells, scorer)
-    if isinstance(lead, Fault):
-        faults[0] = lead
-        return [], []
-    score, odd = scorer.score_alone(lead, reasons)
-    result = _result(score, [*_unknown(cells, scorer), *odd, *caution])
-    told = score.probability, score.grade, score.expected_value
-    return [dumped(result)], [Scored(score.id, lead.created, *told, cells)]
-
-
-def _many(
-    scorer: Scorer,
-    usable: list[dict[str, Cell]],
-    reasons: int,
-    faults: Faults,
-    caution: list[str],
-) -> _Results:
-    batch = leads_of_cells(usable, scorer, faults)
-    if faults:
-        places = [i for i in range(len(usable)) if i not in faults]
-        batch, usable = batch.take(places), [usable[i] for i in places]
-    columns = scorer.score_columns(batch, reasons)
-    results = spelled(columns, [_unknown(cells, scorer) for cells in usable], caution)
-    values = columns.expected_value
-    scored = map(
-        Scored,
-        columns.ids,
-        batch.created,
-        columns.probability.tolist(),
-        columns.grades(),
-        repeat(None) if values is None else values.tolist(),
-        usable,
-    )
-    return results, list(scored)
+def _leads(scorer: Scorer, usable: Sequence[dict[str, Cell]], faults: Faults) -> list[Lead]:
+    """Return the leads among cells of records; what is none is added to the faults."""
+    leads = []
+    for i, cells in enumerate(usable):
+        if i in faults:
+            continue
+        lead = lead_of_cells(cells, scorer, i + 1)
+        if isinstance(lead, Fault):
+            faults[i] = lead
+        else:
+            leads.append(lead)
+    return leads
 
 
 def _usable(scorer: Scorer, position: int, record: Any, faults: Faults) -> dict[str, Cell]:
@@ -257,7 +226,7 @@ def _id(record: dict[str, Cell], scorer: Scorer) -> str | None:
     return text_of(found) or None
 
 
-def _unknown(record: dict[str, Cell], scorer: Scorer) -> list[str]:
+def _unknown(record: Mapping[str, Cell], scorer: Scorer) -> list[str]:
     """Return warnings of names that the agreement does not know."""
     if scorer.known_names.issuperset(record):
         return []
@@ -266,7 +235,7 @@ def _unknown(record: dict[str, Cell], scorer: Scorer) -> list[str]:
 
 
 def _result(score: Score, warnings: list[str]) -> dict[str, Any]:
-    """Return what is said of a lead that is alone; of many `serving.spelled` does."""
+    """Return what is said of a lead."""
     return {
         "id": score.id,
         "probability": score.probability,

@@ -6,7 +6,7 @@ REST, the nightly batch, MLflow's pyfunc and the evaluation in training all call
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
@@ -20,9 +20,9 @@ from features.encoder import Encoder, FieldEncoder, Matrix
 from features.leads import Lead, Leads
 from serving.columns import ScoredColumns, reasons_of, warnings_of
 from serving.interval import Interval
-from serving.kernel import Alone, sigmoids
+from serving.kernel import Few, Sums, sigmoids
 from serving.members import Member, Vector
-from serving.reasons import MISSED, Explained, Reason, explain
+from serving.reasons import MISSED, Explained, Reason, Words, explain
 from serving.spread import Spread
 from serving.timing import Timing
 from serving.value import ValueModel
@@ -107,7 +107,7 @@ class Scorer:
     @cached_property
     def cells(self) -> Callable[[Mapping[str, object]], dict[str, Cell]]:
         """What does so with each value of a record."""
-        return record_reader(self.agreement.export.missing)
+        return record_reader(self.agreement.export.missing, self.encoder.clean)
 
     @cached_property
     def agreed(self) -> str:
@@ -140,7 +140,7 @@ class Scorer:
         if len(leads) == 1:  # in columns a lead alone takes ten times as long
             cells = {name: leads.column(name)[0] for name in self.fields}
             lead = Lead(leads.ids[0], cells, leads.created[0])
-            return [self.score_alone(lead, reasons)[0]]
+            return [self.score_few([lead], reasons)[0][0]]
         return list(scores_of(self.score_columns(leads, reasons)))
 
     def score_columns(self, leads: Leads, reasons: int = 5) -> ScoredColumns:
@@ -175,22 +175,35 @@ class Scorer:
         )
 
     @cached_property
-    def _alone(self) -> Alone:
-        """All sums of a lead that is alone."""
-        return Alone(
-            self.encoder.starts,
-            len(self.encoder.columns),
+    def _few(self) -> Few:
+        """All sums of a few leads."""
+        return Few(
+            self.encoder.bounds,
             self.blend.offset,
             [member.kernel for member in self.blend.members],
             None if self.value is None else self.value.log_value.kernel,
             None if self.timing is None else self.timing.delay.kernel,
         )
 
-    def score_alone(self, lead: Lead, reasons: int) -> tuple[Score, list[str]]:
-        """Return the score of a lead that is alone, and what is odd about it."""
-        row, odd = self.encoder.alone(lead.cells, lead.created)
-        sums = self._alone.sums(row, reasons > 0)
-        why = explain(self.encoder, lead, odd, sums, reasons) if reasons else Explained()
+    @cached_property
+    def _words(self) -> Words:
+        """What puts the values of fields into words."""
+        return Words(self.encoder)
+
+    def score_few(self, leads: Sequence[Lead], reasons: int) -> list[tuple[Score, list[str]]]:
+        """Return the score of each of at most `MOST` leads, and what is odd about it."""
+        encode = self.encoder.alone
+        read = [encode(lead.cells, lead.created) for lead in leads]
+        sums = self._few.sums([row for row, _ in read], reasons)
+        return [
+            self._score(lead, odd, own, reasons)
+            for lead, (_, odd), own in zip(leads, read, sums, strict=True)
+        ]
+
+    def _score(
+        self, lead: Lead, odd: Mapping[str, str], sums: Sums, reasons: int
+    ) -> tuple[Score, list[str]]:
+        why = explain(self._words, lead, odd, sums) if reasons else Explained()
         probability = sigmoid(sums.log_odds)
         low = high = None
         if self.interval is not None:

@@ -2,10 +2,9 @@
 
 Where what runs: a lead alone, or a few, are scored on the event loop, which takes less time than
 handing them to a thread and back. Many leads are scored by one thread, a hundred at a time, so that
-requests of many leads take turns. The interpreter goes from that thread to the loop after half a
-millisecond (`serving.worker`), so whoever sends one lead beside them hardly notices. Measured on
-one core beside a stream of requests of 100 leads: a lead alone took 1.1 times its quiet median,
-with the interpreter's own 5 ms 1.6 times, and with turns on the loop in place of a thread 5 times.
+requests of many leads take turns. After each few of them the thread offers the processor and the
+interpreter to whoever waits (`sched_yield`), so whoever sends one lead beside them hardly notices;
+docs/architecture.md tells what was measured.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ from features.home import ServeSettings
 from features.leads import ROW_NUMBER, has_ids
 from serving.artefact import LoadedModel
 from serving.bodies import Items, read_items
+from serving.kernel import MOST
 from serving.replies import Replied, refused, replied
 from serving.segments import Scored
 from serving.spool import Lines, Spool, SpoolFullError
@@ -47,10 +47,9 @@ _WATCHED = 5
 """Leads of one request that may be looked at later."""
 _LONG = 10_000
 """Bytes of a body that is read in the thread as well: while the loop reads nobody is answered."""
-_NICE = 10
-"""By so much the thread steps back: the kernel computes without the interpreter, and then it is
-the system that decides whether a request that comes in must wait for it. Not as far as the keeper,
-which would take half of what the loop leaves while the thread holds the interpreter."""
+_NICE = 5
+"""By so much the thread steps back: the system decides whether a request that comes in must wait
+for it. Further back each offer of the processor would cost it more of its own time."""
 _REPLY = b'{"model_version":%b,"agreement_version":%b,"results":[%b]}'
 
 
@@ -120,6 +119,16 @@ class Scoring:
         lines = None if self._spool is None else self._spool.lines(model, found.scored)
         return Turn(*found, lines)
 
+    def _blocks(
+        self, model: LoadedModel, items: Items, start: int, end: int, reasons: int
+    ) -> list[Turn]:
+        """Score some of the items, and let whoever waits for the processor go first in between."""
+        turns = []
+        for first in range(start, end, MOST):
+            turns.append(self._turn(model, items, first, min(first + MOST, end), reasons))
+            os.sched_yield()
+        return turns
+
     def _keep(self, turns: Sequence[Turn]) -> None:
         """Keep the scores of a request, on the loop.
 
@@ -148,16 +157,18 @@ class Scoring:
     async def _turns(self, model: LoadedModel, items: Items, reasons: int) -> list[Turn]:
         loop, began = asyncio.get_running_loop(), time.perf_counter()
         turns: list[Turn] = []
-        for start in range(0, len(items.values), _TURN):
+        count = len(items.values)
+        for start in range(0, count, _TURN):
             if time.perf_counter() - began > self._limits.seconds:
                 raise HTTPException(
                     503,
-                    f"{start:,} of {len(items.values):,} leads were scored in "
-                    f"{self._limits.seconds:g} s; send fewer in one request",
+                    f"{start:,} of {count:,} leads were scored in {self._limits.seconds:g} s; "
+                    "send fewer in one request",
                     {"Retry-After": "1"},
                 )
-            turn = partial(self._turn, model, items, start, start + _TURN, reasons)
-            turns.append(await loop.run_in_executor(self._thread, turn))
+            end = min(start + _TURN, count)
+            blocks = partial(self._blocks, model, items, start, end, reasons)
+            turns += await loop.run_in_executor(self._thread, blocks)
         return turns
 
 

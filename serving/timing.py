@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -40,6 +41,11 @@ class Timing:
     """How far the wins to come of a group of leads stray beyond chance: standard deviation as a
     share of their number."""
 
+    @cached_property
+    def _backwards(self) -> list[tuple[float, float]]:
+        """The beginning and the hazard of each interval but the first, the last of them first."""
+        return list(zip(self.days[-2::-1], reversed(self.hazards), strict=True))
+
     def inputs(self, matrix: Matrix, log_odds: Vector) -> Matrix:
         """Return what `delay` reads, shape (rows, columns + 1)."""
         return np.concatenate((matrix, log_odds[:, None]), axis=1)
@@ -65,9 +71,10 @@ class Timing:
 
     def median(self, delay: float) -> float:
         """Return the same for one lead's delay; `shares` as far back as it must be known."""
-        by, end = 1.0, self.days[-1]
-        for start, hazard in zip(self.days[-2::-1], reversed(self.hazards), strict=True):
-            before = by / (1.0 + math.exp(min(hazard + delay, 700.0)))
+        by, end, exp = 1.0, self.days[-1], math.exp
+        for start, hazard in self._backwards:
+            odds = hazard + delay
+            before = by / (1.0 + exp(odds if odds < 700.0 else 700.0))
             if before < 0.5:
                 return start + (end - start) * (0.5 - before) / (by - before)
             by, end = before, start

@@ -21,7 +21,7 @@ from features.errors import ModelError
 from features.leads import Leads
 from features.store.history import PastScore
 from serving.artefact import LoadedModel, leads_of_records
-from serving.reasons import by_field
+from serving.kernel import by_field
 from serving.scorer import Scorer
 
 Load = Callable[[str], LoadedModel]
@@ -146,7 +146,7 @@ def _read(scorer: Scorer) -> list[str]:
 def _parts(scorer: Scorer, fields: dict[str, Cell]) -> dict[str, float]:
     """Return the contribution of each field to a lead's log-odds; the base under no name."""
     _, parts = scorer.blend.explained(scorer.encoder.encode(_leads(scorer, [fields])))
-    (effects,) = by_field(scorer.encoder, parts).tolist()
+    (effects,) = by_field(parts, scorer.encoder.bounds).tolist()
     names = (field.field for field in scorer.encoder.fields)
     return {"": float(parts[0, -1]), **dict(zip(names, effects, strict=True))}
 

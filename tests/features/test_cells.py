@@ -287,4 +287,7 @@ class TestMoment:
 )
 def test_a_record_is_read_as_each_of_its_values_is(words: list[str], values: list[object]) -> None:
     read, record = cell_reader(words), {str(i): value for i, value in enumerate(values)}
-    assert record_reader(words)(record) == {name: read(value) for name, value in record.items()}
+    expected = {name: read(value) for name, value in record.items()}
+    clean = {cell for cell in expected.values() if isinstance(cell, str)}
+    assert record_reader(words)(record) == expected
+    assert record_reader(words, clean)(record) == expected

@@ -27,7 +27,7 @@ from features.encoder import (
     TokensEncoder,
     split_tokens,
 )
-from features.fields import KEPT
+from features.fields import KEPT, FieldEncoder
 from features.leads import Leads, admit
 
 from .making import an_agreement, nightly_of
@@ -107,9 +107,14 @@ def as_text(value: Any) -> str:
     return "" if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
+def remark(field: FieldEncoder, value: Cell) -> str | None:
+    return field.remark(value, field.encode(value, CREATED))
+
+
 def kept_by(encoder: Encoder) -> set[Cell]:
     """Return the cells of leads alone whose codes an encoder keeps."""
-    return {cell for _, familiar, *_ in encoder._steps for cell in familiar}
+    assert encoder.clean == {cell for familiar in encoder._familiar for cell in familiar}
+    return encoder.clean
 
 
 class TestDoors:
@@ -136,7 +141,7 @@ class TestDoors:
     ) -> None:
         cells = {name: cell(value) for name, value in row.items()}
         _, odd = FULL.alone(cells, CREATED)
-        said = {field.field: field.remark(cells[field.field]) for field in FULL.fields}
+        said = {field.field: remark(field, cells[field.field]) for field in FULL.fields}
         assert odd == {name: remark for name, remark in said.items() if remark}
 
     def test_of_what_may_tell_of_a_person_nothing_is_kept(self) -> None:
@@ -236,7 +241,7 @@ class TestNumbers:
     def test_what_is_no_number_is_missing_and_remarked_on(self, odd: Any) -> None:
         encoder = fitted("number", [1])
         assert math.isnan(codes(encoder, odd)[0][0])
-        assert encoder.fields[0].remark(cell(odd)) == "is not a number and counts as missing"
+        assert remark(encoder.fields[0], cell(odd)) == "is not a number and counts as missing"
         assert encoder.fields[0].shown(cell(odd)) is None
 
     def test_the_agreed_decimal_mark_is_kept(self) -> None:
@@ -266,7 +271,7 @@ class TestCategories:
 
     def test_rare_and_unseen_are_remarked_on_and_missing_is_not(self) -> None:
         field = fitted("category", ["a"] * 10).fields[0]
-        remarks = [field.remark(value) for value in ("a", "b", None)]
+        remarks = [remark(field, value) for value in ("a", "b", None)]
         assert remarks == [None, "was rare or absent in training", None]
 
     def test_missing_is_nan_and_not_other(self) -> None:
@@ -315,7 +320,7 @@ class TestDates:
     def test_what_is_no_date_is_missing_and_remarked_on(self, odd: Cell) -> None:
         field = DateEncoder("x")
         assert math.isnan(field.encode(odd, CREATED)[0])
-        assert field.remark(odd) == "is not a date and counts as missing"
+        assert remark(field, odd) == "is not a date and counts as missing"
         assert (field.shown(odd), field.shown("2026-01-05")) == (None, "2026-01-05")
 
 
@@ -352,7 +357,7 @@ class TestTokens:
         assert len(encoder.columns) == MAX_TOKENS + 1
 
     def test_free_choice_is_never_remarked_on(self) -> None:
-        assert TokensEncoder("x", ("a",), ";").remark("b") is None
+        assert remark(TokensEncoder("x", ("a",), ";"), "b") is None
 
 
 class TestEncoder:

@@ -64,7 +64,8 @@ def same(encoder: FieldEncoder, cells: list[Cell]) -> None:
     assert found.shape == (len(cells), len(encoder.columns))
     for row, codes in zip(found.tolist(), alone, strict=True):
         assert bits(row) == bits(codes)
-    assert odd.tolist() == [c is not None and encoder.remark(c) is not None for c in cells]
+    remarks = map(encoder.remark, cells, alone)
+    assert odd.tolist() == [remark is not None for remark in remarks]
     places = np.arange(len(cells))[::2]
     shown = list(column.shown(encoder.reader, places))
     for cell, (own, read) in zip(cells[::2], shown, strict=True):

@@ -88,8 +88,8 @@ def test_of_a_text_no_more_is_shown_than_that_it_is_there(kind: str) -> None:
 def test_text_where_a_bound_needs_a_number_is_remarked() -> None:
     encoder = one("number", {"at_least": 5, "points": 10})
 
-    assert "is not a number" in str(encoder.remark("many"))
-    assert encoder.remark("7") is None
+    assert "is not a number" in str(encoder.remark("many", encoder.encode("many", None)))
+    assert encoder.remark("7", encoder.encode("7", None)) is None
 
 
 def test_points_read_back_from_json_encode_the_same() -> None:

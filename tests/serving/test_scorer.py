@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from features.encoder import Encoder
 from features.leads import Leads
 from serving.artefact import LoadedModel
 from serving.scorer import sigmoid
@@ -60,6 +62,19 @@ def test_reasons_never_show_an_address_or_a_number_of_a_person(model, leads) -> 
 
     addresses = [cell for name in ("email", "phone") for cell in leads.columns[name] if cell]
     assert not any(address in shown for address in addresses)
+
+
+def test_words_are_kept_of_the_cells_alone_that_the_encoder_keeps(model, leads) -> None:
+    scorer = replace(model.artefact.scorer, encoder=Encoder(model.artefact.scorer.encoder.fields))
+    some = [leads.take([i]) for i in range(20)]
+
+    first = [scorer.score(one, 50) for one in some]
+    again = [scorer.score(one, 50) for one in some]
+
+    kept = [(place, cell) for place, cells in enumerate(scorer._words.known) for cell in cells]
+    assert kept
+    assert all(scorer.encoder.keeps(place, cell) for place, cell in kept)
+    assert again == first
 
 
 def test_without_reasons_there_is_no_base_and_no_rest(model, leads) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -142,13 +144,29 @@ def test_a_text_that_is_too_long_is_refused_however_it_is_spelled(content: str) 
 
 
 def test_many_leads_are_scored_as_each_of_them_alone(client) -> None:
-    leads = [{"id": str(i), "industry": "Trade", "visits": i} for i in range(50)]
+    leads = [{"id": str(i), "industry": "Trade", "visits": i} for i in range(205)]
     leads[7] = {"id": "7", "visits": "x" * 30_000}
+    leads[103] = {"visits": 3}
 
     many = client.post("/v1/score", json={"leads": leads}).json()["results"]
     alone = [client.post("/v1/score", json=lead).json()["results"][0] for lead in leads]
 
     assert many == alone
+
+
+def test_between_many_leads_the_processor_is_offered_to_whoever_waits(
+    client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offers: list[str] = []
+    monkeypatch.setattr(os, "sched_yield", lambda: offers.append(threading.current_thread().name))
+
+    client.post("/v1/score", json={"leads": [LEAD] * 100})
+    from_many, offers[:] = offers.copy(), []
+    client.post("/v1/score", json=LEAD)
+
+    assert len(from_many) > 5
+    assert all(name.startswith("many") for name in from_many)
+    assert offers == []
 
 
 @pytest.mark.parametrize(
