@@ -88,7 +88,9 @@ def by_usual(folder: Path, source: Path, target: Path, reasons: int) -> dict[str
     pipeline[-1].set_params(n_jobs=os.cpu_count())
     started, before = time.perf_counter(), _processor_time()
     frame = pd.read_csv(source, dtype=str)
-    out = pd.DataFrame({"id": frame["id"], "probability": calibrated.predict_proba(frame)[:, 1]})
+    out = pd.DataFrame(
+        {"id": frame.iloc[:, 0], "probability": calibrated.predict_proba(frame)[:, 1]}
+    )
     if reasons:
         matrix = pipeline[:-1].transform(frame)
         names = pipeline[:-1][-1].get_feature_names_out()

@@ -125,7 +125,7 @@ def kill_score(
         ending: of the output's name.
         part: of the time that a whole run takes, from which the moments are drawn.
         reasons: for each lead.
-        seconds: after which no more is killed.
+        seconds: after which no more is killed; the last run is left to come to its end.
 
     """
     model, source = _model(folder, url), _source(folder, rows)
@@ -139,9 +139,12 @@ def kill_score(
     scoring.target.write_bytes(_OLD)
     there = [sha256(_OLD).hexdigest(), wanted]
     until = time.perf_counter() + seconds
-    while found.killed < times and time.perf_counter() < until:
+    is_killed = True
+    # The last run is left alone, so that every kill is followed by an end.
+    while is_killed or (found.killed < times and time.perf_counter() < until):
+        is_last = found.killed >= times or time.perf_counter() >= until
         process = _process(lambda: scoring.run(found.finished + 1))
-        process.join(rng.uniform(0, part * found.whole_seconds))
+        process.join(None if is_last else rng.uniform(0, part * found.whole_seconds))
         is_killed = process.is_alive()
         process.kill()
         process.join()
@@ -150,13 +153,13 @@ def kill_score(
         if is_killed:
             found.killed += 1
             found.published += _digest(scoring.target) == wanted
-            print(found, file=sys.stderr)
         else:
             found.finished += 1
             found.faults += _digest(scoring.target) != wanted
             found.faults += scoring.scores() != scores * (found.finished + 1)
             found.faults += len(_beside(scoring.target)) != _FILES
             scoring.target.write_bytes(_OLD)
+        print(found, file=sys.stderr)
     return found
 
 

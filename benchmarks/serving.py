@@ -56,10 +56,11 @@ class Prepared:
 
 
 def prepare(folder: Path, leads: int) -> Prepared:
-    """Simulate, train and make a key, unless the folder holds a trained model already."""
+    """Simulate and train, unless the folder holds an export or a trained model; make a key."""
     env = {**os.environ, "LEADQ_HOME": str(folder / "home"), "LEADQ_SECRET": secrets.token_hex(32)}
     if not (folder / "agreement.toml").exists():
-        run_leadq(folder, env, "simulate", "-o", "crm", "--leads", str(leads))
+        if not (folder / "crm" / "export.csv").exists():
+            run_leadq(folder, env, "simulate", "-o", "crm", "--leads", str(leads))
         run_leadq(folder, env, "init", "crm/export.csv", "-o", "agreement.toml", "--yes")
         run_leadq(folder, env, "train", "crm/export.csv")
     made = run_leadq(folder, env, "keys", "new", "--name", "bench", "--scope", "score", "--json")

@@ -29,8 +29,10 @@ ROW_NUMBER = "#row"
 PROPENSITY = "#propensity"
 """The column in which leads from the store carry the chance with which they were chosen."""
 
-NESTED_ID = "the id is a list or holds other values; give one text or number"
+NESTED = "is a list or holds other values; give one text or number"
+NESTED_ID = f"the id {NESTED}"
 """Why a row is no lead whose id has no single meaning."""
+_HEADER = "repeats the header, and is no lead"
 
 
 def has_ids(agreement: Agreement) -> bool:
@@ -158,8 +160,17 @@ def admit_clean(
     for i, text in enumerate(ids if not all(ids) else ()):
         if not text:
             faults.setdefault(i, Fault(names.id, None, "the id is missing"))
+    for i in (i for i, text in enumerate(ids if names.id in ids else ()) if text == names.id):
+        if _is_header((name, cells[i]) for name, cells in clean.items()):
+            faults[i] = Fault(names.id, names.id, _HEADER)
     created = _times(clean, names.created, agreement, faults, need_created, len(ids))
     return Leads(ids, clean, created)
+
+
+def _is_header(cells: Iterable[tuple[str, Cell]]) -> bool:
+    """Whether the cells of a row are the names of their columns, as where files were joined."""
+    filled = [(name, cell) for name, cell in cells if cell is not None]
+    return len(filled) > 1 and all(cell == name for name, cell in filled)
 
 
 def admit_one(cells: Mapping[str, Cell], agreement: Agreement) -> Lead | Fault:
@@ -169,6 +180,8 @@ def admit_one(cells: Mapping[str, Cell], agreement: Agreement) -> Lead | Fault:
     cell = cells.get(names.created) if names.created else None
     if not text:
         return Fault(names.id, None, "the id is missing")
+    if text == names.id and _is_header(cells.items()):
+        return Fault(names.id, names.id, _HEADER)
     if names.created is None or cell is None:
         return Lead(text, cells, None)
     try:
@@ -260,15 +273,22 @@ def _parsed(
 
 
 def need_columns(table: Table, agreement: Agreement, names: Iterable[str]) -> None:
-    """Raise an `AgreementError` that names the columns which the table does not have."""
-    absent = [name for name in names if name not in (*table.columns, ROW_NUMBER)]
+    """Raise an `AgreementError` that names the columns which the table does not have.
+
+    Where rows are known by their number alone, one agreed column must be there.
+    """
+    needed = list(names)
+    absent = [name for name in needed if name not in (*table.columns, ROW_NUMBER)]
+    if needed == [ROW_NUMBER] and agreement.fields:
+        known = {*agreement.fields, *agreement.columns.model_dump().values()}
+        absent = sorted(agreement.fields) if known.isdisjoint(table.columns) else []
     if absent:
         is_json = table.form.format == "JSON lines"
         inside = "; leads in a list inside of an object are taken out by jq -c '.NAME[]'"
         raise AgreementError(
             f"{table.files[0]}: the agreement {agreement.name!r} names columns that the file does "
             "not have: "
-            f"{', '.join(absent)}; it has: {named(table.columns)}{inside if is_json else ''}"
+            f"{named(absent)}; it has: {named(table.columns)}{inside if is_json else ''}"
         )
 
 

@@ -113,6 +113,15 @@ class Table(Protocol):
         """
 
 
+_UNSEEN = "\ufeff\u200b\u200e\u200f\u202a\u202b\u202c\u2060\u2066\u2067\u2068\u2069"
+"""Marks of byte order, of the direction of writing, and spaces without width."""
+
+
+def _shown(name: str) -> str:
+    """Return a name without what nobody sees at its ends: by it columns are found."""
+    return name.strip().strip(_UNSEEN).strip()
+
+
 def checked_header(where: object, names: Sequence[str]) -> tuple[str, ...]:
     """Return the names of columns; one without a name is named by its place.
 
@@ -120,7 +129,7 @@ def checked_header(where: object, names: Sequence[str]) -> tuple[str, ...]:
         FileError: when there are fewer than two, or one stands there twice.
 
     """
-    columns = tuple(name.strip() or f"column_{i}" for i, name in enumerate(names, 1))
+    columns = tuple(_shown(name) or f"column_{i}" for i, name in enumerate(names, 1))
     twice = sorted(name for name, times in Counter(columns).items() if times > 1)
     if twice:
         raise FileError(f"{where}: columns stand twice in the header: {named(twice)}; rename one")

@@ -31,7 +31,16 @@ from features.agreement import from_dict
 from features.cells import Cell
 from features.encoder import Encoder
 from features.errors import ModelError
-from features.leads import ROW_NUMBER, Fault, Faults, Lead, Leads, admit_clean, admit_one
+from features.leads import (
+    NESTED_ID,
+    ROW_NUMBER,
+    Fault,
+    Faults,
+    Lead,
+    Leads,
+    admit_clean,
+    admit_one,
+)
 from serving.interval import Interval
 from serving.members import Additive, Member, Trees
 from serving.scorer import Blend, Score, Scorer
@@ -84,7 +93,10 @@ class LoadedModel:
 
 def leads_of_records(records: list[Record], scorer: Scorer, faults: Faults) -> Leads:
     """Return records of raw values as leads; positions that are none are added to `faults`."""
-    wanted = scorer.read_names
+    wanted, name = scorer.read_names, scorer.agreement.columns.id
+    for i, record in enumerate(records):
+        if isinstance(found := record.get(name), list | tuple) and found:
+            faults[i] = Fault(name, None, NESTED_ID)
     cells = [scorer.cells({name: record.get(name) for name in wanted}) for record in records]
     return leads_of_cells(cells, scorer, faults)
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select
 from features.agreement import Agreement
 from features.cells import Cell, cell, missing_as_none, text_of
 from features.errors import UsageError
-from features.leads import Fault, Faults, Leads, admit
+from features.leads import NESTED, Fault, Faults, Leads, admit
 from features.rules import route_of
 from features.spreadsheet import saved_moment
 from features.store.entries import enter
@@ -109,6 +109,8 @@ def _row_of(item: object, place: int, faults: Faults) -> tuple[dict[str, Cell], 
         reason = "is no part of a hand-off; what is known of the lead stands under fields, beside "
         faults[place] = Fault(storable(name)[:MAX_NAME], None, reason + ", ".join(OWN))
     own = {name: item[name] for name in OWN if name in item}
+    for name in (name for name, value in own.items() if isinstance(value, list) and value):
+        faults[place] = Fault(name, None, NESTED)
     return _cells(own, place, faults), _cells(fields or {}, place, faults)
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from features.agreement import Agreement
 from features.cells import text_of
 from features.files import Chunk, Reject, Table
-from features.leads import Fault, Faults, Leads
+from features.leads import NESTED, Fault, Faults, Leads
 from features.spreadsheet import is_in_other_order
 from features.store.database import Store
 from features.store.feedback import Kept, Result, keep
@@ -126,6 +126,23 @@ class _Aside:
         self._reject(Reject(chunk.file, chunk.lines[place], name, value, reason, lead))
 
 
+def _nested(chunk: Chunk, columns: Mapping[str, str], free: Sequence[str] = ()) -> Faults:
+    """Return the rows of which a part is a list or holds other values, and so says nothing.
+
+    Args:
+        chunk: of a file.
+        columns: the column of each part.
+        free: parts of free text.
+
+    """
+    return {
+        i: Fault(part, chunk.columns[name][i], NESTED)
+        for part, name in columns.items()
+        for i in chunk.nested.get(name, ())
+        if part not in free and chunk.columns[name][i] is not None
+    }
+
+
 def take_feedback(
     store: Store,
     table: Table,
@@ -153,8 +170,10 @@ def take_feedback(
     account = Account()
     aside = _Aside(account, reject, columns)
     for chunk in table.chunks(aside.row):
+        nested = _nested(chunk, columns, FEEDBACK.free)
         rows = zip(*(chunk.columns[name] for name in columns.values()), strict=True)
-        read = [reader.said(dict(zip(columns, row, strict=True))) for row in rows]
+        said = (reader.said(dict(zip(columns, row, strict=True))) for row in rows)
+        read = [nested.get(i, item) for i, item in enumerate(said)]
         for part in _parts(len(read)):
             results = _kept(store, read[part], agreement, now)
             for i, result in zip(range(len(read))[part], results, strict=True):
@@ -210,7 +229,7 @@ def take_handoffs(
     account = Account(is_undated="at" not in own)
     aside = _Aside(account, reject, own)
     for chunk in table.chunks(aside.row):
-        faults: Faults = {}
+        faults = _nested(chunk, own)
         told = Told(
             {name: chunk.columns[column] for name, column in own.items()},
             {name: cells for name, cells in chunk.columns.items() if name not in own.values()},
@@ -253,8 +272,10 @@ def take_spend(
     account = Account()
     aside = _Aside(account, reject, columns)
     for chunk in table.chunks(aside.row):
+        nested = _nested(chunk, columns, SPEND.free)
         rows = zip(*(chunk.columns[name] for name in columns.values()), strict=True)
-        read = [reader.spent(dict(zip(columns, row, strict=True))) for row in rows]
+        spent = (reader.spent(dict(zip(columns, row, strict=True))) for row in rows)
+        read = [nested.get(i, item) for i, item in enumerate(spent)]
         good = [item for item in read if isinstance(item, Spent)]
         results = iter(_booked(store, good, who, now))
         for i, item in enumerate(read):

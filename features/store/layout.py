@@ -13,7 +13,7 @@ from typing import TypeVar
 from features.agreement import Agreement
 from features.cells import Cell, cell
 from features.errors import UsageError
-from features.leads import Fault
+from features.leads import NESTED, Fault
 from features.store.texts import MAX_NAME, storable
 
 T = TypeVar("T")
@@ -110,6 +110,8 @@ class Layout:
                 known = ", ".join(self.parts)
                 why = "is given twice" if part else f"is no part of {self.kind}, which has {known}"
                 return Fault(storable(name)[:MAX_NAME], None, why)
+            if isinstance(raw, list) and raw and part not in self.free:
+                return Fault(part, None, NESTED)
             try:
                 free = isinstance(raw, str) and part in self.free
                 cells[part] = cell(storable(raw) if free else raw)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.batch import Bench, write_rows
+from benchmarks.batch import Bench, lay_down, write_rows
 
 
 @pytest.fixture
@@ -28,11 +28,34 @@ def test_a_file_of_any_size_has_the_leads_of_an_export_under_new_ids(crm, tmp_pa
     assert len({line.partition(",")[2] for line in lines}) == 4_000
 
 
-def test_a_value_of_several_lines_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "export.csv").write_text('id,note\n1,"two\nlines"\n')
+def test_a_value_of_several_lines_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "export.csv").write_text('id,note\n1,"two\nlines"\n2,one\n')
 
-    with pytest.raises(ValueError, match="spans lines"):
+    write_rows(tmp_path / "export.csv", tmp_path / "many.csv", 3)
+
+    written = (tmp_path / "many.csv").read_text()
+    assert written == 'id,note\nR0,"two\nlines"\nR1,one\nR2,"two\nlines"\n'
+
+
+def test_an_export_that_ends_inside_of_quotes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "export.csv").write_text('id,note\n1,"two\n')
+
+    with pytest.raises(ValueError, match="ends inside of quotes"):
         write_rows(tmp_path / "export.csv", tmp_path / "many.csv", 3)
+
+
+def test_another_export_does_not_take_the_place_of_the_one_that_was_learned(
+    tmp_path: Path,
+) -> None:
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    first.write_text("id,x\n1,a\n")
+    second.write_text("id,x\n1,b\n")
+    lay_down(first, tmp_path / "model")
+    lay_down(first, tmp_path / "model")
+
+    with pytest.raises(SystemExit, match="holds another export already"):
+        lay_down(second, tmp_path / "model")
+    assert (tmp_path / "model" / "crm" / "export.csv").read_text() == first.read_text()
 
 
 def test_a_file_is_scored_and_the_share_of_the_model_is_told(bench: Bench) -> None:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.errors import AgreementError
-from features.leads import ROW_NUMBER, Fault, Faults, admit, admit_one
+from features.leads import ROW_NUMBER, Fault, Faults, Lead, admit, admit_one
 
 from .making import SMALLEST, a_file, an_agreement, history_of, nightly_of
 
@@ -188,6 +188,31 @@ class TestNightly:
     def test_without_the_id_it_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(AgreementError, match="does not have: id; it has: lead, size"):
             nightly_of(a_file(tmp_path, "lead,size\n1,2\n"), an_agreement())
+
+    def test_a_header_that_stands_there_again_is_no_lead(self, tmp_path: Path) -> None:
+        path = a_file(tmp_path, "id,size,town\n1,2,a\nid,size,town\nid,,town\nid,2,a\nid2,size,a\n")
+        ((leads,), intake) = nightly_of(path, an_agreement())
+        assert leads.ids == ["1", "id", "id2"]
+        assert [(r.line, r.reason) for r in intake.rejects] == [
+            (3, "repeats the header, and is no lead"),
+            (4, "repeats the header, and is no lead"),
+        ]
+        alone = admit_one({"id": "id", "size": "size"}, an_agreement())
+        assert isinstance(alone, Fault)
+        assert isinstance(admit_one({"id": "id", "size": "2"}, an_agreement()), Lead)
+
+    def test_a_file_without_any_agreed_column_is_refused_where_rows_are_known_by_number(
+        self, tmp_path: Path
+    ) -> None:
+        agreement = an_agreement(
+            columns={**SMALLEST["columns"], "id": ROW_NUMBER},
+            fields={"size": {"use": "yes", "kind": "number"}},
+        )
+        wrapped = '{"total": 2, "data": [{"size": 1}, {"size": 2}], "next": null}\n'
+        with pytest.raises(AgreementError, match=r"not have: size; it has: total.*jq -c"):
+            nightly_of(a_file(tmp_path, wrapped, "leads.json"), agreement)
+        ((leads,), _) = nightly_of(a_file(tmp_path, "size,x\n1,2\n"), agreement)
+        assert len(leads) == 1
 
     def test_the_row_number_is_the_id_where_that_is_agreed(self, tmp_path: Path) -> None:
         columns = {**SMALLEST["columns"], "id": ROW_NUMBER}

@@ -17,10 +17,10 @@ from features.files import open_table
 
 from .making import an_agreement, nightly_of
 from .zoo import ZOO, Specimen
-from .zoo_of_programs import odd_exports
+from .zoo_of_programs import odd_exports, odd_json, odd_reports
 
 AGREED = an_agreement()
-ALL = [*ZOO, *odd_exports()]
+ALL = [*ZOO, *odd_exports(), *odd_reports(), *odd_json()]
 
 
 def account_of(source: Path) -> tuple[int, int, int]:

@@ -320,6 +320,14 @@ def parquet() -> Iterator[Specimen]:
     }
     for name, column in columns.items():
         yield Specimen(f"Parquet: {name}", _written({"id": ["1", "2"], "x": column}), 2)
+    ids = {
+        "codes": pa.array(["1", "2"]).dictionary_encode(),
+        "decimals": pa.array([Decimal("1.00"), Decimal("2.00")]),
+        "times": pa.array([at, at + timedelta(1)], pa.timestamp("ns", "Europe/Berlin")),
+        "objects": pa.array([{"is": "1"}, {"is": "2"}]),
+    }
+    for name, column in ids.items():
+        yield Specimen(f"Parquet: ids that are {name}", _written({"id": column, "x": [1, 2]}), 2)
     yield Specimen("Parquet: ids of floats", _written({"id": [1.0, float("nan")], "x": [1, 2]}), 2)
     yield Specimen("Parquet: ids that are null", _written({"id": [None, None], "x": [1, 2]}), 2)
     yield Specimen("Parquet: no rows", _written({"id": pa.array([], pa.string()), "x": []}), 0)

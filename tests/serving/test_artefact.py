@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from features.errors import ModelError
-from features.leads import Leads
+from features.leads import Faults, Leads
 from serving.artefact import (
     Artefact,
     Files,
@@ -99,6 +99,14 @@ def test_a_model_that_learned_nothing_is_read_back_too(artefact, tmp_path: Path)
     write(nothing, tmp_path / "leadq")
 
     assert set(_golden(read(tmp_path / "leadq"))) == {sigmoid(-1.5)}
+
+
+def test_a_record_whose_id_is_a_list_is_no_lead(artefact) -> None:
+    name = artefact.scorer.agreement.columns.id
+    faults: Faults = {}
+    leads_of_records([{name: ["a", "b"]}, {name: "a"}, {name: ("a",)}], artefact.scorer, faults)
+    assert {i: fault.field for i, fault in faults.items()} == {0: name, 2: name}
+    assert "the id is a list" in faults[0].reason
 
 
 def _golden(artefact: Artefact) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,12 @@ from sqlalchemy import func, select
 from features.agreement import Agreement
 from features.errors import UsageError
 from features.files import Reject, open_table
+from features.leads import Fault, Faults
 from features.store import intake
 from features.store.database import Store
+from features.store.handoffs import told_by_items
 from features.store.intake import Account, take_feedback, take_handoffs
+from features.store.said import Reader, Said
 from features.store.tables import Disposition, Handoff, Lead, Snapshot
 from tests.features.making import a_file
 from tests.features.store.making import MONDAY, NOW, agreed, hand
@@ -247,3 +251,37 @@ def test_hand_offs_without_a_time_are_known_as_such(store: Store, tmp_path: Path
     dated, _ = take(store, a_file(tmp_path, "id,at\na,2026-03-02\n"), take_handoffs)
     undated, _ = take(store, a_file(tmp_path, "id,owner\na,kim\n"), take_handoffs)
     assert (dated.is_undated, undated.is_undated) == (False, True)
+
+
+@pytest.mark.parametrize("what", [take_feedback, take_handoffs], ids=["feedback", "hand-offs"])
+def test_a_part_that_is_a_list_costs_its_row_alone(store: Store, tmp_path: Path, what) -> None:
+    hand(store, "a", "b", "a;b")
+    lines = [
+        {"id": "a", "at": "2026-03-05", "code": "lost"},
+        {"id": ["a", "b"], "at": "2026-03-05", "code": "lost"},
+        {"id": "b", "at": ["2026-03-05"], "code": "lost"},
+        {"id": [], "at": "2026-03-05", "code": "lost"},
+    ]
+    if what is take_handoffs:
+        lines = [{name: line[name] for name in ("id", "at")} for line in lines]
+    file = a_file(tmp_path, "\n".join(map(json.dumps, lines)), "words.jsonl")
+
+    account, rejects = take(store, file, what)
+
+    assert (account.stored, account.refused) == (1, 3)
+    assert [(r.line, r.field) for r in rejects] == [(2, "id"), (3, "at"), (4, "id")]
+    assert ["is a list" in r.reason for r in rejects] == [True, True, False]
+
+
+def test_lists_in_items_of_a_request_are_refused_but_for_free_text() -> None:
+    faults: Faults = {}
+    told_by_items([{"id": ["a", "b"]}, {"id": "a", "owner": ["kim"]}, {"id": "a"}], faults)
+    assert {i: fault.field for i, fault in faults.items()} == {0: "id", 1: "owner"}
+    reader = Reader(agreed())
+    said = {"id": "a", "at": "2026-03-05", "code": "lost"}
+    refused = reader.item({**said, "id": ["a", "b"]})
+    assert isinstance(refused, Fault)
+    assert "is a list" in refused.reason
+    kept = reader.item({**said, "reason": ["price", "timing"]})
+    assert isinstance(kept, Said)
+    assert kept.reason == "price;timing"

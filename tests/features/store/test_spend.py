@@ -135,6 +135,7 @@ def test_a_file_without_an_amount_is_named_with_the_cure(store: Store, tmp_path:
         ({"campaign": "Fair", "date": "2026-03-02", "amount": "NaN"}, "amount"),
         ({"campaign": "Fair", "date": "2026-03-02", "amount": 1e300}, "amount"),
         ({"campaign": {"is": "Fair"}, "date": "2026-03-02", "amount": 1}, "campaign"),
+        ({"campaign": ["Fair", "Expo"], "date": "2026-03-02", "amount": 1}, "campaign"),
         ({"campaign": "x" * 201, "date": "2026-03-02", "amount": 1}, "campaign"),
         ({"campaign": "Fair", "date": "2026-03-02", "amount": 1, "euro": 2}, "euro"),
         ({"campaign": "Fair", "date": "2026-03-02", "amount": 1, "cost": 2}, "cost"),
