@@ -35,7 +35,8 @@ _DATE_PARTS = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(?=\d)", re.ASCII)
 _DAY_FIRST_MARK = "."
 """Between the parts it is how day-first countries write dates, whatever a file does else."""
 _SHORT_DATE = re.compile(
-    r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?: (\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.ASCII
+    r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?: (\d{1,2}):(\d{2})(?::(\d{2}))?(?: ?([ap])m)?)?",
+    re.ASCII | re.IGNORECASE,
 )
 _MONTH_NAME = re.compile(
     r"(?i)\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b.*\d|"
@@ -45,13 +46,19 @@ _MONTH_NAME = re.compile(
 _GMT_BEFORE_OFFSET = re.compile(r"\b(?:GMT|UTC)(?=[+-]\d)")
 # What a date lacks is taken from here; one without a year so falls out of the allowed range.
 _NO_YEAR = datetime(1, 1, 1)
-_CURRENCY = " \u00a0\u202f'’€$£¥₹%"
-_CODES = "EUR|USD|GBP|CHF|INR|JPY|CNY|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|MXN|ZAR|SGD|AED"
+CURRENCY_SIGNS = " \u00a0\u202f'’€$£¥₹%"
+"""What may stand anywhere in a number and does not count."""
+CURRENCY_CODES = (
+    *("EUR", "USD", "GBP", "CHF", "INR", "JPY", "CNY", "CAD", "AUD", "NZD", "SEK"),
+    *("NOK", "DKK", "PLN", "CZK", "HUF", "BRL", "MXN", "ZAR", "SGD", "AED"),
+)
+"""What may stand before or behind one."""
+_CODES = "|".join(CURRENCY_CODES)
 _CURRENCY_CODE = re.compile(rf"^(?:{_CODES})(?=[\d.,+-])|(?<=[\d.,])(?:{_CODES})$")
 _SPACES = [chr(c) for c in range(128) if chr(c).isspace()]
 _MARKS_ALONE = re.compile(r"[-+0-9.,]*[0-9]")
 """Most numbers: nothing but digits and their marks, a digit at the end."""
-_STRIP_CURRENCY = str.maketrans("", "", _CURRENCY)
+_STRIP_CURRENCY = str.maketrans("", "", CURRENCY_SIGNS)
 
 
 class Memo(dict[K, V], Generic[K, V]):
@@ -309,10 +316,14 @@ def _from_short_date(value: str, day_first: bool) -> datetime | None:
     found = _SHORT_DATE.fullmatch(value)
     if not found:
         return None
-    first, mark, second, year, *clock = found.groups()
+    first, mark, second, year, *clock, half = found.groups()
     starts_with_day = day_first or mark == _DAY_FIRST_MARK
     day, month = (first, second) if starts_with_day else (second, first)
     hour, minute, second_of_minute = (int(part or 0) for part in clock)
+    if half:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if half in "pP" else 0)
     try:
         return datetime(int(year), int(month), int(day), hour, minute, second_of_minute)
     except ValueError as error:

@@ -109,5 +109,6 @@ def compiler() -> list[str]:
     raise FileNotFoundError(f"leadq needs a C compiler and none was found: {COMPILER}")
 
 
-TEXTS = Compiled(Path(__file__).with_name("texts.c"))
+_HERE = Path(__file__).parent
+TEXTS = Compiled(_HERE / "texts.c", (_HERE / "numbers.c", _HERE / "moments.c"))
 """What most texts of a column are (`features.texts`)."""

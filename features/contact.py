@@ -136,18 +136,27 @@ def phone_region(cell: Cell) -> str:
     return phonenumbers.region_code_for_number(parsed) or "invalid"
 
 
-def _plain_region(text: str) -> str | None:
-    """Return what `phonenumbers` finds, but for a number of digits alone; None for any other.
+_GAPS = str.maketrans("", "", " -./()")
+_LONGEST = 64
+"""Letters of a number with its gaps; of very many `phonenumbers` reads none."""
 
-    Nothing is left to parse where country code and number follow each other without a national
-    prefix; nine numbers of ten are such, and are read so in a tenth of the time.
+
+def _plain_region(text: str) -> str | None:
+    """Return what `phonenumbers` finds in digits with the usual gaps; None for any other.
+
+    Nothing is left to parse where a country code is of one region alone, or the number follows it
+    without a national prefix; nine numbers of ten are such, and are read so in a tenth of the time.
     """
-    digits = text[1:].replace(" ", "").replace("-", "")
+    digits = text[1:].translate(_GAPS)
     if not (digits.isascii() and digits.isdigit() and 8 <= len(digits) <= 15):
+        return None
+    if len(text) > _LONGEST:
         return None
     country = _country(digits[:3])
     if country is None:
         return None
+    if len(country.regions) == 1:
+        return country.regions[0][0]
     number = digits[country.width :]
     if number[0] == "0" or (country.prefix and country.prefix.match(number)):
         return None
@@ -211,18 +220,15 @@ def _whole(kind: phonenumbers.PhoneNumberDesc | None) -> str:
     return rf"(?=(?:{lengths})\Z)(?:{kind.national_number_pattern})\Z"
 
 
-def plain_country(first: str) -> tuple[int, int] | None:
-    """Return the width and the code of a country by the first three digits of its numbers.
+def plain_country(first: str) -> int | None:
+    """Return the code of a country by the first three digits of its numbers.
 
-    None where its numbers must be looked at: they may be of several regions, or have a national
-    prefix other than 0.
+    None where its numbers must be looked at: they may be of several regions.
     """
     country = _country(first)
     if country is None or len(country.regions) > 1:
         return None
-    if country.prefix is not None and country.prefix.pattern != "0":
-        return None
-    return country.width, int(first[: country.width])
+    return int(first[: country.width])
 
 
 def _national_prefix(code: int) -> re.Pattern[str] | None:

@@ -91,5 +91,5 @@ def _date_reader(day_first: bool) -> Callable[[Cell], datetime | None]:
         except ValueError:
             return None
 
-    QUICK[read] = lambda cells: plain.moments(cells, read.__wrapped__)
+    QUICK[read] = lambda cells: plain.moments(cells, read.__wrapped__, day_first)
     return read

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -235,7 +236,9 @@ def _times(
     if name is None or name not in columns:
         return [None] * rows
     day_first, cells = agreement.export.day_first, columns[name]
-    values = _parsed(cells, lambda c: moment(c, day_first), name, faults, moments)
+    values = _parsed(
+        cells, lambda c: moment(c, day_first), name, faults, partial(moments, day_first=day_first)
+    )
     if needed:
         for i, when in enumerate(values):
             if when is None and cells[i] is None:

@@ -29,9 +29,9 @@ def numbers(cells: Packed, read: Callable[[Cell], float], decimal: str) -> Readi
     return Readings(found, None)
 
 
-def moments(cells: Packed, read: Callable[[Cell], datetime | None]) -> Readings:
-    """Return what `read` makes of texts as points in time."""
-    when, others = texts.moments(cells)
+def moments(cells: Packed, read: Callable[[Cell], datetime | None], day_first: bool) -> Readings:
+    """Return what `read` makes of texts as points in time, the day first where that is agreed."""
+    when, others = texts.moments(cells, day_first)
     found: list[datetime | None] = when.tolist()
     places = np.flatnonzero(others | ~cells.filled)
     for place, cell in zip(places.tolist(), cells.take(places), strict=True):
@@ -51,15 +51,15 @@ def mails(cells: Packed, read: Callable[[Cell], str]) -> Readings:
 def phones(cells: Packed, read: Callable[[Cell], str]) -> Readings:
     """Return what `read` makes of phone numbers: one of each kind is read."""
     known = _countries()
-    kinds = texts.phone_kinds(cells, *known.tables)
+    kinds = texts.phone_kinds(cells, known.kinds)
     new = np.unique(texts.UNKNOWN_COUNTRY - kinds[kinds <= texts.UNKNOWN_COUNTRY])
     if len(new):
-        # Other threads may be reading the tables that stand there: they are exchanged, not changed.
-        widths, countries = known.tables[0].copy(), known.tables[1].copy()
+        # Other threads may be reading the table that stands there: it is exchanged, not changed.
+        countries = known.kinds.copy()
         for first in new.tolist():
-            widths[first], countries[first] = plain_country(f"{first:03}") or (0, texts.NOT_PLAIN)
-        known.tables = widths, countries
-        kinds = texts.phone_kinds(cells, widths, countries)
+            countries[first] = plain_country(f"{first:03}") or texts.NOT_PLAIN
+        known.kinds = countries
+        kinds = texts.phone_kinds(cells, countries)
     plain = np.flatnonzero(kinds >= 0)
     _, firsts, codes = np.unique(kinds[plain], return_index=True, return_inverse=True)
     return _alike(cells, read, plain, codes, firsts)
@@ -92,15 +92,14 @@ def _alike(
 class _Countries:
     """What is known of countries by the first three digits; to know all takes a quarter second."""
 
-    tables: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int32]]
-    """The width of the country's code, and the code."""
+    kinds: npt.NDArray[np.int32]
+    """The country's code, shape (1000,)."""
 
 
 @cache
 def _countries() -> _Countries:
     """Return what is known so far."""
-    tables = np.zeros(1000, dtype=np.uint8), np.full(1000, texts.UNKNOWN, dtype=np.int32)
-    return _Countries(tables)
+    return _Countries(np.full(1000, texts.UNKNOWN, dtype=np.int32))
 
 
 @cache
@@ -117,6 +116,16 @@ def suspects(words: tuple[str, ...]) -> Callable[[Packed], Mask]:
         for first, second in product(*ways):
             marked[ord(first), ord(second)] = True
     return lambda cells: texts.begin_as(cells, marked)
+
+
+@cache
+def folds() -> Packed:
+    """Return what each letter is folded to in words, missing for any other character.
+
+    Up to where emoji end, which are no letters: 20 ms and half a megabyte.
+    """
+    characters = map(chr, range(0x20000))
+    return Packed.of([c.casefold() if c.isalpha() else None for c in characters])
 
 
 @cache

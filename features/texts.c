@@ -11,8 +11,8 @@
 #include <string.h>
 
 enum { UNKNOWN = -1, NOT_PLAIN = -2, UNKNOWN_COUNTRY = -3 };
-enum { MOST_PROBES = 64, LONGEST_KEY = 256, LONGEST_TEXT = 2048, MOST_WORDS = 128, AHEAD = 16 };
-#define EXACT 9007199254740992ull /* 2^53 */
+enum { MOST_PROBES = 64, MOST_WORDS = 128, AHEAD = 16 };
+enum { LONGEST_KEY = 256, LONGEST_TEXT = 2048, LONGEST_PHONE = 64 };
 
 /* Texts of a column: `letters` is shared, `begins` and `ends` are theirs. */
 struct texts {
@@ -283,151 +283,64 @@ void begin_as(const struct texts *of, const uint8_t *marked, uint8_t *found) {
     }
 }
 
-/* Read a number of digits, in groups or not, with a decimal mark or not; UNKNOWN for any other. */
-static int read_number(const uint8_t *at, const uint8_t *end, uint8_t point, uint8_t group,
-                       double *number) {
-    static const double TENS[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                  1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                  1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    int is_negative = *at == '-';
-    at += is_negative || *at == '+';
-    uint64_t digits = 0;
-    int whole = 0, decimals = 0, in_group = 0, groups = 0;
-    for (; at < end && *at != point; at++) {
-        if (is_digit(*at)) {
-            digits = 10 * digits + (*at - '0');
-            whole++;
-            in_group++;
-        } else if (*at == group) {
-            if (groups ? in_group < 2 || in_group > 3 : in_group < 1 || in_group > 3)
-                return UNKNOWN;
-            groups++;
-            in_group = 0;
-        } else
-            return UNKNOWN;
-        if (whole > 18)
-            return UNKNOWN;
-    }
-    if (!whole || (groups && in_group != 3))
-        return UNKNOWN;
-    if (at < end) {
-        for (at++; at < end; at++, decimals++) {
-            if (!is_digit(*at) || whole + decimals == 18)
-                return UNKNOWN;
-            digits = 10 * digits + (*at - '0');
-        }
-        if (!decimals)
-            return UNKNOWN;
-    }
-    if (digits > EXACT)
-        return UNKNOWN;
-    /* Both are exact, so their quotient is the nearest number, as it is of Python's float(). */
-    double read = (double)digits / TENS[decimals];
-    *number = is_negative && digits ? -read : read;
-    return 0;
+#include "numbers.c"
+#include "moments.c"
+
+/* Return the character that stands here in UTF-8, and how many bytes it has. */
+static int64_t character(const uint8_t *at, int *width) {
+    *width = *at < 0x80 ? 1 : *at < 0xE0 ? 2 : *at < 0xF0 ? 3 : 4;
+    int64_t code = *width == 1 ? *at : *at & (0xFF >> (*width + 1));
+    for (int i = 1; i < *width; i++)
+        code = code << 6 | (at[i] & 0x3F);
+    return code;
 }
 
-/* Read numbers, NaN for missing ones; tell which are not plain. */
-void numbers(const struct texts *of, uint8_t point, double *found, uint8_t *others) {
-    uint8_t group = point == ',' ? '.' : ',';
-    for (int64_t i = 0; i < of->count; i++) {
-        fetch(of, i);
-        const uint8_t *text = of->letters + of->begins[i], *end = of->letters + of->ends[i];
-        found[i] = NAN;
-        others[i] = text < end && read_number(text, end, point, group, found + i) < 0;
-    }
-}
-
-static int two(const uint8_t *at) {
-    return is_digit(at[0]) && is_digit(at[1]) ? 10 * (at[0] - '0') + at[1] - '0' : 99;
-}
-
-static int64_t days_since_1970(int64_t year, int month, int day) {
-    /* Years from March on, so that a leap day is the last one (Hinnant 2013, chrono dates). */
-    year -= month <= 2;
-    int64_t era = year / 400, of_era = year % 400;
-    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-/* Read YYYY-MM-DD, then THH:MM, then :SS, then a fraction of three or six digits, then Z. */
-static int read_moment(const uint8_t *at, int64_t size, int64_t *moment) {
-    static const int LENGTHS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    if (size < 10 || at[4] != '-' || at[7] != '-')
-        return UNKNOWN;
-    int year = 100 * two(at) + two(at + 2), month = two(at + 5), day = two(at + 8);
-    if (!is_digit(at[0]) || !is_digit(at[1]) || !is_digit(at[2]) || !is_digit(at[3]))
-        return UNKNOWN;
-    if (year < 1900 || year >= 2200 || month < 1 || month > 12 || day < 1)
-        return UNKNOWN;
-    int is_leap = year % 4 == 0 && (year % 100 || year % 400 == 0);
-    if (day > LENGTHS[month - 1] + (month == 2 && is_leap))
-        return UNKNOWN;
-    int64_t seconds = 86400 * days_since_1970(year, month, day), micros = 0;
-    if (size > 10) {
-        if (size < 16 || (at[10] != 'T' && at[10] != ' ') || at[13] != ':')
+/* Write a text with its letters folded and a space for any other character.
+ *
+ * folds: by character what a letter is folded to (three times its bytes at most), nothing for
+ * others.
+ * Returns how many bytes were written; UNKNOWN where a character is beyond `folds`.
+ */
+static int64_t folded(const uint8_t *text, int64_t size, const struct texts *folds,
+                      uint8_t *letters) {
+    int64_t length = 0;
+    int width;
+    for (int64_t at = 0; at < size; at += width) {
+        int64_t code = character(text + at, &width);
+        if (code >= folds->count)
             return UNKNOWN;
-        int hour = two(at + 11), minute = two(at + 14), second = 0;
-        int64_t read = 16;
-        if (size >= 19 && at[16] == ':') {
-            second = two(at + 17);
-            read = 19;
-            int digits = 0;
-            if (size > 19 && at[19] == '.') {
-                for (; 20 + digits < size && is_digit(at[20 + digits]); digits++)
-                    if (digits < 6)
-                        micros = 10 * micros + at[20 + digits] - '0';
-                if (digits != 3 && digits != 6)
-                    return UNKNOWN;
-                micros *= digits == 3 ? 1000 : 1;
-                read = 20 + digits;
-            }
-        }
-        if (read < size && at[read] == 'Z')
-            read++;
-        if (read != size || hour > 23 || minute > 59 || second > 59)
-            return UNKNOWN;
-        seconds += 3600 * hour + 60 * minute + second;
+        int64_t begin = folds->begins[code], end = folds->ends[code];
+        if (begin == end)
+            letters[length++] = ' ';
+        while (begin < end)
+            letters[length++] = folds->letters[begin++];
     }
-    *moment = 1000000 * seconds + micros;
-    return 0;
-}
-
-/* Read moments as microseconds since 1970, 0 for missing ones; tell which are not plain. */
-void moments(const struct texts *of, int64_t *found, uint8_t *others) {
-    for (int64_t i = 0; i < of->count; i++) {
-        fetch(of, i);
-        int64_t size = of->ends[i] - of->begins[i];
-        found[i] = 0;
-        others[i] = size && read_moment(of->letters + of->begins[i], size, found + i) < 0;
-    }
+    return length;
 }
 
 /* Tell which words of texts are known, and how many different ones each has.
  *
  * found: shape (texts, known words + 1), zero throughout; NaN for missing texts.
- * Plain are texts of ASCII with no more than MOST_WORDS words.
+ * Plain are texts of characters in `folds` with no more than MOST_WORDS words.
  */
-void words(const struct texts *of, const struct keys *known, double *found, uint8_t *others) {
+void words(const struct texts *of, const struct keys *known, const struct texts *folds,
+           double *found, uint8_t *others) {
     int64_t columns = known->keys.count + 1;
     for (int64_t i = 0; i < of->count; i++) {
         fetch(of, i);
         const uint8_t *text = of->letters + of->begins[i];
         int64_t size = of->ends[i] - of->begins[i];
         double *row = found + i * columns;
-        uint8_t letters[LONGEST_TEXT];
+        uint8_t letters[3 * LONGEST_TEXT];
         struct { int begin, size; } seen[MOST_WORDS];
-        int count = 0, is_plain = size <= LONGEST_TEXT;
+        int64_t end = size <= LONGEST_TEXT ? folded(text, size, folds, letters) : UNKNOWN;
+        int count = 0, is_plain = end >= 0;
         if (!size)
             for (int64_t column = 0; column < columns; column++)
                 row[column] = NAN;
-        for (int64_t j = 0; is_plain && j < size; j++) {
-            letters[j] = small(text[j]);
-            is_plain = text[j] < 0x80;
-        }
-        for (int j = 0; is_plain && j < size;) {
+        for (int j = 0; is_plain && j < end;) {
             int begin = j;
-            while (j < size && letters[j] >= 'a' && letters[j] <= 'z')
+            while (j < end && letters[j] != ' ')
                 j++;
             int length = j - begin, is_new = length > 0;
             for (int k = 0; is_new && k < count; k++)
@@ -464,7 +377,7 @@ void mail_kinds(const struct texts *of, const struct keys *telling, int64_t *beg
             at--;
         int64_t first = 0, names = 0;
         uint8_t label[LONGEST_KEY];
-        for (int64_t j = 0; j < size; j++)
+        for (int64_t j = at; j < size; j++)
             is_plain &= text[j] < 0x80;
         begins[i] = of->begins[i] + at;
         ends[i] = of->ends[i];
@@ -483,28 +396,28 @@ void mail_kinds(const struct texts *of, const struct keys *telling, int64_t *beg
     }
 }
 
+static int is_gap(uint8_t c) { return c == ' ' || (c >= '-' && c <= '/') || c == '(' || c == ')'; }
+
 /* Return of which kind phone numbers are: 0 for national ones, else the kind of their country.
  *
- * widths, kinds: by the first three digits of an international number, the digits of the country's
- * code and the country's kind; NOT_PLAIN for countries whose numbers must be looked at. Where it is
- * UNKNOWN, UNKNOWN_COUNTRY and beyond tell these digits.
+ * kinds: by the first three digits of an international number the country's kind; NOT_PLAIN for
+ * countries whose numbers must be looked at. Where it is UNKNOWN, UNKNOWN_COUNTRY and beyond tell
+ * these digits.
  */
-void phone_kinds(const struct texts *of, const uint8_t *widths, const int32_t *kinds,
-                 int32_t *found) {
+void phone_kinds(const struct texts *of, const int32_t *kinds, int32_t *found) {
     for (int64_t i = 0; i < of->count; i++) {
         fetch(of, i);
         const uint8_t *text = of->letters + of->begins[i];
         int64_t size = of->ends[i] - of->begins[i], at = 0;
-        int digits[15] = {0}, count = 0, is_plain = !may_end_with_zeros(text, size), is_abroad = 0;
+        int digits[3] = {0}, count = 0, is_plain = !may_end_with_zeros(text, size), is_abroad = 0;
         if (size && text[0] == '+')
             is_abroad = at = 1;
         else if (size > 1 && text[0] == '0' && text[1] == '0')
             is_abroad = 1, at = 2;
         for (; at < size; at++) {
-            is_plain &= text[at] < 0x80 && (!is_abroad || is_digit(text[at]) || text[at] == ' ' ||
-                                            text[at] == '-');
+            is_plain &= text[at] < 0x80 && (!is_abroad || is_digit(text[at]) || is_gap(text[at]));
             if (is_digit(text[at])) {
-                if (count < 15)
+                if (count < 3)
                     digits[count] = text[at] - '0';
                 count++;
             }
@@ -512,12 +425,9 @@ void phone_kinds(const struct texts *of, const uint8_t *widths, const int32_t *k
         found[i] = NOT_PLAIN;
         if (is_plain && !is_abroad && count >= 6)
             found[i] = 0;
-        if (is_plain && is_abroad && count >= 8 && count <= 15) {
+        if (is_plain && is_abroad && size <= LONGEST_PHONE && count >= 8 && count <= 15) {
             int first = 100 * digits[0] + 10 * digits[1] + digits[2];
-            if (kinds[first] == UNKNOWN)
-                found[i] = UNKNOWN_COUNTRY - first;
-            else if (digits[widths[first]] != 0)
-                found[i] = kinds[first];
+            found[i] = kinds[first] == UNKNOWN ? UNKNOWN_COUNTRY - first : kinds[first];
         }
     }
 }

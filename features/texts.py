@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from features.cells import CURRENCY_CODES, CURRENCY_SIGNS
 from features.compiled import TEXTS
 from features.errors import UsageError
 
@@ -55,12 +56,12 @@ def _library() -> ctypes.CDLL:
         "split": [_ARRAY, _INT64, letter, *[_INT64] * 3, *[_ARRAY] * 7],
         "distinct": [_ARRAY, _INT64, _INT64, *[_ARRAY] * 3],
         "find": [_ARRAY] * 3,
-        "words": [_ARRAY] * 4,
+        "words": [_ARRAY] * 5,
         "mail_kinds": [_ARRAY] * 5,
-        "phone_kinds": [_ARRAY] * 4,
+        "phone_kinds": [_ARRAY] * 3,
         "begin_as": [_ARRAY] * 3,
-        "numbers": [_ARRAY, letter, _ARRAY, _ARRAY],
-        "moments": [_ARRAY] * 3,
+        "numbers": [_ARRAY, letter, ctypes.c_char_p, ctypes.c_char_p, _ARRAY, _ARRAY],
+        "moments": [_ARRAY, ctypes.c_int, _ARRAY, _ARRAY],
     }
     for name, kinds in takes.items():
         function = getattr(library, name)
@@ -211,8 +212,12 @@ class Keys:
         _library().find(struct, ctypes.byref(self._struct), _at(found))
         return found
 
-    def words(self, texts: Packed) -> tuple[npt.NDArray[np.float64], Mask]:
+    def words(self, texts: Packed, folds: Packed) -> tuple[npt.NDArray[np.float64], Mask]:
         """Tell which keys are words of each text and how many it has, and which are not plain.
+
+        Args:
+            texts: in which words are looked for.
+            folds: by character what a letter is folded to, missing for what is no letter.
 
         Returns:
             Shapes (texts, keys + 1) and (texts,); NaN for missing texts.
@@ -221,7 +226,8 @@ class Keys:
         found = np.zeros((len(texts), len(self._keys) + 1))
         others = np.empty(len(texts), dtype=np.bool_)
         arrays = _at(found), _at(others)
-        _library().words(ctypes.byref(_struct(texts)), ctypes.byref(self._struct), *arrays)
+        structs = map(ctypes.byref, (_struct(texts), self._struct, _struct(folds)))
+        _library().words(*structs, *arrays)
         return found, others
 
     def mail_kinds(self, texts: Packed) -> tuple[Packed, Mask]:
@@ -237,22 +243,20 @@ class Keys:
         return type(texts)(texts.letters, begins, ends), others
 
 
-def phone_kinds(texts: Packed, widths: npt.NDArray[np.uint8], kinds: Places) -> Places:
+def phone_kinds(texts: Packed, kinds: Places) -> Places:
     """Return 0 for national numbers, the kind of their country for others, or NOT_PLAIN.
 
     Args:
         texts: the numbers.
-        widths: how many of the first three digits are the country's code, shape (1000,).
-        kinds: of the country, NOT_PLAIN where its numbers must be looked at, UNKNOWN where that
-            is not known yet, shape (1000,).
+        kinds: of the country by the first three digits, NOT_PLAIN where its numbers must be looked
+            at, UNKNOWN where that is not known yet, shape (1000,).
 
     Returns:
         Shape (texts,); for unknown countries UNKNOWN_COUNTRY less the three digits.
 
     """
     found = np.empty(len(texts), dtype=np.int32)
-    arrays = _at(widths), _at(kinds), _at(found)
-    _library().phone_kinds(ctypes.byref(_struct(texts)), *arrays)
+    _library().phone_kinds(ctypes.byref(_struct(texts)), _at(kinds), _at(found))
     return found
 
 
@@ -274,14 +278,23 @@ def numbers(texts: Packed, decimal: str) -> tuple[npt.NDArray[np.float64], Mask]
     """Return the number of each text, NaN for missing, and which are not plain."""
     found = np.empty(len(texts))
     others = np.empty(len(texts), dtype=np.bool_)
-    _library().numbers(ctypes.byref(_struct(texts)), ord(decimal), _at(found), _at(others))
+    arrays = _at(found), _at(others)
+    how = ord(decimal), *_beside_numbers()
+    _library().numbers(ctypes.byref(_struct(texts)), *how, *arrays)
     return found, others
 
 
-def moments(texts: Packed) -> tuple[npt.NDArray[np.datetime64], Mask]:
+@cache
+def _beside_numbers() -> tuple[bytes, bytes]:
+    """Return the signs and the codes of currencies as C reads them."""
+    signs = b"".join(bytes([len(sign)]) + sign for sign in map(str.encode, CURRENCY_SIGNS))
+    return signs, "".join(CURRENCY_CODES).encode()
+
+
+def moments(texts: Packed, day_first: bool) -> tuple[npt.NDArray[np.datetime64], Mask]:
     """Return the moment of each text in UTC, some moment for missing, and which are not plain."""
     found = np.empty(len(texts), dtype="datetime64[us]")
     others = np.empty(len(texts), dtype=np.bool_)
     arrays = _at(found), _at(others)
-    _library().moments(ctypes.byref(_struct(texts)), *arrays)
+    _library().moments(ctypes.byref(_struct(texts)), day_first, *arrays)
     return found, others

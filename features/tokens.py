@@ -71,7 +71,7 @@ class TokensEncoder(CellReader):
         values = cells.values
         if self.separator or not isinstance(values, Packed):
             return super().of_values(cells)
-        codes, others = plain.known(self.tokens).words(values)
+        codes, others = plain.known(self.tokens).words(values, plain.folds())
         places, split = np.flatnonzero(others), self.reader
         if len(places):
             codes[places] = self.codes([split(cell) for cell in values.take(places)])

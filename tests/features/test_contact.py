@@ -87,7 +87,7 @@ def plain_numbers(draw: st.DrawFn) -> str:
     for place in draw(st.lists(st.integers(2, len(digits) - 1), max_size=3)):
         digits[place] = draw(st.sampled_from("0123456789"))
     for place in draw(st.lists(st.integers(1, len(digits)), max_size=3)):
-        digits.insert(place, draw(st.sampled_from(" -")))
+        digits.insert(place, draw(st.sampled_from([*" -./()", "(0)"])))
     return "".join(digits)
 
 

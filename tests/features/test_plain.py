@@ -83,11 +83,18 @@ def same(encoder: FieldEncoder, cells: list[Cell]) -> None:
         | st.floats(allow_nan=False).map(repr)
         | st.decimals(-(10**9), 10**9, places=3).map(lambda d: f"{d:,}")
         | of("0123456789.,-+eE€ Inf_")
+        | st.tuples(
+            st.sampled_from(["", "$", "€ ", "EUR", "USD ", "-", "-$", "£\u00a0", "CHFEUR", "X"]),
+            of("0123456789.,'’ -\u202f", 9),
+            st.sampled_from(["", "%", " €", "EUR", " USD", "USDEUR", "₹", "kg", "é"]),
+        ).map("".join)
     )
 )
 @example(
     ["9007199254740993", "9007199254740992", "0.1", "1,234.5", "12,34,567", "-0", "-0.0", ".5"]
 )
+@example(["$1,234.50", "1.234,50 €", "EUR 5", "5EUR", "EUR", "$", "%", "USD-5", "USDEUR5", "5%%"])
+@example(["1 234,5", "1’234.50 CHF", "EUREUR5", "5EUREUR", "9" * 70 + "€", "€" * 70 + "9", "é5"])
 @example(
     ["1.", "1e5", "٣", "1,23", ",123", "1,,234", "0001,234", "1234,567", "100000000000000000.5"]
 )
@@ -106,8 +113,29 @@ def test_numbers(decimal: str, cells: list[Cell]) -> None:
             *(st.integers(0, most) for most in (2300, 14, 33, 26, 61, 61)), of("T ", 1), of(".Z:09")
         ).map(lambda t: "{0:04}-{1:02}-{2:02}{6}{3:02}:{4:02}:{5:02}{7}".format(*t))
         | of("0123456789-T:. Z", 22)
+        | st.tuples(
+            st.datetimes(datetime(1899, 1, 1), datetime(2201, 1, 1)),
+            st.sampled_from(["", ".123", ".123456"]),
+            st.sampled_from(["+01:00", "-0530", "+2359", "+24:00", "-00:00", "+01", "Z+01:00"]),
+        ).map(lambda t: t[0].isoformat(timespec="seconds") + t[1] + t[2])
+        | st.tuples(
+            *(st.integers(0, most) for most in (33, 33, 2300, 26, 61, 61)),
+            st.sampled_from("./-"),
+            st.sampled_from(["", ":", " PM", "am", " pm", "PM ", "  AM", " Pm", " p.m."]),
+        ).map(lambda t: "{0}{6}{1}{6}{2} {3}:{4:02}{5:02}{7}".format(*t))
+        | st.tuples(
+            *(st.integers(0, most) for most in (32, 32, 14, 60)),
+            st.sampled_from(["/", ".", "-", "/0"]),
+            st.sampled_from(["", " AM", "pm", ":30", ":30 PM", ":5", ":61", " 5"]),
+        ).map(lambda t: "{0}{4}{1:02}{4}2026 {2}:{3:02}{5}".format(*t))
+        | of("0123456789/. :APMm", 20)
     )
 )
+@example(["3/4/2025 2:15 PM", "13/4/2025", "3/4/2025 12:00 am", "3/4/2025 0:15 PM", "31.12.2025"])
+@example(
+    ["1/2/2026", "1-2-2026 10:30", "1.2/2026", "1/2/26", "29.2.2023", "3/4/2025 13:15 PM", "1/"]
+)
+@example(["1899-12-31T23:30:00-01:00", "2200-01-01T00:30+01:00", "1/1/1900 0:00", "1/1/2200"])
 @example(["2024-02-29", "2023-02-29", "1900-02-29", "2000-02-29", "2026-01-05 10:30:00.123"])
 @example(
     ["1899-12-31", "1900-01-01", "2199-12-31T23:59:59.999999Z", "2200-01-01", "2026-01-05T24:00"]
@@ -144,6 +172,7 @@ _DOMAINS = (
     )
 )
 @example(["a@acme.com", "b@other.com", "c@gmail.com", "gmail.com", "@gmail.com", "a@.com", "a@"])
+@example(["João@acme.de", "ü@gmail.com", "é@@web.de", "＠@mit.edu", "ﬁ@x.ﬁ", "ß@uni-jena.de"])
 @example(
     ["a@x@acme.de", "a@ acme.de", "A@ACME.DE", "a@uni.de", "a@xn-.de", "ä@acme.de", "a@äcme.de"]
 )
@@ -161,7 +190,7 @@ def test_mails_with_each_name_that_tells_something() -> None:
     columns(
         st.tuples(st.sampled_from(["+", "00", ""]), of("0123456789", 17)).map("".join)
         | st.tuples(
-            st.sampled_from(["+49", "+33", "+44", "+1", "+39", "+7"]), of("0123 -", 14)
+            st.sampled_from(["+49", "+33", "+44", "+1", "+39", "+7"]), of("0123 -./()", 14)
         ).map("".join)
         | of("0123456789+-()/. ", 18)
     )
@@ -190,10 +219,9 @@ def test_what_is_known_of_countries_is_not_changed_while_others_may_read_it(
     plain._countries.cache_clear()
     kinds_of = texts.phone_kinds
 
-    def looks(cells: Packed, widths: Any, kinds: Any) -> Any:
-        for table in (widths, kinds):
-            table.setflags(write=False)
-        return kinds_of(cells, widths, kinds)
+    def looks(cells: Packed, kinds: Any) -> Any:
+        kinds.setflags(write=False)
+        return kinds_of(cells, kinds)
 
     monkeypatch.setattr(texts, "phone_kinds", looks)
     for cell in ("+49 170 1234567", "+33 612345678", "+49 30 1234567"):
@@ -206,10 +234,18 @@ _WORDS = ("gmbh", "systems", "s", "straße", "a")
 
 @_MANY
 @given(columns(of("aAs-. 1", 20) | st.lists(st.sampled_from(_WORDS), max_size=9).map(" ".join)))
+@example(
+    ["Straße STRASSE – a", "s\U0001f600s", "\U00020000 a", "東京 a", "İa ﬃ ΐ", "a\u0301", "ªº"]
+)
 @example(["GmbH Systems-GmbH", "a1b", "...", "STRASSE Straße", "x " * 200, "ſ", "s" * 3000])
 @example([" ".join(chr(97 + i // 26) + chr(97 + i % 26) for i in range(300))])
 def test_words(cells: list[Cell]) -> None:
     same(TokensEncoder("x", _WORDS, ""), cells)
+
+
+def test_words_of_each_character() -> None:
+    cells: list[Cell] = [f"a{chr(c)}B {chr(c)}" for c in range(33, 0x21000) if chr(c).isprintable()]
+    same(TokensEncoder("x", ("a", "b", "ab", "aéb"), ""), cells)
 
 
 _PLACEHOLDERS = ("-", "N/A", "Select", "0", "not  known", "ßo", "k", "99", "--none--", "", " ")
