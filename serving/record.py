@@ -71,6 +71,8 @@ class Record:
     score: Score | None
     """By the model that scores now; None without one."""
     facts: Sequence[Fact]
+    is_of_handoff: bool
+    """Whether the facts tell what was known at the hand-off; else what is known now alone."""
     learnable: Sequence[Learnable]
     cost: Cost | None
     """What its campaign has cost; None where it has no campaign."""
@@ -120,6 +122,7 @@ def record_of(
         seen_now = newest(connection, history.key)
         due = due_of(connection, agreement, history.key, now)
     known = seen.get(history.key, Known({}, None))
+    is_of_handoff = handed is not None and known.before is not None
     (score,) = (None,) if model is None else scores_of(model, [(id_, known.now)], _REASONS)
     item = None
     if line is not None:
@@ -131,7 +134,8 @@ def record_of(
         history,
         item,
         score,
-        _facts(known, handed is not None),
+        _facts(known, is_of_handoff),
+        is_of_handoff,
         [] if model is None else learnable(model, id_, known.now),
         cost,
         sorted([*events, *_events(history, distinct)], key=attrgetter("at"), reverse=True),
@@ -150,8 +154,8 @@ def _named(known: Mapping[str, Cell], column: str | None) -> str:
     return text_of(known.get(column)) if column else ""
 
 
-def _facts(known: Known, was_handed: bool) -> list[Fact]:
-    then = known.before if was_handed and known.before is not None else known.now
+def _facts(known: Known, is_of_handoff: bool) -> list[Fact]:
+    then = known.before if is_of_handoff and known.before is not None else known.now
     names = sorted({*then, *known.now})
     return [Fact(name, text_of(then.get(name)), text_of(known.now.get(name))) for name in names]
 

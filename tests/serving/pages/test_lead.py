@@ -11,10 +11,11 @@ from fastapi.testclient import TestClient
 from features.store.database import Store, open_store
 from features.store.feedback import keep
 from features.store.said import Said
+from features.store.scores import Given, keep_scores
 from features.store.spend import Spent, book
 from serving.learnable import learnable
 from serving.scorekeeper import score_listed
-from tests.features.store.making import agreed
+from tests.features.store.making import agreed, some_leads
 from tests.serving.pages.signing import clock, key_for, pages, sign_in
 from tests.serving.pages.test_queue import hand, recently
 from tests.serving.small import small_model
@@ -73,7 +74,18 @@ def test_what_was_known_at_the_hand_off_stands_beside_what_is_known_now(
 ) -> None:
     hand(store, "a", at=recently(72), visits="3")
     page = client.get("/leads/a").text
+    assert "What was known at the hand-off</h2>" in page
     assert "<dt><bdi>visits</bdi></dt><dd><bdi>3</bdi></dd>" in page
+
+
+def test_what_was_heard_of_otherwise_is_not_said_to_be_known_at_the_hand_off(
+    client: TestClient, store: Store
+) -> None:
+    given = Given("1", [0.2], ["B"])
+    keep_scores(store, some_leads("a"), given, agreed(), recently(1))
+    page = client.get("/leads/a").text
+    assert "What is known of it</h2>" in page
+    assert "What was known at the hand-off</h2>" not in page
 
 
 def test_both_sides_in_contact_at_once_are_warned(client: TestClient, store: Store) -> None:
