@@ -76,6 +76,9 @@ def _of_wins(wins: Range | None) -> str:
 
 
 def _range(found: Range) -> str:
+    low, high = round(found.low), round(found.high)
+    if low == high and abs(found.value - low) < 0.05:
+        return f"{low:,}"
     digits = 0 if found.value >= 10 else 1
     return f"{found.value:,.{digits}f} ({found.low:,.0f} to {found.high:,.0f})"
 

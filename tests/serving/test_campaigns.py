@@ -21,6 +21,7 @@ from serving.campaign_desk import CampaignDesk
 from serving.campaign_figures import Campaign, Campaigns
 from serving.campaign_lines import COLUMNS, campaign_lines, rows
 from serving.campaign_names import NOT_GIVEN
+from serving.outlook import Range
 from tests.features.store.making import agreed, hand
 from tests.features.store.simulated import filled
 from tests.serving.test_intake import NO_MODEL, PROBLEM, backing
@@ -218,6 +219,14 @@ def test_a_store_without_leads_has_figures_of_nothing(tmp_path: Path) -> None:
     store.close()
     assert (found.campaigns, found.total.leads, found.total.wins) == ([], 0, None)
     assert "no lead was created" in "".join(campaign_lines(found, 20))
+
+
+def test_no_interval_is_told_where_nothing_more_is_to_come(figures: Campaigns) -> None:
+    wins = Range(9.0, 9.0, 9.0), Range(9.0, 8.0, 11.0)
+    both = [figures.campaigns[0].model_copy(update={"wins": each}) for each in wins]
+    told = list(campaign_lines(figures.model_copy(update={"campaigns": both}), 20))
+    assert ", 9 expected" in told[1]
+    assert ", 9.0 (8 to 11) expected" in told[2]
 
 
 def test_rows_have_a_cell_for_each_column(figures: Campaigns) -> None:
