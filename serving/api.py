@@ -83,7 +83,7 @@ def build(
         sessions: knows who is signed in to the pages; None: there are no pages.
         inbound: verifies signed messages; None: nobody is let in by a signature.
         settled: called once all routes are there, a moment after the first score can be given.
-        now: gives this moment (UTC) to the pages; None: the clock does.
+        now: gives this moment (UTC) to pages, report and campaigns; None: the clock does.
 
     """
     limits = settings or ServeSettings()

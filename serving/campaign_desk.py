@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 from fastapi import FastAPI, HTTPException, Query
@@ -145,6 +145,7 @@ def add_campaigns(
     agreement: Callable[[], Agreement],
     model: Callable[[], LoadedModel | None],
     desk: CampaignDesk,
+    now: Callable[[], datetime],
 ) -> None:
     """Add the route.
 
@@ -154,6 +155,7 @@ def add_campaigns(
         agreement: gives the one whose horizon holds.
         model: gives the one that scores, if there is one.
         desk: shared with the pages.
+        now: gives this moment (UTC).
 
     """
 
@@ -177,7 +179,7 @@ def add_campaigns(
 
         Those first whose budget matters most. Counts of leads may be ten seconds old.
         """
-        agreed, now = agreement(), datetime.now(UTC).replace(tzinfo=None)
+        agreed, at = agreement(), now()
         if fault := fault_of_by(by, agreed):
             raise HTTPException(404, fault)
-        return await store.use(lambda opened: desk.figures(opened, agreed, model(), now, days, by))
+        return await store.use(lambda opened: desk.figures(opened, agreed, model(), at, days, by))

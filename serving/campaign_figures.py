@@ -61,7 +61,8 @@ class Campaign(BaseModel):
     )
     by_now: Range | None = Field(description="Wins that were to be expected at this age.")
     pace: Pace | None = Field(
-        description="`won` against `by_now`: outside its interval, or inside."
+        description="Wins so far of leads with a score against `by_now`: outside its interval, or "
+        "inside."
     )
     value: float = Field(description="What the wins so far are worth.")
     revenue: Range | None = Field(description="`value` and that of the wins to come.")
@@ -72,7 +73,7 @@ class Campaign(BaseModel):
     accepted: int = Field(description="Leads that sales accepted, won ones among them.")
     answered: int = Field(description="Those, and those that sales turned down or sent back.")
     acceptance: Range | None
-    reasons: list[ReasonCount]
+    reasons: list[ReasonCount] = Field(description="Empty where leads are grouped by a field.")
     trend: Trend
     gain: Range | None = Field(
         description="Wins more (or fewer) than its cost brings on the average of all campaigns."

@@ -346,6 +346,7 @@ def _place(campaign: Campaign) -> tuple[bool, float, float, float, str]:
     gain = campaign.gain
     expected = campaign.wins.value if campaign.wins else 0.0
     if gain is None:
-        return True, 0.0, 0.0, -expected, campaign.name
+        return True, 0.0, 0.0, -round(expected, 6), campaign.name
     sure = max(gain.low, -gain.high, 0.0)
-    return False, -sure, -abs(gain.value), -expected, campaign.name
+    # Of two campaigns with a cost one gains what the other loses, but for the last bits.
+    return False, -round(sure, 6), -round(abs(gain.value), 6), -round(expected, 6), campaign.name

@@ -63,7 +63,7 @@ class Parts:
     """Knows who is signed in to the pages; None: there are no pages."""
     has_keys: bool = False
     now: Callable[[], datetime] | None = None
-    """Gives this moment (UTC) to the pages; None: the clock does."""
+    """Gives this moment (UTC) to pages, report and campaigns; None: the clock does."""
 
 
 def app_of(parts: Parts, doors: Collection[Named]) -> FastAPI:
@@ -117,9 +117,10 @@ def _add_desks(app: FastAPI, parts: Parts, store: OpenedStore, aside: Aside) -> 
     add_intake(app, store, agreement, limits)
     add_spend(app, store, agreement, limits)
     add_desk(app, store, agreement, lambda: live.model, aside, load)
-    add_report(app, store, agreement)
+    now = parts.now or utc_now
+    add_report(app, store, agreement, now)
     campaigns = CampaignDesk()
-    add_campaigns(app, store, agreement, lambda: live.model, campaigns)
+    add_campaigns(app, store, agreement, lambda: live.model, campaigns, now)
     if parts.sessions is not None:
         behind = Behind(
             store.beside(),
@@ -129,7 +130,7 @@ def _add_desks(app: FastAPI, parts: Parts, store: OpenedStore, aside: Aside) -> 
             campaigns,
             watched=lambda: parts.metrics.fields(parts.metrics.state()),
             mlflow=limits.mlflow,
-            now=parts.now or utc_now,
+            now=now,
         )
         add_pages(app, behind, load)
 

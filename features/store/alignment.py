@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     literal,
     null,
+    or_,
     select,
     union_all,
 )
@@ -27,6 +28,7 @@ from sqlalchemy.orm import aliased
 
 from features.store.funnel import GOOD, Stretch
 from features.store.handoff_states import within, worked
+from features.store.moments import midnight
 from features.store.states import stands, words
 from features.store.tables import Disposition, Handoff, Lead, Score
 
@@ -98,7 +100,7 @@ def worked_sums(
         waiting,
         overdue,
     ]
-    day = func.date(w.at)
+    day = midnight(w.at)
     rows = (
         select(day, w.team, w.owner, func.count())
         .add_columns(*(_count(condition) for condition in counted))
@@ -106,7 +108,7 @@ def worked_sums(
         .group_by(day, w.team, w.owner)
         .order_by(day, w.team, w.owner)
     )
-    return [WorkedSum(date.fromisoformat(str(on)), *rest) for on, *rest in connection.execute(rows)]
+    return [WorkedSum(on.date(), *rest) for on, *rest in connection.execute(rows)]
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
@@ -215,10 +217,11 @@ class Missed:
 def missed(
     connection: Connection, since: datetime, as_of: datetime, touch_seconds: float
 ) -> list[Missed]:
-    """Return the best leads that wait for longer than agreed, handed over and not."""
+    """Return the best leads that wait for longer than agreed, those handed over first."""
     by = as_of - timedelta(seconds=touch_seconds)
     said = union_all(_untouched(since, by, as_of), _never_handed(since, by, as_of))
-    return [Missed(*row) for row in connection.execute(said)]
+    found = (Missed(*row) for row in connection.execute(said))
+    return sorted(found, key=lambda lead: (not lead.handed, -lead.probability, lead.id))
 
 
 def _untouched(since: datetime, by: datetime, as_of: datetime) -> Select[Any]:
@@ -235,7 +238,8 @@ def _untouched(since: datetime, by: datetime, as_of: datetime) -> Select[Any]:
 
 def _never_handed(since: datetime, by: datetime, as_of: datetime) -> Select[Any]:
     later = aliased(Score)
-    newer = exists().where(later.lead == Score.lead, later.at < as_of, later.at > Score.at)
+    is_newer = or_(later.at > Score.at, and_(later.at == Score.at, later.model > Score.model))
+    newer = exists().where(later.lead == Score.lead, later.at < as_of, is_newer)
     handed = exists().where(Handoff.lead == Score.lead, Handoff.at < as_of)
     said = exists().where(Disposition.lead == Score.lead, Disposition.at < as_of, stands())
     rows = (

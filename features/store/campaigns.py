@@ -1,6 +1,7 @@
 """What the store knows of campaigns: leads counted together, costs, notes. The counting is SQL's.
 
-However many leads there are, each of these is one statement, and what it returns is a row for each
+However many leads there are, each of these is one statement, beside one that asks what is dated
+ahead (`lead_states.known_at`), and what it returns is a row for each
 group of leads that are alike: by campaign, age, grade and what became of them.
 """
 
@@ -18,13 +19,13 @@ from sqlalchemy import (
     and_,
     case,
     func,
-    literal,
     or_,
     select,
 )
 from sqlalchemy import cast as as_type
 
-from features.store.drawn import LeadState
+from features.store.lead_states import known_at
+from features.store.moments import seconds
 from features.store.tables import Audit, Disposition, Lead, Note, Score, Snapshot, Spend, Waiting
 
 WEEK = 7
@@ -88,21 +89,21 @@ def lead_groups(
     Args:
         connection: of a reading.
         since: a lead without a creation time stands by when it was first heard of.
-        as_of: this moment, by which leads have an age; what became of them is told as known now.
+        as_of: this moment, by which leads have an age; words from here on are not seen.
         horizon_days: a later win is `won late`.
         by: campaign, source, or the name of a field as it was when the lead was first scored.
 
     """
-    state, code = LeadState, _code(as_of)
+    state = known_at(connection, as_of).c
     alike = (
-        _name(connection, by).label("name"),
+        _name(connection, state, by).label("name"),
         _ages(state.created, as_of, horizon_days).label("ages"),
         state.grade,
-        _state(connection, code, horizon_days).label("state"),
-        case((or_(state.accepted == 1, code == "won"), 1), else_=0).label("accepted"),
+        _state(state, horizon_days).label("state"),
+        case((or_(state.accepted == 1, state.code == "won"), 1), else_=0).label("accepted"),
         state.probability,
         state.expected_value,
-        case((code == "won", state.value)).label("value"),
+        case((state.code == "won", state.value)).label("value"),
     )
     within = (state.erased == 0, state.created >= since, state.created < as_of)
     rows = select(*alike).where(*within)
@@ -128,9 +129,9 @@ def lead_groups(
     return [LeadGroup(*row)._replace(accepted=bool(row.accepted)) for row in found]
 
 
-def _name(connection: Connection, by: str) -> Any:
+def _name(connection: Connection, state: Any, by: str) -> Any:
     if by in ("campaign", "source"):
-        return getattr(LeadState, by)
+        return state[by]
     if connection.dialect.name == "sqlite":
         # Its paths know a field only as the JSON writes it, letters beyond ASCII escaped.
         field = func.json_each(Snapshot.fields).table_valued("key", "value")
@@ -155,20 +156,10 @@ def _ages(created: Any, as_of: datetime, horizon_days: int) -> ColumnElement[int
     return case(*younger, else_=len(bounds) - 1)
 
 
-def _code(as_of: datetime) -> ColumnElement[str]:
-    """Select the word that counts; one that is dated ahead does not yet."""
-    return case((LeadState.said < as_of, LeadState.code))
-
-
-def _state(
-    connection: Connection, code: ColumnElement[str], horizon_days: int
-) -> ColumnElement[str]:
-    over: Any = LeadState.created + literal(timedelta(days=horizon_days))
-    if connection.dialect.name == "sqlite":
-        # The format in which it keeps times; they are compared as text.
-        over = func.strftime("%Y-%m-%d %H:%M:%f", LeadState.created, f"+{horizon_days} days")
-    late = and_(code == "won", LeadState.ended >= over)
-    return case((late, "won late"), else_=func.coalesce(code, "open"))
+def _state(state: Any, horizon_days: int) -> ColumnElement[str]:
+    took = seconds(state.ended, state.created)
+    late = and_(state.code == "won", took >= timedelta(days=horizon_days).total_seconds())
+    return case((late, "won late"), else_=func.coalesce(state.code, "open"))
 
 
 class Reason(NamedTuple):
@@ -184,12 +175,12 @@ def reasons_of(
     connection: Connection, since: datetime, as_of: datetime, by: str = "campaign"
 ) -> list[Reason]:
     """Count why leads of a stretch of time were not won, by campaign or source."""
-    name = LeadState.source if by == "source" else LeadState.campaign
-    kinds: tuple[Any, ...] = (name, LeadState.code, LeadState.reason)
+    state = known_at(connection, as_of).c
+    kinds = (state[by], state.code, state.reason)
     rows = (
         select(*kinds, func.count())
-        .where(LeadState.created >= since, LeadState.created < as_of, LeadState.said < as_of)
-        .where(LeadState.erased == 0, LeadState.code.not_in(("won", "open")))
+        .where(state.created >= since, state.created < as_of)
+        .where(state.erased == 0, state.code.not_in(("won", "open")))
         .group_by(*kinds)
         .order_by(*kinds)
     )

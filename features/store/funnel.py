@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -147,9 +147,11 @@ def _won(stretch: Stretch) -> Select[Any]:
 
 def _visits(stretch: Stretch) -> Select[Any]:
     now = (Spend.date >= stretch.start.date()).label("now")
+    # What today has cost so far counts too, as its leads do.
+    last = (stretch.end - timedelta.resolution).date()
     return (
         select(Spend.campaign, literal("visits"), now)
         .add_columns(func.sum(Spend.visits), func.sum(Spend.amount))
-        .where(Spend.date >= stretch.before.date(), Spend.date < stretch.end.date())
+        .where(Spend.date >= stretch.before.date(), Spend.date <= last)
         .group_by(Spend.campaign, now)
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    FromClause,
     Integer,
     Select,
     Subquery,
@@ -22,8 +23,10 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    not_,
     or_,
     select,
+    union_all,
 )
 
 from features.sections import STEPS
@@ -68,11 +71,34 @@ def draw_new(connection: Connection, leads: Sequence[int]) -> None:
         draw(connection, list(connection.execute(changed).scalars()))
 
 
-def lines_of(connection: Connection, leads: Sequence[int]) -> Select[Any]:
-    """Select the lines of leads as their events make them, in the order of the table's columns."""
+def known_at(connection: Connection, as_of: datetime) -> FromClause:
+    """Return the lines of leads as of a moment (exclusive): what is dated ahead is not said yet.
+
+    A line knows the newest word alone, and there is little to draw anew: of a date without its
+    hour, in a zone ahead of UTC.
+    """
+    lines = LeadState.__table__
+    said = select(Disposition.lead).where(Disposition.at >= as_of)
+    ahead = said.union(select(Handoff.lead).where(Handoff.at >= as_of))
+    leads = sorted(connection.execute(ahead).scalars())
+    if not leads:
+        return lines
+    others = select(lines).where(not_(among(connection, lines.c.lead, leads)))
+    return union_all(others, lines_of(connection, leads, as_of)).subquery("lead_states")
+
+
+def lines_of(connection: Connection, leads: Sequence[int], as_of: datetime = _EVER) -> Select[Any]:
+    """Select the lines of leads as their events make them, in the order of the table's columns.
+
+    Args:
+        connection: to the store.
+        leads: their keys.
+        as_of: words and hand-offs from this moment on are not seen.
+
+    """
     of_them = among(connection, Disposition.lead, leads)
-    words_, scores = words(_EVER, of_them), _first_scores(connection, leads)
-    steps, handoffs = _said(connection, leads), _handed(connection, leads)
+    words_, scores = words(as_of, of_them), _first_scores(connection, leads)
+    steps, handoffs = _said(connection, leads, as_of), _handed(connection, leads, as_of)
     word, score, said, handed = words_.c, scores.c, steps.c, handoffs.c
     ended = case((word.origin == "export", word.closed))
     return (
@@ -104,7 +130,7 @@ def _first_scores(connection: Connection, leads: Sequence[int]) -> Subquery:
     return select(ranked).where(ranked.c.place == 1).subquery("score")
 
 
-def _said(connection: Connection, leads: Sequence[int]) -> Subquery:
+def _said(connection: Connection, leads: Sequence[int], as_of: datetime) -> Subquery:
     d = standing(among(connection, Disposition.lead, leads)).c
     accepted = and_(d.code.in_(ACCEPTED), d.code != "won")
     return (
@@ -113,15 +139,16 @@ def _said(connection: Connection, leads: Sequence[int]) -> Subquery:
         .add_columns(func.min(case((d.code.in_(ACCEPTED), d.at))).label("sal"))
         .add_columns(func.min(case((d.code.in_(QUALIFIED), d.at))).label("sql"))
         .add_columns(func.min(case((d.code.in_(OPPORTUNITY), d.at))).label("opportunity"))
+        .where(d.at < as_of)
         .group_by(d.lead)
         .subquery("said")
     )
 
 
-def _handed(connection: Connection, leads: Sequence[int]) -> Subquery:
+def _handed(connection: Connection, leads: Sequence[int], as_of: datetime) -> Subquery:
     return (
         select(Handoff.lead, func.max(Handoff.at).label("at"))
-        .where(among(connection, Handoff.lead, leads))
+        .where(among(connection, Handoff.lead, leads), Handoff.at < as_of)
         .group_by(Handoff.lead)
         .subquery("handed")
     )

@@ -1,4 +1,9 @@
-"""What databases say differently of moments: the day of one, days later, the time between two."""
+"""What databases say differently of moments: the day of one, days later, the time between two.
+
+SQLite keeps moments as texts (`2026-11-22 09:15:00.000000`), and its calendar rounds them to the
+thousandth of a second: the last of a day would be the next day's. So it is given days and whole
+seconds alone.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,7 @@ class midnight(GenericFunction[Any]):  # noqa: N801  # a function of SQL, as `fu
 
 
 class seconds(GenericFunction[float]):  # noqa: N801
-    """The seconds from the second moment to the first, to the thousandth."""
+    """The seconds from the second moment to the first, to the microsecond."""
 
     type = Float()
     inherit_cache = True
@@ -39,8 +44,8 @@ class later(GenericFunction[Any]):  # noqa: N801
 
 @compiles(midnight)
 def _midnight(element: midnight, compiler: Any, **how: Any) -> str:
-    # As SQLAlchemy writes moments into SQLite.
-    return f"strftime('%Y-%m-%d 00:00:00.000000', {compiler.process(element.clauses, **how)})"
+    moment = compiler.process(element.clauses, **how)
+    return f"(substr({moment}, 1, 10) || ' 00:00:00.000000')"
 
 
 @compiles(midnight, "postgresql")
@@ -51,7 +56,8 @@ def _midnight_there(element: midnight, compiler: Any, **how: Any) -> str:
 @compiles(seconds)
 def _seconds(element: seconds, compiler: Any, **how: Any) -> str:
     end, start = (compiler.process(part, **how) for part in element.clauses)
-    return f"round((julianday({end}) - julianday({start})) * 86400, 3)"
+    whole = f"strftime('%s', substr({end}, 1, 19)) - strftime('%s', substr({start}, 1, 19))"
+    return f"({whole} + (substr({end}, 21) - substr({start}, 21)) / 1e6)"
 
 
 @compiles(seconds, "postgresql")
@@ -63,7 +69,7 @@ def _seconds_there(element: seconds, compiler: Any, **how: Any) -> str:
 @compiles(days_later)
 def _days_later(element: days_later, compiler: Any, **how: Any) -> str:
     moment, days = (compiler.process(part, **how) for part in element.clauses)
-    return f"date({moment}, {days} || ' days')"
+    return f"date(substr({moment}, 1, 10), {days} || ' days')"
 
 
 @compiles(days_later, "postgresql")

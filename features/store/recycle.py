@@ -13,9 +13,9 @@ from features.agreement import Agreement
 from features.cells import Cell
 from features.sections import Recycle
 from features.store.bulk import among
-from features.store.drawn import LeadState
 from features.store.entries import NO_FIELDS, fields_of, newest_snapshots
 from features.store.keys import CHUNK
+from features.store.lead_states import known_at
 from features.store.moments import days_later, later, midnight
 from features.store.states import RECYCLED, stands
 from features.store.tables import Disposition, Handoff, Lead, Snapshot
@@ -84,7 +84,7 @@ def due_leads(
         since: the first day.
 
     """
-    back = _coming_back(agreement.recycle, as_of, until).c
+    back = _coming_back(connection, agreement.recycle, as_of, until).c
     rows = (
         select(back.key, back.id, back.word, back.code, back.said, back.return_on, back.due)
         .where(back.due >= since)
@@ -117,7 +117,7 @@ def due_parts(
         most: how many leads of each part are named.
 
     """
-    back = _coming_back(agreement.recycle, as_of, ends[-1]).c
+    back = _coming_back(connection, agreement.recycle, as_of, ends[-1]).c
     span = case(*((back.due <= end, n) for n, end in enumerate(ends)))
     place = func.row_number().over(partition_by=(span, back.code), order_by=(back.due, back.id))
     ranked = (
@@ -139,11 +139,11 @@ def due_parts(
 
 def due_of(connection: Connection, agreement: Agreement, key: int, as_of: datetime) -> date | None:
     """Return the day on which a lead comes back, as `due_leads` lists it; None: it does not."""
-    back = _coming_back(agreement.recycle, as_of, date.max).c
+    back = _coming_back(connection, agreement.recycle, as_of, date.max).c
     return connection.execute(select(back.due).where(back.key == key)).scalar_one_or_none()
 
 
-def _coming_back(rules: Recycle, as_of: datetime, until: date) -> Subquery:
+def _coming_back(connection: Connection, rules: Recycle, as_of: datetime, until: date) -> Subquery:
     """Select the leads that come back by a day, each with the day.
 
     A contract's end is met ahead, by the agreed days; every other named day holds as it is. Where
@@ -152,7 +152,7 @@ def _coming_back(rules: Recycle, as_of: datetime, until: date) -> Subquery:
     Example, with the default rules: in_contract until 2027-03-31 comes back on 2027-01-30;
     not_ready said on 2026-03-02 without a date on 2026-05-31.
     """
-    s = LeadState
+    s = known_at(connection, as_of).c
     ahead = case((s.code == "in_contract", -rules.in_contract_ahead_days), else_=0)
     after = {"unreachable": rules.unreachable_after_days}
     delay = case(after, value=s.code, else_=rules.not_ready_after_days)
@@ -161,8 +161,8 @@ def _coming_back(rules: Recycle, as_of: datetime, until: date) -> Subquery:
     rows = (
         select(Lead.key, Lead.id, s.word, s.code, s.said, s.return_on, due)
         .join(Lead, Lead.key == s.lead)
-        .where(s.erased == 0, s.code.in_(RECYCLED), s.said < as_of)
-        .where(or_(s.stepped.is_(None), s.stepped <= s.said, s.stepped >= as_of))
+        .where(s.erased == 0, s.code.in_(RECYCLED))
+        .where(or_(s.stepped.is_(None), s.stepped <= s.said))
         .where(or_(s.handed.is_(None), s.said >= s.handed, s.said == midnight(s.handed)))
         .subquery()
     )

@@ -71,12 +71,17 @@ def funnels(steps: Sequence[Step], now: bool, is_scored: bool) -> list[Funnel]:
             key = key_of(step.campaign) if step.campaign else ""
             spellings.setdefault(key, Counter())[part.campaign] += part.leads
             found[key] = found[key] + part if key in found else part
-    usual = (replace(f, campaign=spellings[key].most_common(1)[0][0]) for key, f in found.items())
+    usual = (replace(f, campaign=_usual(spellings[key])) for key, f in found.items())
     ordered = sorted(usual, key=lambda f: (-f.leads, -f.handed, f.campaign))
     named, rest = ordered[:_MOST], ordered[_MOST:]
     others = [_together(OTHERS, rest)] if rest else []
     whole = [_together("all campaigns", ordered), *named, *others]
     return whole if is_scored else [replace(part, mql=None) for part in whole]
+
+
+def _usual(spellings: Counter[str]) -> str:
+    """Return the spelling of most leads, of two alike the first by the alphabet."""
+    return min(spellings, key=lambda name: (-spellings[name], name))
 
 
 def _one(step: Step) -> Funnel | None:

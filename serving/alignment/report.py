@@ -56,7 +56,7 @@ from serving.health import Promise
 from serving.rates import Interval
 
 _LOOKED_BACK = timedelta(days=70)
-"""How far hand-offs are followed: ten weeks."""
+"""How far hand-offs are followed: ten weeks, and the part of a week before them."""
 _LATELY = timedelta(days=28)
 """What hands do, what ended, and what was missed is told of four weeks."""
 _CHANGES = timedelta(days=42)
@@ -160,7 +160,7 @@ def sums_of(store: Store, agreement: Agreement, period: Period, now: datetime) -
             as_of,
             first_score(connection),
             reached(connection, stretch, months, agreement.bar.mql_probability),
-            worked_sums(connection, as_of - _LOOKED_BACK, stretch, limits),
+            worked_sums(connection, Period.week_of(as_of - _LOOKED_BACK).start, stretch, limits),
             speeds(connection, ends - _SPEED, ends, bounds, horizon),
             ended(connection, as_of - _LATELY, as_of),
             missed(connection, as_of - _LATELY, as_of, limits.touch),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import FastAPI, HTTPException, Query
@@ -19,8 +19,13 @@ from serving.problems import documented
 from serving.stored import OpenedStore
 
 
-def add_report(app: FastAPI, store: OpenedStore, agreement: Callable[[], Agreement]) -> None:
-    """Add the route."""
+def add_report(
+    app: FastAPI,
+    store: OpenedStore,
+    agreement: Callable[[], Agreement],
+    now: Callable[[], datetime],
+) -> None:
+    """Add the route; `now` gives this moment (UTC)."""
     reports = Reports()
 
     @app.get(
@@ -41,10 +46,10 @@ def add_report(app: FastAPI, store: OpenedStore, agreement: Callable[[], Agreeme
         Funnel by campaign, promises of both sides, waits, disagreements, changes and decisions, as
         known at the end of the time, or now where it still runs. Shares have 95 % intervals.
         """
-        agreed, now = agreement(), datetime.now(UTC).replace(tzinfo=None)
+        agreed, at = agreement(), now()
 
         def read(opened: Store) -> bytes:
-            found = reports.report(opened, agreed, asked_for(week, month, now), now)
+            found = reports.report(opened, agreed, asked_for(week, month, at), at)
             return content(found, ".json")
 
         try:

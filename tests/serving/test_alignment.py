@@ -14,10 +14,12 @@ from sqlalchemy import event
 from features.errors import UsageError
 from features.store.database import Store
 from features.store.meetings import answer, decide, mark_done
+from features.store.spend import Spent, book
 from serving.alignment.files import content
 from serving.alignment.learned import MEASURES
 from serving.alignment.period import Period
 from serving.alignment.report import Reports
+from tests.features.store.making import hand
 from tests.features.store.past import START, drawn
 from tests.serving.raw_rows import DAY, LATER, WEEK, Raw, agreed, reported
 
@@ -150,3 +152,24 @@ def test_sums_are_added_up_anew_after_a_minute_and_decisions_at_once(store: Stor
     assert (first.funnel[0].leads, soon.funnel[0].leads) == (0, 0)
     assert [d.text for d in soon.missed_decisions] == ["Call"]
     assert late.funnel == reported(store).funnel
+
+
+def test_the_first_of_the_weeks_is_told_whole_on_any_day(store: Store) -> None:
+    now = WEEK.start + 3 * DAY + timedelta(hours=9)
+    first = WEEK.start - 10 * 7 * DAY
+    hand(store, "monday", at=first)
+    hand(store, "sunday", at=first + 7 * DAY - timedelta(microseconds=1))
+    hand(store, "before", at=first - timedelta(microseconds=1))
+
+    (week,) = reported(store, now=now).weeks
+
+    assert (week.start, week.handed) == (first.date(), 2)
+
+
+def test_what_today_has_cost_counts_in_a_period_that_still_runs(store: Store) -> None:
+    today = WEEK.start + 2 * DAY
+    spent = [Spent("Fair", (today + n * DAY).date(), 10.0 + n) for n in (-3, -1, 0, 1)]
+    store.write(lambda c: book(c, spent, "kim", today))
+
+    assert reported(store, now=today + timedelta(hours=9)).funnel[0].cost == 9.0 + 10.0
+    assert reported(store, now=today).funnel[0].cost == 9.0

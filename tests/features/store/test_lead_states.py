@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from features.store.database import Store, engine_of, open_store
 from features.store.drawn import LeadState
 from features.store.erasure import erase
 from features.store.exports import keep_export
-from features.store.lead_states import draw
+from features.store.lead_states import draw, known_at
 from features.store.said import Said
 from features.store.schema import upgrade
 from features.store.scores import Given, keep_scores
@@ -98,3 +98,18 @@ def test_a_store_of_an_older_leadq_gets_the_lines_that_its_events_make(
     again = open_store(empty_url)
     assert lines(again) == drawn
     again.close()
+
+
+def test_a_word_that_is_dated_ahead_hides_none_that_was_said_before(store: Store) -> None:
+    hand(store, "a", "b")
+    say(store, Said("a", "accepted", NOW - DAY), Said("a", "not_ready", NOW - DAY))
+    say(store, lost("b"), Said("a", "won", NOW + DAY / 2, value=9.0))
+
+    def codes(as_of: datetime) -> list[tuple[str, float | None]]:
+        with store.reading() as connection:
+            line = known_at(connection, as_of)
+            rows = connection.execute(sa.select(line.c.code, line.c.value).order_by(line.c.lead))
+            return [(code, value) for code, value in rows]
+
+    assert codes(NOW) == [("not_ready", None), ("lost", None)]
+    assert codes(NOW + DAY) == [("won", 9.0), ("lost", None)]

@@ -110,7 +110,7 @@ def test_the_first_of_many_cost_as_much_as_few(
         shown = with_history(connection, due[:10])
     assert (len(due), [lead.id for lead in shown]) == (300, ids[:10])
     # Of each lead that is shown its snapshot, its hand-off and its word are read.
-    assert (len(statements), len(told)) == (6, 10 * 3)
+    assert (len(statements), len(told)) == (7, 10 * 3)
 
 
 def test_a_lead_that_is_back_in_work_or_decided_is_not_listed(store: Store) -> None:
