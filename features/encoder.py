@@ -151,14 +151,14 @@ class Encoder:
     ) -> Codes:
         """Return the codes of a cell, and keep them where they may be kept."""
         field, familiar = self.fields[place], self._familiar[place]
-        cell = cells[field.field]  # a missing one is familiar
+        cell = cells.get(field.field)
         codes = field.code(self._readers[place](cell), created)
         if remark := field.remark(cell, codes):
             odd[field.field] = remark
         elif field.keeps(cell, codes):
             if len(familiar) >= KEPT:
-                familiar.clear()
-                familiar.update(field.familiar())
+                # A new one, as other threads look into the one that there is.
+                self._familiar[place] = familiar = field.familiar()
                 self.clean.clear()
                 self.clean.update(*self._familiar)
             familiar[cell] = codes

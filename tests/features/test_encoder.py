@@ -3,6 +3,8 @@ import inspect
 import json
 import math
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -171,6 +173,24 @@ class TestDoors:
         assert rows == [[float(n)] for n in range(KEPT + 5)]
         assert kept_by(encoder) >= {None, KEPT + 4.0}
         assert 0.0 not in kept_by(encoder)
+
+    def test_cells_that_leave_disturb_no_other_thread(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("features.encoder.KEPT", 2)  # so that they leave all the time
+        encoder = fitted("number", [1.0])
+        usual = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            with ThreadPoolExecutor(1) as pool:
+                filling = pool.submit(
+                    lambda: [encoder.alone({"x": n / 7}, CREATED) for n in range(10_000)]
+                )
+                while not filling.done():
+                    assert math.isnan(encoder.alone({}, CREATED)[0][0])
+                filling.result()
+        finally:
+            sys.setswitchinterval(usual)
 
     def test_an_encoder_is_sent_elsewhere_without_the_cells_that_came_by(self) -> None:
         encoder = Encoder(FULL.fields)
