@@ -238,7 +238,7 @@ def _untouched(since: datetime, by: datetime, as_of: datetime) -> Select[Any]:
 
 def _never_handed(since: datetime, by: datetime, as_of: datetime) -> Select[Any]:
     later = aliased(Score)
-    is_newer = or_(later.at > Score.at, and_(later.at == Score.at, later.model > Score.model))
+    is_newer = or_(later.at > Score.at, and_(later.at == Score.at, later.key > Score.key))
     newer = exists().where(later.lead == Score.lead, later.at < as_of, is_newer)
     handed = exists().where(Handoff.lead == Score.lead, Handoff.at < as_of)
     said = exists().where(Disposition.lead == Score.lead, Disposition.at < as_of, stands())

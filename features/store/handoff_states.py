@@ -71,7 +71,7 @@ def _newest_score(handed: Any) -> Select[Any]:
     """Select the key of the newest score of a lead up to a hand-off."""
     s = aliased(Score)
     of_it = select(s.key).where(s.lead == handed.lead, s.at <= handed.at)
-    return of_it.order_by(s.at.desc(), s.model.desc()).limit(1)
+    return of_it.order_by(s.at.desc(), s.key.desc()).limit(1)
 
 
 def lines_of(connection: Connection, leads: Sequence[int]) -> Select[Any]:

@@ -89,9 +89,9 @@ class Past:
             yield {**row, "again": ends is not None, "score": score, **_firsts(told)}
 
     def score_at(self, lead: int, at: datetime) -> Row | None:
-        """The newest score of a lead up to a moment; of two of one moment the last model's."""
+        """The newest score of a lead up to a moment; of two of one moment the one kept last."""
         known = [row for row in self.scores[lead] if row["at"] <= at]
-        return max(known, key=lambda row: (row["at"], row["model"]), default=None)
+        return max(known, key=lambda row: (row["at"], row["key"]), default=None)
 
     def lately(self, days: int) -> list[Row]:
         """The hand-offs of the last days."""
