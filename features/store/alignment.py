@@ -182,7 +182,7 @@ def ended(connection: Connection, since: datetime, as_of: datetime) -> list[Ende
     last = (
         select(s.key)
         .where(s.lead == word.c.lead, s.at <= word.c.at)
-        .order_by(s.at.desc(), s.model.desc())
+        .order_by(s.at.desc(), s.key.desc())
         .limit(1)
         .correlate(word)
         .scalar_subquery()
