@@ -28,6 +28,8 @@ class Table:
     note: str = ""
     words: tuple[str, ...] = ()
     """Columns that hold sentences."""
+    of_leads: bool = False
+    """Whether the first column holds ids of leads, which pages make links of."""
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ def _missed(leads: Sequence[Missed], what: str) -> Table:
             for m in leads
         ),
         words=("owner", "campaign"),
+        of_leads=True,
     )  # fmt: skip
 
 

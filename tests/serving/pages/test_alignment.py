@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -48,6 +49,18 @@ def test_the_page_shows_the_figures_of_the_report(client: TestClient, store: Sto
     assert f"</dt><dd><b>{whole.leads:,}</b>" in page
     assert f"<b>{whole.won:,}</b>" in page
     assert "At the meeting" not in page
+
+
+def test_good_leads_that_nobody_called_lead_to_their_pages(
+    client: TestClient, store: Store
+) -> None:
+    sign_in(client, key_for(store, "Kim", "read"))
+    page = client.get(PAGE).text
+    named = [lead.id for lead in reported(store).missed]
+    assert named
+    for lead in named:
+        assert f'<a href="/leads/{quote(lead, safe="")}"><bdi>{lead}</bdi></a>' in page
+        assert client.get(f"/leads/{quote(lead, safe='')}").status_code == 200
 
 
 def test_a_decision_is_written_down_shown_and_done(client: TestClient, store: Store) -> None:
