@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 LEADQ := LEADQ_HOME=demo/.leadq $(BIN)/leadq
 SERVE ?= 1
-# Sales has leads to call today, and the report of this week something to tell.
+# The day so many days ago. With an end of yesterday sales has leads to call today, and the report
+# of this week something to tell.
 DAYS_AGO = $$($(BIN)/python -c 'import datetime as d; print(d.date.today() - d.timedelta($(1)))')
 KERNEL := features/_texts.so serving/_kernel.so
 .DEFAULT_GOAL := setup
@@ -38,23 +39,24 @@ demo: setup  ## run the main job on a simulated CRM and serve it (SERVE=0: do no
 	cat docs/demo-routing.toml >> demo/agreement.toml
 	$(LEADQ) sign -a demo/agreement.toml --side sales --as "Kim Berg"
 	$(LEADQ) sign -a demo/agreement.toml --side marketing --as "Lee Park"
-	@echo "3. A model of eight months ago says what it would have said of the leads that came in since"
-	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --as-of $(call DAYS_AGO,240) --preset fast --name "eight months ago"
-	@echo "4. Three experiments on all that is known are trained and compared"
+	@echo "3. Three experiments are trained and compared"
 	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --recipe logistic --name logistic
 	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --recipe trees --name trees
 	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --recipe blend --name blend
 	$(LEADQ) compare --json | tee demo/compare.txt | sed '$$d'
-	@echo "5. The best of them becomes champion"
+	@echo "4. The first stays champion unless another is shown to be better"
 	$(LEADQ) promote $$(tail -n 1 demo/compare.txt | $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["best"])')
-	@echo "6. A nightly export is scored"
+	@echo "5. A nightly export is scored"
 	$(LEADQ) score demo/crm/nightly.csv -o demo/scored.csv -a demo/agreement.toml || [ $$? -eq 3 ]  # 3: done, and unusual
-	@echo "7. Hand-offs, what sales said and what campaigns cost come in"
+	@echo "6. Hand-offs, what sales said and what campaigns cost come in"
 	$(LEADQ) handoff demo/crm/handoffs.csv -a demo/agreement.toml
 	$(LEADQ) feedback demo/crm/feedback.csv -a demo/agreement.toml
 	$(LEADQ) spend demo/crm/spend.csv -a demo/agreement.toml
-	@echo "8. The best leads of today go to sales"
+	@echo "7. The leads of the history get a score, and the best of today go to sales"
+	$(LEADQ) score demo/crm/export.csv -o demo/scored-history.csv -a demo/agreement.toml || [ $$? -eq 3 ]  # 3: done, and unusual
 	$(LEADQ) queue --hand-over -a demo/agreement.toml
+	@echo "8. A model of eight months ago says what it would have said of the leads since, so that proposals can be tried"
+	$(LEADQ) train demo/crm/export.csv -a demo/agreement.toml --as-of $(call DAYS_AGO,240) --preset fast --name "eight months ago"
 	@echo "done: the scores are in demo/scored.csv, a report of each training in demo/.leadq/reports"
 	@if [ "$(SERVE)" != 0 ]; then $(MAKE) --no-print-directory demo-serve; fi
 

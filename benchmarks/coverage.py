@@ -34,7 +34,7 @@ from serving.members import Vector
 from serving.outlook import USUAL, Counts, Outlook, even, outlooks
 from serving.scorer import Scorer
 from serving.spread import learned
-from training.maturing import known_at
+from training.past import known_at
 from training.train import train_on
 from training.work import Plan
 
@@ -76,7 +76,7 @@ def judge(world: Settings) -> list[Judged]:
     agreement, history = _told(world)
     end = datetime.combine(world.end, time.min) + timedelta(days=1)
     as_of = end - timedelta(days=world.horizon_days)
-    past = known_at(history, as_of)
+    past = known_at(history, agreement.horizon_days, as_of)
     plan = Plan("logistic", 0, "fast", 1.0, None)
     scorer = train_on(past, agreement, plan, lambda _: None, Intake(), "the CRM").scorer
     recent = [

@@ -37,7 +37,6 @@ from leadq.common import (
 if TYPE_CHECKING:
     from features.agreement import Agreement
     from features.home import Home
-    from features.leads import History
     from features.store.database import Store
     from training.fit import Recipe
     from training.retrain import Retrained
@@ -72,37 +71,28 @@ def train(
     promote: Annotated[bool, typer.Option("--promote", help="Make it champion.")] = False,
     as_of: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Train as if it were this past day; see the docs."),
+        typer.Option(formats=["%Y-%m-%d"], help="Train as if it were this past day."),
     ] = None,
     who: Who = "cli",
     as_json: AsJson = False,
 ) -> None:
     """Train a model on an export, judge it on later leads, and register it.
 
-    With --as-of it learns nothing that came about from that day on, and the leads that came in
-    since, before a model was in use, get the score that it would have given them.
+    With --as-of it learns no outcome that came about from that day on. What it would have said of
+    the leads since is told to nobody; proposals are tried on it. Leaks are looked for in all that
+    the export knows, and agreed points that init proposed may know what came later.
     """
+    from features.leads import has_ids
     from features.store.exports import keep_export
+    from features.store.hindsight import keep_hindsight
     from serving.summary import intake_lines
     from training.page import page
-    from training.past import Since, keep_said, need_times
     from training.promotion import catch_up
-    from training.summary import said_line, training_json, training_lines
+    from training.summary import hindsight_line, training_json, training_lines
     from training.train import train as run
 
     home, moment = open_home(), now()
     agreed = read_agreement(agreement)
-    since = None if as_of is None else Since(as_of)
-    if as_of is not None and as_of > moment:
-        raise UsageError(f"--as-of {as_of:%Y-%m-%d}: lies ahead; name a day of the past")
-    if as_of is not None:
-        need_times(agreed)
-
-    def keep(history: History) -> None:
-        keep_export(store, history, agreed, moment)
-        if since is not None:
-            since.pick(history)
-
     with working("starting") as progress, open_the_store(home) as store:
         catch_up(home, store, moment)
         result = run(
@@ -117,26 +107,26 @@ def train(
             preset,
             seconds,
             trials,
-            keep,
+            lambda history: keep_export(store, history, agreed, moment),
             as_of,
         )
         catch_up(home, store, moment, "train", result.verdict.sentence, who)
-        said = None
-        if since is not None:
-            progress("scoring the leads that came in since")
-            said = keep_said(store, since, result.scorer, result.registered.version, moment)
+        said = 0  # without ids nothing is kept of any lead
+        if result.hindsight is not None and has_ids(agreed):
+            said = keep_hindsight(store, result.hindsight, result.registered.version)
     rejects = keep_rejects(home, export, result.intake)
     standing = standing_of(home, agreed)
     say(*training_lines(result, agreed, standing))
-    if since is not None and said is not None:
-        say(said_line(said, since))
+    if as_of is not None:
+        say(hindsight_line(said, as_of))
     say(*intake_lines(result.intake, rejects))
     written = report or home.folder("reports") / f"version-{result.registered.version}.html"
     write_text(written, page(result, name or recipe, standing))
     say(f"The report for both sides: {written}")
     if as_json:
         told = training_json(result, agreed, standing)
-        print_json({**told, "report": str(written)})
+        scored = {} if as_of is None else {"scored_in_hindsight": said}
+        print_json({**told, **scored, "report": str(written)})
 
 
 @commands.command(epilog="Example: leadq compare 2 5 --top 500")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import tomli_w
@@ -14,8 +14,14 @@ from features.counted import counted
 from features.sections import DISPOSITIONS
 from features.store.agreements import Signing, signings, texts
 from features.store.database import Store
-from features.store.promotions import in_use_since
-from features.store.proposed import Became, Scored, counted_by_score, first_scores
+from features.store.proposed import (
+    Became,
+    Scored,
+    counted_by_score,
+    first_scores,
+    hindsight_of,
+    hindsight_scores,
+)
 from serving.document import Section, Table
 from serving.rates import Interval, wilson
 from serving.shown import moment, plain
@@ -223,19 +229,35 @@ class Would:
     grades: tuple[Band, ...]
 
 
-def past_scores(store: Store, agreement: Agreement, now: datetime) -> list[Became]:
-    """Read the first scores of a quarter whose horizon is over, and what became of the leads."""
+@dataclass(frozen=True)
+class PastScores:
+    """The leads of a quarter whose horizon is over, by their score, and what became of them."""
+
+    given: Sequence[Became]
+    """By the first score that they were given in that quarter."""
+    hindsight: Sequence[Became]
+    """Those that came in then and had none, by what a model of a past day says of them."""
+    day: date | None
+    """The day of that model; None without one."""
+
+    @property
+    def leads(self) -> list[Became]:
+        """All of them."""
+        return [*self.given, *self.hindsight]
+
+    @property
+    def in_hindsight(self) -> int:
+        """How many were scored by nobody then."""
+        return sum(one.leads for one in self.hindsight)
+
+
+def past_scores(store: Store, agreement: Agreement, now: datetime) -> PastScores:
+    """Read the scores of a quarter whose horizon is over, and what became of the leads."""
     until = now - timedelta(days=agreement.horizon_days)
+    span = (until - _LOOKED_BACK, until, now)
     with store.reading() as connection:
-        return first_scores(connection, until - _LOOKED_BACK, until, now)
-
-
-def in_hindsight(store: Store, agreement: Agreement, now: datetime) -> datetime | None:
-    """Return when the first model came into use, where that was after these scores began."""
-    with store.reading() as connection:
-        used = in_use_since(connection)
-    since = now - timedelta(days=agreement.horizon_days) - _LOOKED_BACK
-    return used if used is not None and used > since else None
+        given, later = first_scores(connection, *span), hindsight_scores(connection, *span)
+        return PastScores(given, later, hindsight_of(connection))
 
 
 def read_anew(

@@ -31,8 +31,6 @@ class Matured:
     """Leads whose horizon is over, by the first score that this model gave them."""
 
     scored: tuple[Scored, ...]
-    in_hindsight: datetime | None = None
-    """When the first model came into use, where some were scored before."""
 
     @property
     def leads(self) -> int:
@@ -78,11 +76,8 @@ def matured(store: Store, model: LoadedModel, now: datetime) -> tuple[Matured, l
     """Read what became of the leads that a model scored, and who was champion."""
     until = now - timedelta(days=model.artefact.scorer.agreement.horizon_days)
     with store.reading() as connection:
-        since = until - _LOOKED_BACK
-        found = first_scores(connection, since, until, now, model.version)
-        history = past(connection)
-    used = history[0].at if found and history and since < history[0].at else None
-    return Matured(tuple(counted_by_score(found)), used), history
+        found = first_scores(connection, until - _LOOKED_BACK, until, now, model.version)
+        return Matured(tuple(counted_by_score(found))), past(connection)
 
 
 def told(
@@ -135,11 +130,6 @@ def _scorecard(facts: Mapping[str, Any], found: Matured) -> Section:
     if not found.decided:
         says.append("No lead that this version scored is old enough to judge it by yet.")
     columns = ("figure", "backtest", "matured scores")
-    if found.in_hindsight is not None:
-        says.append(
-            f"What stands as scored before {day(found.in_hindsight)} was told to nobody: it is "
-            "what this version would have given."
-        )
     note = (
         "Backtest: later leads that its fit had not seen. Matured scores: the first that this "
         "version gave a lead, of leads whose horizon is over and that sales decided. In brackets: "

@@ -20,7 +20,7 @@ from features.store.recycle import due_of
 from serving.artefact import LoadedModel
 from serving.learnable import Learnable, learnable
 from serving.scorer import Score
-from serving.why import Change, changes, scored_by
+from serving.why import Change, changes
 from serving.worklist import Contact, Item, called_of, contacts_of, items_of, scores_of
 
 _REASONS = 6
@@ -176,7 +176,7 @@ def _events(history: LeadHistory, scores: Sequence[PastScore]) -> list[Event]:
         for w in history.words
     ]
     scored = [
-        Event(score.at, "score", score.grade, None, scored_by(score), score.probability)
+        Event(score.at, "score", score.grade, None, f"version {score.model}", score.probability)
         for score in scores
     ]
     return [*passed, *said, *scored]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from features.cells import Cell
 from features.store.history import LeadHistory
 from serving.replies import Moment
-from serving.why import Change, change_lines, scored_by
+from serving.why import Change, change_lines
 
 
 class HandoffReply(BaseModel):
@@ -149,5 +149,5 @@ def _events(history: LeadHistory) -> Iterator[tuple[datetime, str, object]]:
         what = word.code if word.stands or word.code == "open" else f"{word.code} (taken back)"
         yield word.at, f"{what}{': ' if details else ''}{', '.join(details)}", word
     for score in history.scores:
-        line = f"scored {score.probability:.1%} {score.grade} by {scored_by(score)}"
+        line = f"scored {score.probability:.1%} {score.grade} by version {score.model}"
         yield score.at, line, (score.model, score.probability, score.grade)

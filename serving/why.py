@@ -218,10 +218,5 @@ def _weighs(part: FieldChange) -> str:
     return f"{part.field} weighs differently" if part.field else "where an average lead starts"
 
 
-def scored_by(score: PastScore) -> str:
-    """Say which model gave a score, and whether it would only have given it."""
-    return f"version {score.model}{', in hindsight' if score.in_hindsight else ''}"
-
-
 def _shown(value: Cell) -> str:
     return "not known" if value is None else str(value)

@@ -9,7 +9,8 @@ import numpy as np
 from features.leads import History
 from serving.scorer import Scorer
 from training.labels import Labelled
-from training.maturing import MaturingEvaluation, evaluate_maturing, known_at
+from training.maturing import MaturingEvaluation, evaluate_maturing
+from training.past import known_at
 from training.splits import Split
 from training.timing import TimingEvaluation, evaluate_timing, fit_timing
 from training.value import ValueEvaluation, evaluate_value, fit_value
@@ -77,7 +78,8 @@ def judge_further(
     as_of = labelled.as_of
     if as_of is None or since is None:
         return replace(found, on_timing=tuple(fit_timing(history, scorer, as_of, seed).sentences()))
-    timing = fit_timing(known_at(history, since), scorer, since, seed)
+    horizon = scorer.agreement.horizon_days
+    timing = fit_timing(known_at(history, horizon, since), scorer, since, seed)
     if timing.model is None:
         return replace(found, on_timing=tuple(timing.sentences()))
     timed = replace(scorer, timing=timing.model)

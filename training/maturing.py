@@ -59,31 +59,6 @@ def _lift(log_odds: Vector, wins: float) -> float:
     return float(np.clip(brentq(excess, -2 * _FAR, 2 * _FAR, xtol=1e-6), -_FAR, _FAR))
 
 
-def known_at(history: History, when: datetime) -> History:
-    """Return the history as an export at `when` would have told it.
-
-    What ended later was open then. An end without its time cannot be placed and is left out.
-    """
-    rows = [
-        i
-        for i, created in enumerate(history.leads.created)
-        if created
-        and created < when
-        and (history.dispositions[i] == "open" or history.closed[i] is not None)
-    ]
-    told = history.take(rows)
-    late = [
-        d == "open" or (end is not None and end >= when)
-        for d, end in zip(told.dispositions, told.closed, strict=True)
-    ]
-    return History(
-        told.leads,
-        ["open" if is_late else d for is_late, d in zip(late, told.dispositions, strict=True)],
-        [None if is_late else end for is_late, end in zip(late, told.closed, strict=True)],
-        told.serial,
-    )
-
-
 @dataclass(frozen=True)
 class Replayed:
     """A group of leads as it was expected to mature, and what it came to."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from training.evaluate import Evaluation
 from training.leak_report import reason_of, verdict_of, worst_first
 from training.leaks import Finding
 from training.page import OF_THE_RULES, fitted_on
-from training.past import Said, Since
 from training.propose import Proposal
 from training.rolling import in_short
 from training.shown import Verdict
@@ -169,11 +169,11 @@ def _left_out_line(found: LeftOut) -> str:
     return f"{line}. AUC of a small model: {found.auc_with:.3f}, without it {found.auc_without:.3f}"
 
 
-def said_line(said: Said, since: Since) -> str:
-    """Tell of the scores that a model of the past would have given."""
+def hindsight_line(leads: int, day: datetime) -> str:
+    """Tell of the leads that a model of a past day scored."""
     return (
-        f"{said.leads:,} leads that came in from {since.day:%Y-%m-%d} on, before a model was in "
-        "use, have the score that it would have given them, as of their creation."
+        f"{leads:,} leads that came in from {day:%Y-%m-%d} on are scored in hindsight: proposals "
+        "are tried on that, and nobody is told."
     )
 
 

@@ -18,6 +18,7 @@ from features.files import open_table
 from features.home import Home
 from features.leads import History, Leads
 from features.reading import Intake, read_history
+from features.store.hindsight import Hindsight
 from serving.members import Vector
 from serving.scorer import Scorer
 from serving.spread import Spread
@@ -30,7 +31,7 @@ from training.judged import days_of
 from training.labels import Labelled, label, last_answer
 from training.moved import Drift, drift
 from training.page import page
-from training.past import known_at
+from training.past import keep_in_parts, known_at, need_past, said_since
 from training.propensity import propensity_of
 from training.record import artefact_of, record_of
 from training.rolling import Origin, roll
@@ -84,6 +85,8 @@ class Training:
     tuned: Tuned | None
     later: JudgedLeads
     registered: Registered
+    hindsight: Hindsight | None = None
+    """What it says of the leads since its day; None where that is no past one."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,7 @@ def train(
         seconds: for the search of preset `best`.
         trials: of that search; given, the clock plays no part.
         keep: what else is done with the leads, told a chunk at a time, such as storing them.
+            Of a past moment it is done only once there is a model.
         as_of: train as if it were this moment of the past; None: on all that the export knows.
 
     Raises:
@@ -139,9 +143,14 @@ def train(
     """
     intake = Intake()
     progress("reading the export")
-    history = read_history(open_table(path, agreement.export), agreement, intake, keep)
+    at_once = keep if as_of is None else lambda _: None
+    history = read_history(open_table(path, agreement.export), agreement, intake, at_once)
     plan = Plan(recipe, seed, preset, seconds, trials, as_of)
     training = train_on(history, agreement, plan, progress, intake, str(path))
+    if as_of is not None:
+        keep_in_parts(history, keep)
+        said = said_since(history, training.scorer, as_of)
+        training = replace(training, hindsight=said)
     progress("registering")
     return enrol(training, home, name, promote)
 
@@ -172,8 +181,10 @@ def train_on(
     labelled = label(history, agreement, until)
     everything = labelled, history  # leaks are looked for in all that is known of fields
     if plan.as_of is not None:
-        history = known_at(history, agreement, plan.as_of)
+        need_past(history, agreement, plan.as_of)
+        history = known_at(history, agreement.horizon_days, plan.as_of)
         labelled = label(history, agreement, plan.as_of)
+        source += f", as of {plan.as_of:%Y-%m-%d}"
     if not len(labelled.labels):
         account = "; ".join(f"{n} {why}" for why, n in labelled.unlabelled.items())
         raise UsageError(

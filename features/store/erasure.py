@@ -20,6 +20,7 @@ from features.store.audit import audit
 from features.store.database import Store
 from features.store.drawn import LeadState, Worklist
 from features.store.entries import NO_FIELDS
+from features.store.hindsight import HindsightScore
 from features.store.keys import forget
 from features.store.lead_states import draw
 from features.store.meetings import forget_names
@@ -39,7 +40,7 @@ from features.store.tables import (
 
 _TOUCHED = (
     *(Lead, LeadState, Snapshot, Disposition, Waiting, Reply, Delivery, Note, Worklist),
-    *(Decision, SideAnswer),
+    *(Decision, SideAnswer, HindsightScore),
 )
 """The tables that erasure writes to."""
 
@@ -117,6 +118,7 @@ def _erase(connection: Connection, id_: str, who: str, now: datetime) -> Erased 
     connection.execute(delete(Delivery).where(Delivery.lead == key))
     connection.execute(delete(Note).where(Note.lead == key))
     connection.execute(delete(Worklist).where(Worklist.lead == key))
+    connection.execute(delete(HindsightScore).where(HindsightScore.lead == key))
     draw(connection, [key])
     audit(connection, "erase", "one lead", who, now)
     return Erased(snapshots, words, waiting)

@@ -8,15 +8,12 @@ from datetime import date, datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from features.cells import Cell
 from features.store.entries import fields_of
 from features.store.states import stands
-from features.store.tables import Disposition, Handoff, Lead, Promotion, Score, Snapshot
-
-_IN_USE = select(func.min(Promotion.at)).scalar_subquery()
-"""When the first model came into use."""
+from features.store.tables import Disposition, Handoff, Lead, Score, Snapshot
 
 
 @dataclass(frozen=True)
@@ -30,8 +27,6 @@ class PastScore:
     grade: str
     fields: dict[str, Cell] | None
     """None where the snapshot was not kept."""
-    in_hindsight: bool = False
-    """Whether no model was in use yet: it was told to nobody."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,7 @@ def history_of(connection: Connection, id_: str) -> LeadHistory | None:
     ).where(of_it)
     scores = (
         select(Score.at, Score.model, Score.agreement, Score.probability, Score.grade)
-        .add_columns(Snapshot.fields, (Score.at < _IN_USE).label("in_hindsight"))
+        .add_columns(Snapshot.fields)
         .outerjoin(Snapshot, Snapshot.key == Score.snapshot)
         .where(Score.lead == lead.key)
     )
@@ -117,7 +112,6 @@ def history_of(connection: Connection, id_: str) -> LeadHistory | None:
                 row.probability,
                 row.grade,
                 None if row.fields is None else fields_of(row.fields),
-                bool(row.in_hindsight),
             )
             for row in connection.execute(scores.order_by(Score.at, Score.key))
         ],

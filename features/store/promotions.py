@@ -117,12 +117,6 @@ def first_promoted(connection: Connection, champion: Champion) -> datetime | Non
     return found
 
 
-def in_use_since(connection: Connection) -> datetime | None:
-    """Return when the first model came into use, or None. Earlier scores were told to nobody."""
-    found: datetime | None = connection.execute(select(func.min(Promotion.at))).scalar_one()
-    return found
-
-
 def champion_since(connection: Connection, champion: Champion) -> datetime | None:
     """Return when a model became champion for the last time."""
     times = select(Promotion.at).where(*_is(champion))

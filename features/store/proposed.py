@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import NamedTuple
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, case, func, or_, select
+from sqlalchemy import Connection, Select, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from features.store.drawn import LeadState
+from features.store.hindsight import HindsightScore
 from features.store.states import DECISIONS
 from features.store.tables import Score
 
@@ -55,15 +56,10 @@ def first_scores(
         model: the version by which they were scored; None: by whichever was first.
 
     """
-    state = LeadState
-    is_said = state.said.between(since, as_of)
-    word = (
-        state.probability.label("p"),
-        case((is_said, state.code)).label("code"),
-        case((is_said, state.told)).label("told"),
-    )
+    state, word = LeadState, _word(since, as_of)
     if model is None:
-        first = select(*word).where(state.scored >= since, state.scored < until)
+        first = select(state.probability.label("p"), *word)
+        first = first.where(state.scored >= since, state.scored < until)
     else:
         earlier = aliased(Score)
         before = select(func.min(earlier.at)).where(
@@ -74,11 +70,50 @@ def first_scores(
             state.scored == Score.at, before.correlate(Score).scalar_subquery().is_(None)
         )
         first = (
-            select(Score.probability.label("p"), *word[1:])
+            select(Score.probability.label("p"), *word)
             .join(state, state.lead == Score.lead)
             .where(Score.model == model, Score.at >= since, Score.at < until, is_first)
         )
-    one = first.subquery("first_scores").c
+    return _counted(connection, first)
+
+
+def hindsight_scores(
+    connection: Connection, since: datetime, until: datetime, as_of: datetime
+) -> list[Became]:
+    """Return what became of leads that came in then and had no score by its end, by hindsight.
+
+    Args:
+        connection: of a reading.
+        since: leads from here on,
+        until: and before this.
+        as_of: words after this moment are not seen.
+
+    """
+    state, one = LeadState, HindsightScore
+    said = select(one.probability.label("p"), *_word(since, as_of)).join(
+        state, state.lead == one.lead
+    )
+    is_unscored = or_(state.scored.is_(None), state.scored >= until)
+    return _counted(connection, said.where(one.at >= since, one.at < until, is_unscored))
+
+
+def hindsight_of(connection: Connection) -> date | None:
+    """Return the day of the model that says in hindsight what leads would have been."""
+    found: date | None = connection.execute(select(func.max(HindsightScore.day))).scalar_one()
+    return found
+
+
+def _word(since: datetime, as_of: datetime) -> tuple[Any, Any]:
+    """Return what sales last said of a lead, as code and as the CRM's word."""
+    is_said = LeadState.said.between(since, as_of)
+    return (
+        case((is_said, LeadState.code)).label("code"),
+        case((is_said, LeadState.told)).label("told"),
+    )
+
+
+def _counted(connection: Connection, leads: Select[Any]) -> list[Became]:
+    one = leads.subquery("first_scores").c
     # A little more, so that a bound itself lies in its own thousandth.
     place = func.floor(one.p / STEP + 1e-9)
     rows = (

@@ -62,47 +62,11 @@ def add_scores(
     connection: Connection, leads: Leads, given: Given, agreement: Agreement, now: datetime
 ) -> None:
     """Do the same within a write; see `keep_scores`."""
-    keys = _add(connection, leads, given, agreement, [now] * len(leads), now)
-    tell_scores(connection, keys, now, now, now)
-
-
-def keep_past_scores(
-    store: Store, leads: Leads, given: Given, agreement: Agreement, now: datetime
-) -> None:
-    """Write down what a model would have said of leads as each came in.
-
-    Nobody is told of them: no webhook is sent. Without ids, nothing is kept.
-
-    Args:
-        store: where to.
-        leads: ids must be distinct, each with the time of its creation.
-        given: what would have been said of them.
-        agreement: by which they were scored.
-        now: when this is written down.
-
-    Raises:
-        StoreError: when the store cannot be reached.
-
-    """
-    if has_ids(agreement):
-        at = [moment or now for moment in leads.created]
-        store.write(lambda connection: _add(connection, leads, given, agreement, at, now))
-
-
-def _add(
-    connection: Connection,
-    leads: Leads,
-    given: Given,
-    agreement: Agreement,
-    at: Sequence[datetime],
-    now: datetime,
-) -> Sequence[int]:
-    """Add leads with the scores that each got at its moment; return the keys of the leads."""
     rows = len(leads)
-    entered = enter(connection, leads, agreement, at, "score", now)
+    entered = enter(connection, leads, agreement, [now] * rows, "score", now)
     columns: Columns = {
         "lead": entered.leads,
-        "at": at,
+        "at": [now] * rows,
         "model": [given.model] * rows,
         "agreement": [agreement.label] * rows,
         "probability": given.probability,
@@ -114,7 +78,7 @@ def _add(
     }
     insert_columns(connection, Score, columns, if_absent=True)
     rescored(connection, entered.leads)
-    return entered.leads
+    tell_scores(connection, entered.leads, now, now, now)
 
 
 class GivenScore(NamedTuple):

@@ -93,8 +93,6 @@ class Report:
     """The end of the period, or now where it still runs."""
     scored_since: datetime | None
     """When the first score of all was given; None where none was by then."""
-    in_use_since: datetime | None
-    """When the first model came into use; what stands as scored before was told to nobody."""
     agreement: str
     promise_hours: float
     promise_days: int
@@ -221,7 +219,6 @@ def report_of(
         period=period,
         as_of=as_of,
         scored_since=scored,
-        in_use_since=promoted[0].at if promoted else None,
         agreement=agreement.label,
         promise_hours=promise.first_touch_hours,
         promise_days=promise.disposition_days,

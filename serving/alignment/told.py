@@ -41,22 +41,11 @@ def facts(report: Report) -> dict[str, str]:
     """Return the small print under the title."""
     running = report.as_of < report.period.end
     so_far = f", so far: as known at {moment(report.as_of)} UTC" if running else ""
-    found = {
+    return {
         "Period": f"{report.period.words}{so_far}",
         "Agreement": report.agreement,
         "Intervals": "95%: how far chance alone may have moved a share",
     }
-    if hindsight := _in_hindsight(report):
-        found["Scores"] = hindsight
-    return found
-
-
-def _in_hindsight(report: Report) -> str:
-    """Say where scores are meant that were told to nobody."""
-    used, scored = report.in_use_since, report.scored_since
-    if used is None or scored is None or not max(scored, report.period.start) < used:
-        return ""
-    return f"of before {day(used)} are what a model would have given; none was in use yet"
 
 
 def sections(report: Report) -> list[Section]:

@@ -14,7 +14,6 @@ from features.sections import DISPOSITIONS
 from serving.agreed import (
     GRADES,
     as_toml,
-    in_hindsight,
     in_words,
     past_scores,
     proposed,
@@ -50,8 +49,7 @@ def add_agreement(app: FastAPI, behind: Behind) -> None:
         except AgreementError as error:
             fault = str(error)
         scored = await store.use(lambda opened: past_scores(opened, agreed, now()))
-        used = await store.use(lambda opened: in_hindsight(opened, agreed, now()))
-        anew, unknown = read_anew(scored, agreed, proposal)
+        anew, unknown = read_anew(scored.leads, agreed, proposal)
         values: dict[str, Any] = {
             "agreed": agreed,
             "proposal": proposal,
@@ -61,10 +59,10 @@ def add_agreement(app: FastAPI, behind: Behind) -> None:
             "dispositions": DISPOSITIONS,
             "outcomes": dict(proposal.raw_outcomes()),
             "outcome": _OUTCOME,
-            "now_": would(agreed, scored),
+            "now_": would(agreed, scored.leads),
             "then": would(proposal, anew),
             "unknown": unknown,
-            "used": used,
+            "scored": scored,
             "is_changed": bool(request.url.query),
             "file": f"/agreement/proposal/file?{request.url.query}",
         }

@@ -247,3 +247,20 @@ def test_two_homes_never_meet(work: Path, tmp_path: Path) -> None:
 
     assert "no model is champion" in refused.stderr
     assert not (tmp_path / "scored.csv").exists()
+
+
+def test_a_past_day_is_told_with_the_leads_that_are_scored_in_hindsight(work: Path) -> None:
+    with (work / "crm" / "export.csv").open(newline="", encoding="utf-8") as file:
+        days = sorted(row["created_at"][:10] for row in csv.DictReader(file))
+    day = days[len(days) * 3 // 5]
+    since = sum(other >= day for other in days)
+
+    words = ("--recipe", "logistic", "--preset", "fast", "--json")
+    done = run("train", "crm/export.csv", "--as-of", day, *words, cwd=work)
+
+    assert last_json(done)["scored_in_hindsight"] == since
+    told = f"{since:,} leads that came in from {day} on are scored in hindsight"
+    assert told in " ".join(done.stdout.split())
+    with contextlib.closing(sqlite3.connect(work / ".leadq" / "store.db")) as store:
+        (kept,) = store.execute("SELECT COUNT(*) FROM hindsight_scores").fetchone()
+    assert kept == since

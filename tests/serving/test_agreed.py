@@ -11,9 +11,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from features.agreement import Agreement, parse
+from features.leads import History, admit
 from features.store.agreements import sign
 from features.store.database import Store
-from features.store.promotions import Champion, write_down
+from features.store.exports import keep_export
+from features.store.hindsight import Hindsight, keep_hindsight
 from features.store.proposed import Became
 from serving.agreed import (
     as_toml,
@@ -53,7 +55,7 @@ def test_what_a_bar_would_have_meant_is_what_the_raw_rows_say(store: Store, boun
     codes = [word["code"] for word in words if word and word["at"] >= since]
     decided = [code for code in codes if code in ("won", "lost", "unqualified")]
 
-    found = would(agreed(bar={"mql_probability": bound}), past_scores(store, agreed(), NOW))
+    found = would(agreed(bar={"mql_probability": bound}), past_scores(store, agreed(), NOW).leads)
 
     assert found.mqls == len(above) > 0
     assert found.mql_won is not None
@@ -139,19 +141,20 @@ def test_the_page_shows_effects_and_gives_a_file(
         assert then.outcomes.unqualified == ["Lost"]
 
 
-def test_the_page_says_where_scores_were_told_to_nobody(
+def test_the_page_says_how_many_leads_were_scored_in_hindsight(
     store: Store, store_url: str, tmp_path: Path
 ) -> None:
-    drawn(0).keep(store)
-    told = "What stands as scored before"
+    came = NOW - timedelta(days=60)
+    leads = admit({"id": ["a", "b"], "created": [f"{came}"] * 2}, agreed(), {}, need_created=False)
+    history = History(leads, ["won", "lost"], [NOW, NOW], [0, 0])
+    keep_export(store, history, agreed(), NOW)
     with pages(store_url, tmp_path, agreement=agreed(), now=clock(NOW)) as client:
         sign_in(client, key_for(store, "Head", "read"))
-        assert told not in client.get("/agreement/proposal").text
-        used = NOW - timedelta(days=60)
-        champion = Champion("1", "d" * 64)
-        store.write(lambda c: write_down(c, champion, "train", "the first", "kim", used))
+        assert "--as-of DAY" in client.get("/agreement/proposal").text
+        found = Hindsight(START.date(), ["a", "b"], [came] * 2, [0.1, 0.6])
+        keep_hindsight(store, found, "1")
         page = client.get("/agreement/proposal").text
-    assert f"{told} {day(used)} was told to nobody" in page
+    assert f"2 of 2 were scored in hindsight, by a model of {day(START)}; nobody was told" in page
 
 
 def _file(client: TestClient, asked: str) -> str:

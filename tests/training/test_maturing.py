@@ -11,8 +11,9 @@ import pytest
 from features.leads import History
 from serving.maturing import OTHERS, interval, maturing
 from serving.scorer import Scorer
-from tests.training.deals import AS_OF, START, world
-from training.maturing import MaturingEvaluation, evaluate_maturing, known_at
+from tests.training.deals import AS_OF, HORIZON, START, world
+from training.maturing import MaturingEvaluation, evaluate_maturing
+from training.past import known_at
 from training.timing import fit_timing
 
 SINCE = START + timedelta(days=450)
@@ -22,7 +23,7 @@ def timed(seed: int, strayed: float = 0.0) -> tuple[History, Scorer]:
     """A full export of a world, and its scorer with the timing that was known at `SINCE`."""
     made = world(3000, seed, strayed=strayed)
     told = made.exported()
-    timing = fit_timing(known_at(told, SINCE), made.scorer, SINCE).model
+    timing = fit_timing(known_at(told, HORIZON, SINCE), made.scorer, SINCE).model
     return told, replace(made.scorer, timing=timing)
 
 
@@ -48,7 +49,7 @@ def test_groups_that_stray_widen_the_interval() -> None:
 def test_the_wins_so_far_and_the_open_leads_make_the_final_wins() -> None:
     told, scorer = timed(2)
     moment = AS_OF - timedelta(days=100)
-    past = known_at(told, moment)
+    past = known_at(told, HORIZON, moment)
     recent = past.take(
         [i for i, c in enumerate(past.leads.created) if c and c >= moment - timedelta(days=60)]
     )
@@ -87,7 +88,7 @@ def test_a_scorer_without_timing_is_refused() -> None:
 def test_an_earlier_export_knows_nothing_of_what_came_later() -> None:
     told, _ = timed(3)
 
-    past = known_at(told, SINCE)
+    past = known_at(told, HORIZON, SINCE)
 
     assert max(end for end in past.closed if end) < SINCE
     assert max(c for c in past.leads.created if c) < SINCE

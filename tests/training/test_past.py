@@ -8,24 +8,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from features.agreement import Agreement, load
 from features.errors import UsageError
+from features.leads import History
 from features.store.database import Store
-from features.store.drawn import LeadState
-from features.store.history import history_of
+from features.store.erasure import erase
+from features.store.exports import keep_export
+from features.store.hindsight import HindsightScore, keep_hindsight
 from features.store.hooks import add_hook
-from features.store.promotions import Champion, write_down
-from features.store.tables import Delivery, Score
-from serving.agreed import in_hindsight, past_scores
-from serving.alignment.files import as_json
-from serving.alignment.period import Period
-from serving.alignment.report import report_of
-from serving.alignment.told import facts
+from features.store.scores import Given, keep_scores
+from features.store.tables import Lead, Row
+from serving.agreed import past_scores
 from tests.conftest import home_at
-from tests.training.firms import IN_TIME, agreed, clear, history, write_export
-from training.past import Said, Since, keep_said, known_at
+from tests.training.firms import clear, history, write_export
+from training.past import known_at, need_past
 from training.propose import propose
 from training.render import render
 from training.roles import Told
@@ -33,7 +31,7 @@ from training.train import Training, train
 
 DAY = datetime(2024, 9, 1)
 NOW = datetime(2024, 12, 1)
-Row = dict[str, str]
+Line = dict[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +55,15 @@ def trained(export: Path, agreement: Agreement, home: Path, as_of: datetime | No
 @pytest.fixture(scope="module")
 def past(
     export: Path, agreement: Agreement, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Training, Since]:
-    """What a training as of the day said, and the leads that came in since."""
-    since = Since(DAY)
+) -> tuple[Training, list[History]]:
+    """A training as of the day, and the export that it was told of."""
+    told = list[History]()
     home = home_at(tmp_path_factory.mktemp("past"))
-    words = {"recipe": "logistic", "preset": "fast", "keep": since.pick, "as_of": DAY}
-    return train(export, agreement, home, **words), since  # type: ignore[arg-type]
+    words = {"recipe": "logistic", "preset": "fast", "keep": told.append, "as_of": DAY}
+    return train(export, agreement, home, **words), told  # type: ignore[arg-type]
 
 
-def rewritten(export: Path, folder: Path, change: Callable[[Row], Row | None]) -> Path:
+def rewritten(export: Path, folder: Path, change: Callable[[Line], Line | None]) -> Path:
     """The export with each row changed, or left out."""
     with export.open(newline="") as file:
         rows = [new for row in csv.DictReader(file) if (new := change(row)) is not None]
@@ -86,16 +84,16 @@ def test_an_outcome_is_known_from_when_it_came_about() -> None:
         created=[march, march, december, march, as_of, december],
         closed=[datetime(2026, 3, 20), as_of, None, None, as_of, None],
     )
-    found = known_at(told, agreed(IN_TIME, horizon_days=90), as_of)
-    assert found.leads.ids == ["0", "1", "2", "3", "5"]
-    assert found.dispositions == ["won", "open", "lost", "open", "open"]
-    assert found.closed == [datetime(2026, 3, 20), None, None, None, None]
+    found = known_at(told, 90, as_of)
+    assert found.leads.ids == ["0", "1", "2", "5"]
+    assert found.dispositions == ["won", "open", "lost", "open"]
+    assert found.closed == [datetime(2026, 3, 20), None, None, None]
 
 
-def test_nothing_that_came_about_later_changes_the_model(
+def test_neither_outcomes_nor_leads_of_later_change_the_model(
     past, export: Path, agreement: Agreement, tmp_path: Path
 ) -> None:
-    def otherwise(row: Row) -> Row | None:
+    def otherwise(row: Line) -> Line | None:
         day = f"{DAY:%Y-%m-%d}"
         if row["created"] >= day:
             return row | {"size": "1", "status": "Won", "visits": "0"}
@@ -105,7 +103,7 @@ def test_nothing_that_came_about_later_changes_the_model(
 
     changed = rewritten(export, tmp_path, otherwise)
     other = trained(changed, agreement, tmp_path / "home", DAY)
-    leads = past[1].parts[0]
+    leads = past[1][0].leads
     assert other.scorer.probabilities(leads).tolist() == (
         past[0].scorer.probabilities(leads).tolist()
     )
@@ -114,7 +112,7 @@ def test_nothing_that_came_about_later_changes_the_model(
 def test_it_is_the_training_of_the_export_of_that_day(
     past, export: Path, agreement: Agreement, tmp_path: Path
 ) -> None:
-    def then(row: Row) -> Row | None:
+    def then(row: Line) -> Line | None:
         day = f"{DAY:%Y-%m-%d}"
         if row["closed"] >= day:
             row |= {"status": "Open", "closed": ""}
@@ -127,91 +125,130 @@ def test_it_is_the_training_of_the_export_of_that_day(
     assert past[0].labelled.as_of == DAY
 
 
-def test_without_times_of_creation_there_is_no_past(export: Path, agreement: Agreement) -> None:
+def test_without_times_of_creation_there_is_no_past(agreement: Agreement) -> None:
     columns = agreement.columns.model_copy(update={"created": None})
     with pytest.raises(UsageError, match="--as-of: the agreement names no column that says when"):
-        known_at(history(["won"]), agreement.model_copy(update={"columns": columns}), DAY)
+        need_past(history(["won"]), agreement.model_copy(update={"columns": columns}), DAY)
 
 
-def kept(store: Store, past: tuple[Training, Since], used: datetime = NOW) -> Said:
-    """Keep what it would have said, in a store whose first model came into use at a moment."""
-    champion = Champion("1", "d" * 64)
-    store.write(lambda c: write_down(c, champion, "train", "the first", "kim", used))
-    return keep_said(store, past[1], past[0].scorer, "1", NOW)
+@pytest.mark.parametrize(
+    ("day", "why"),
+    [
+        (datetime(2025, 6, 1), "--as-of 2025-06-01: the export knows nothing after 2024-1"),
+        (datetime(2023, 6, 1), "as of 2023-06-01: no lead has a known outcome"),
+    ],
+)
+def test_a_day_that_the_export_cannot_tell_of_is_refused_and_nothing_is_kept(
+    export: Path, agreement: Agreement, tmp_path: Path, day: datetime, why: str
+) -> None:
+    told = list[History]()
+    with pytest.raises(UsageError, match=why):
+        train(export, agreement, home_at(tmp_path), keep=told.append, as_of=day)
+    assert told == []
 
 
-def test_each_lead_since_has_a_score_as_of_its_creation(store: Store, past) -> None:
-    leads = past[1].parts[0]
-    assert kept(store, past) == Said(len(leads), NOW)
+def filled(store: Store, past: tuple[Training, list[History]], agreement: Agreement) -> None:
+    """Keep the export in a store."""
+    for part in past[1]:
+        keep_export(store, part, agreement, NOW)
+
+
+def kept(store: Store, past: tuple[Training, list[History]], model: str = "1") -> int:
+    """Keep what it says in hindsight."""
+    assert past[0].hindsight is not None
+    return keep_hindsight(store, past[0].hindsight, model)
+
+
+def rows_of(store: Store, but: type[Row]) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table but one."""
+    tables = [table for table in Row.metadata.sorted_tables if table.name != but.__tablename__]
     with store.reading() as connection:
-        given = connection.execute(select(Score.at, Score.probability).order_by(Score.at)).all()
-        states = connection.execute(select(LeadState.scored).order_by(LeadState.scored))
-        assert list(states.scalars()) == sorted(leads.created)
-    said = dict(zip(leads.created, past[0].scorer.probabilities(leads).tolist(), strict=True))
-    assert dict(given) == said
-    assert min(said) >= DAY
+        return {
+            t.name: sorted(map(tuple, connection.execute(select(t)).all()), key=repr)
+            for t in tables
+        }
 
 
-def test_the_past_ends_where_a_model_came_into_use(store: Store, past) -> None:
-    used = DAY + timedelta(days=20)
-    leads = past[1].parts[0]
-    earlier = sum(moment < used for moment in leads.created)
-    assert kept(store, past, used) == Said(earlier, used)
-    assert 0 < earlier < len(leads)
-
-
-def test_the_same_again_adds_nothing(store: Store, past) -> None:
-    kept(store, past)
+def test_each_lead_since_has_what_the_model_says_of_it(store: Store, past, agreement) -> None:
+    filled(store, past, agreement)
+    leads = past[1][0].leads
+    since = [i for i, moment in enumerate(leads.created) if moment >= DAY]
+    said = past[0].scorer.probabilities(leads.take(since)).tolist()
+    assert kept(store, past) == len(since)
+    one = HindsightScore
+    found = select(Lead.id, one.at, one.probability, one.day, one.model).join(one)
     with store.reading() as connection:
-        before = connection.execute(select(Score.key, Score.at)).all()
-    keep_said(store, past[1], past[0].scorer, "1", NOW + timedelta(days=1))
-    with store.reading() as connection:
-        assert connection.execute(select(Score.key, Score.at)).all() == before
+        rows = connection.execute(found).all()
+    told = {(leads.ids[i], leads.created[i], p) for i, p in zip(since, said, strict=True)}
+    assert {row[:3] for row in map(tuple, rows)} == told
+    assert {row[3:] for row in map(tuple, rows)} == {(DAY.date(), "1")}
 
 
-def test_nobody_is_told_of_the_past(store: Store, past) -> None:
+def test_nothing_else_in_the_store_changes_and_no_webhook_is_sent(
+    store: Store, past, agreement: Agreement
+) -> None:
+    """So neither status nor reports, first scores, queues nor what a model is worth can."""
+    url, events = "https://crm.example.com/leadq", ["score", "recycled"]
+    store.write(lambda c: add_hook(c, url, events, "ABCD", "kim", DAY - timedelta(days=9)))
+    filled(store, past, agreement)
+    leads = past[1][0].leads.take(range(5))
+    given = Given("7", [0.5] * 5, ["A"] * 5)
+    keep_scores(store, leads, given, agreement, NOW)
+    before = rows_of(store, HindsightScore)
+    assert kept(store, past) > 0
+    assert rows_of(store, HindsightScore) == before
+    assert len(before["scores"]) == len(before["deliveries"]) == 5
+
+
+def test_a_score_given_after_it_is_told_as_ever(store: Store, past, agreement: Agreement) -> None:
     url = "https://crm.example.com/leadq"
-    store.write(lambda c: add_hook(c, url, ["score"], "ABCD", "kim", DAY - timedelta(days=9)))
+    filled(store, past, agreement)
     kept(store, past)
+    store.write(lambda c: add_hook(c, url, ["score"], "ABCD", "kim", NOW))
+    leads = past[1][0].leads.take(range(5))
+    later = NOW + timedelta(days=1)
+    keep_scores(store, leads, Given("1", [0.5] * 5, ["A"] * 5), agreement, later)
+    assert len(rows_of(store, HindsightScore)["deliveries"]) == 5
+
+
+def test_another_takes_its_place(store: Store, past, agreement: Agreement) -> None:
+    filled(store, past, agreement)
+    assert kept(store, past) == kept(store, past, "2")
     with store.reading() as connection:
-        assert connection.execute(select(Delivery.key)).all() == []
+        assert set(connection.execute(select(HindsightScore.model)).scalars()) == {"2"}
 
 
-def test_a_lead_says_that_its_score_was_given_in_hindsight(store: Store, past) -> None:
-    kept(store, past)
+def test_who_was_erased_does_not_come_back(store: Store, past, agreement: Agreement) -> None:
+    filled(store, past, agreement)
+    everyone = kept(store, past)
+    first, second = past[0].hindsight.ids[:2]
+    erase(store, [first], "kim", NOW)
+    count = select(func.count()).select_from(HindsightScore)
     with store.reading() as connection:
-        lead = history_of(connection, past[1].parts[0].ids[0])
-    assert lead is not None
-    assert [score.in_hindsight for score in lead.scores] == [True]
+        assert connection.execute(count).scalar_one() == everyone - 1
+    erase(store, [second], "kim", NOW)
+    assert kept(store, past) == everyone - 2
+    with store.reading() as connection:
+        known = select(Lead.id).where(Lead.id.in_([first, second]))
+        assert connection.execute(known).all() == []
 
 
-def test_a_proposal_can_be_tried_on_the_past_and_says_what_it_rests_on(
+def test_a_proposal_is_tried_on_it_where_no_score_was_given_then(
     store: Store, past, agreement: Agreement
 ) -> None:
+    filled(store, past, agreement)
     now = NOW + timedelta(days=60)
-    assert past_scores(store, agreement, now) == []
-    kept(store, past)
+    assert past_scores(store, agreement, now).leads == []
+    everyone = kept(store, past)
     found = past_scores(store, agreement, now)
-    assert sum(one.leads for one in found) == len(past[1].parts[0])
-    assert in_hindsight(store, agreement, now) == NOW
-    assert in_hindsight(store, agreement, NOW + timedelta(days=400)) is None
-
-
-def test_the_report_of_a_past_week_says_that_nobody_saw_its_scores(
-    store: Store, past, agreement: Agreement
-) -> None:
-    week = Period.named("2024-W38")
-    assert "Scores" not in facts(report_of(store, agreement, week, NOW))
-    kept(store, past)
-    report = report_of(store, agreement, week, NOW)
-    assert facts(report)["Scores"] == (
-        "of before 1 Dec 2024 are what a model would have given; none was in use yet"
-    )
-    assert as_json(report)["in_use_since"] == "2024-12-01T00:00:00Z"
-
-
-def test_the_leads_of_all_chunks_are_picked() -> None:
-    since = Since(DAY)
-    for part in (history(["won"], [DAY - timedelta(1)]), history(["won", "open"], [DAY, None])):
-        since.pick(part)
-    assert [leads.created for leads in since.parts] == [[DAY]]
+    assert (found.in_hindsight, found.day, found.given) == (everyone, DAY.date(), [])
+    # Scores given long after change nothing; one of that quarter counts in its place.
+    leads = past[1][0].leads
+    some = [leads.ids.index(id_) for id_ in past[0].hindsight.ids[:3]]
+    keep_scores(store, leads.take(some), Given("1", [0.5] * 3, ["A"] * 3), agreement, now)
+    assert past_scores(store, agreement, now) == found
+    then = DAY + timedelta(days=45)
+    keep_scores(store, leads.take(some), Given("1", [0.5] * 3, ["A"] * 3), agreement, then)
+    found = past_scores(store, agreement, now)
+    assert sum(one.leads for one in found.given) == 3
+    assert found.in_hindsight == everyone - 3

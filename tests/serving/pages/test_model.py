@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -110,24 +110,6 @@ def test_a_champion_before_is_shown_beside_the_one_that_scores(
     assert gone.status_code == 404
     assert "no such version was champion, or its files are gone" in gone.text
     assert client.get("/model?version=%00").status_code == 404
-
-
-def test_it_says_where_its_matured_scores_were_told_to_nobody(
-    store: Store, model: LoadedModel
-) -> None:
-    past = drawn(0)
-    for row in past.scores:
-        row["model"] = model.version
-    past.keep(store)
-    days = model.artefact.scorer.agreement.horizon_days
-
-    def says(now: datetime) -> list[str]:
-        sections = told(model, *matured(store, model, now), None)
-        return [line for line in sections[0].sentences if "told to nobody" in line]
-
-    # The model came into use at START; scores before it lie in the first window alone.
-    assert len(says(START + timedelta(days=days + 30))) == 1
-    assert says(START + timedelta(days=days + 600)) == []
 
 
 def test_of_a_model_that_scores_no_more_no_drift_is_told(store: Store, model: LoadedModel) -> None:

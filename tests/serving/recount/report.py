@@ -33,7 +33,6 @@ def recounted(rows: Rows, agreement: Agreement, name: str, now: datetime) -> Jso
             "period": {"name": name, "start": start, "end": past.span.end},
             "as_of": past.as_of,
             "scored_since": past.scored_since,
-            "in_use_since": min((row["at"] for row in rows["promotions"]), default=None),
             "agreement": agreement.label,
             "promise_hours": agreement.sla.sales.first_touch_hours,
             "promise_days": agreement.sla.sales.disposition_days,
