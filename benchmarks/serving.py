@@ -84,9 +84,16 @@ def _usual(folder: Path, artefact: Artefact) -> Path:
 
 
 def trees_of(artefact: Artefact) -> Trees:
-    """Return the model's trees."""
-    (trees,) = (m for m in artefact.scorer.blend.members if isinstance(m, Trees))
-    return trees
+    """Return the model's trees.
+
+    Raises:
+        SystemExit: when it has none, so that LightGBM has nothing to predict by.
+
+    """
+    found = [m for m in artefact.scorer.blend.members if isinstance(m, Trees)]
+    if not found:
+        raise SystemExit("the model came out without trees; train on more leads, with --leads")
+    return found[0]
 
 
 def reason_error(at: Prepared) -> float:
