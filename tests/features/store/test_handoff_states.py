@@ -48,6 +48,7 @@ def test_an_older_store_gets_the_lines_that_its_events_make(empty_url: str) -> N
 
     engine = engine_of(empty_url)
     with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE hindsight_scores")
         connection.exec_driver_sql("DROP TABLE handoff_states")
         connection.exec_driver_sql("DROP INDEX ix_dispositions_taken_back")
         for column in ("sal", "sql", "opportunity"):

@@ -88,6 +88,7 @@ def test_a_store_of_an_older_leadq_gets_the_lines_that_its_events_make(
 
     engine = engine_of(empty_url)
     with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE hindsight_scores")
         connection.exec_driver_sql("DROP TABLE lead_states")
         connection.exec_driver_sql("DROP TABLE handoff_states")
         connection.exec_driver_sql("DROP INDEX ix_scores_at")

@@ -240,8 +240,8 @@ def test_a_store_of_an_older_leadq_gets_the_list_that_its_events_make(empty_url:
 
     engine = engine_of(empty_url)
     with engine.begin() as connection:
-        newer = ("worklist", "notes", "decisions", "answers", "lead_states", "handoff_states")
-        for table in newer:
+        drawn_later = ("worklist", "lead_states", "handoff_states")
+        for table in (*drawn_later, "notes", "decisions", "answers", "hindsight_scores"):
             connection.exec_driver_sql(f"DROP TABLE {table}")
         connection.exec_driver_sql("DROP INDEX ix_scores_at")
         connection.exec_driver_sql("DROP INDEX ix_dispositions_taken_back")
