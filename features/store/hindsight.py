@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from features.store.bulk import Columns, insert_columns
 from features.store.database import Store
-from features.store.keys import keys_of, stay_named
+from features.store.keys import hindsight_alone, keys_of, stay_named
 from features.store.tables import Key, Row
 
 
@@ -51,7 +51,8 @@ class Hindsight:
 def keep_hindsight(store: Store, found: Hindsight, model: str) -> int:
     """Write it down in the place of what an earlier one said, all of it or nothing.
 
-    Leads that the store does not know, or that were erased meanwhile, are passed over.
+    Leads that the store does not know, or that were erased meanwhile, are passed over. Of two who
+    write at once the one who ends last counts, for all leads.
 
     Args:
         store: where to.
@@ -70,6 +71,7 @@ def keep_hindsight(store: Store, found: Hindsight, model: str) -> int:
 
 def _keep(connection: Connection, found: Hindsight, model: str) -> int:
     stay_named(connection)
+    hindsight_alone(connection)
     connection.execute(delete(HindsightScore))
     keys = keys_of(connection, found.ids)
     said = zip(found.ids, found.at, found.probability, strict=True)
@@ -82,6 +84,5 @@ def _keep(connection: Connection, found: Hindsight, model: str) -> int:
         "model": [model] * len(rows),
         "probability": probability,
     }
-    # Of two at the same time, what the first says of a lead stays.
-    insert_columns(connection, HindsightScore, columns, if_absent=True)
+    insert_columns(connection, HindsightScore, columns)
     return len(rows)

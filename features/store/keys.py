@@ -19,6 +19,8 @@ _ERASURES = 7_310_553
 """The number under which erasure and whoever writes of leads wait for one another."""
 _SPEND = 7_310_554
 """The number under which those who write what campaigns cost wait for one another."""
+_HINDSIGHT = 7_310_555
+"""The number under which those who write scores in hindsight wait for one another."""
 
 
 def chunks(keys: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -77,6 +79,15 @@ def spend_alone(connection: Connection) -> None:
     """
     if _is_postgresql(connection):
         connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _SPEND})
+
+
+def hindsight_alone(connection: Connection) -> None:
+    """Wait until nobody else writes scores in hindsight, and keep them waiting.
+
+    Else each of two would take away what was there before both, and the rest of both would stay.
+    """
+    if _is_postgresql(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _HINDSIGHT})
 
 
 def _is_postgresql(connection: Connection) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from sqlalchemy import func, select
 from features.agreement import Agreement, load
 from features.errors import UsageError
 from features.leads import History
+from features.store import hindsight
 from features.store.database import Store
 from features.store.erasure import erase
 from features.store.exports import keep_export
@@ -216,6 +219,27 @@ def test_another_takes_its_place(store: Store, past, agreement: Agreement) -> No
     assert kept(store, past) == kept(store, past, "2")
     with store.reading() as connection:
         assert set(connection.execute(select(HindsightScore.model)).scalars()) == {"2"}
+
+
+def test_of_two_at_once_one_counts_for_all_leads(
+    store: Store, past, agreement: Agreement, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(store, past, agreement)
+    said = past[0].hindsight
+    late = replace(said, ids=said.ids[5:], at=said.at[5:], probability=said.probability[5:])
+    looked_up = hindsight.keys_of
+    with ThreadPoolExecutor() as pool:
+
+        def slowly(*about: object) -> object:
+            monkeypatch.undo()
+            wait([pool.submit(keep_hindsight, store, late, "2")], timeout=0.3)
+            return looked_up(*about)
+
+        monkeypatch.setattr(hindsight, "keys_of", slowly)
+        kept(store, past)
+    with store.reading() as connection:
+        models = connection.execute(select(HindsightScore.model)).scalars().all()
+    assert models == ["2"] * len(late.ids)
 
 
 def test_who_was_erased_does_not_come_back(store: Store, past, agreement: Agreement) -> None:
