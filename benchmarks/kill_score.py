@@ -7,7 +7,7 @@ must hold the old output or the new one, whole. The next run goes on; when one c
 output must be that of an undisturbed run, to the byte, and the store must have each score once.
 Then the target is the old output again.
 
-    python -m benchmarks.kill_score --rows 1000000 --times 100 --ending .csv
+    python -m benchmarks.kill_score --rows 1000000 --times 100 --ending .csv --in-a-row 1
 """
 
 from __future__ import annotations
@@ -113,6 +113,7 @@ def kill_score(
     part: float = 1.1,
     reasons: int = 2,
     seconds: float = math.inf,
+    in_a_row: float = math.inf,
 ) -> Left:
     """Kill scorings and count what is left.
 
@@ -126,6 +127,7 @@ def kill_score(
         part: of the time that a whole run takes, from which the moments are drawn.
         reasons: for each lead.
         seconds: after which no more is killed; the last run is left to come to its end.
+        in_a_row: kills after which a run is left to come to its end; 1: after each.
 
     """
     model, source = _model(folder, url), _source(folder, rows)
@@ -139,13 +141,14 @@ def kill_score(
     scoring.target.write_bytes(_OLD)
     there = [sha256(_OLD).hexdigest(), wanted]
     until = time.perf_counter() + seconds
-    is_killed = True
+    is_killed, row = True, 0
     # The last run is left alone, so that every kill is followed by an end.
     while is_killed or (found.killed < times and time.perf_counter() < until):
-        is_last = found.killed >= times or time.perf_counter() >= until
+        is_last = found.killed >= times or row >= in_a_row or time.perf_counter() >= until
         process = _process(lambda: scoring.run(found.finished + 1))
         process.join(None if is_last else rng.uniform(0, part * found.whole_seconds))
         is_killed = process.is_alive()
+        row = row + 1 if is_killed else 0
         process.kill()
         process.join()
         found.faults += process.exitcode not in (0, -9)
@@ -216,6 +219,7 @@ def main() -> None:
     parser.add_argument("--part", type=float, default=1.1)
     parser.add_argument("--reasons", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=math.inf)
+    parser.add_argument("--in-a-row", type=float, default=math.inf)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)

@@ -23,9 +23,10 @@ from features import plain
 from features.agreement import Agreement, FieldUse
 from features.cells import Cell, Memo, key_of, number, text_of
 from features.coded import QUICK, CodedCells, coded
-from features.contact import email_kind, phone_region
+from features.contact import email_kind
 from features.leads import Leads
 from features.packed import Packed
+from features.phones import phone_region
 from features.texts import NOT_PLAIN
 
 Codes = tuple[float, ...]

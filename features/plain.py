@@ -6,19 +6,19 @@ Each gives what its scalar definition gives, to the last bit (`tests/features/te
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import product
+from threading import Lock
 
 import numpy as np
-import numpy.typing as npt
 
 from features import texts
 from features.cells import Cell, placeholder_begins
 from features.coded import Codes, Mask, Places, Readings
-from features.contact import plain_country, telling_names
+from features.contact import telling_names
 from features.packed import Packed
+from features.phones import country_of
 
 
 def numbers(cells: Packed, read: Callable[[Cell], float], decimal: str) -> Readings:
@@ -51,15 +51,12 @@ def mails(cells: Packed, read: Callable[[Cell], str]) -> Readings:
 def phones(cells: Packed, read: Callable[[Cell], str]) -> Readings:
     """Return what `read` makes of phone numbers: one of each kind is read."""
     known = _countries()
-    kinds = texts.phone_kinds(cells, known.kinds)
+    kinds = texts.phone_kinds(cells, *known.tables)
     new = np.unique(texts.UNKNOWN_COUNTRY - kinds[kinds <= texts.UNKNOWN_COUNTRY])
     if len(new):
-        # Other threads may be reading the table that stands there: it is exchanged, not changed.
-        countries = known.kinds.copy()
         for first in new.tolist():
-            countries[first] = plain_country(f"{first:03}") or texts.NOT_PLAIN
-        known.kinds = countries
-        kinds = texts.phone_kinds(cells, countries)
+            known.learn(f"{first:03}")
+        kinds = texts.phone_kinds(cells, *known.tables)
     plain = np.flatnonzero(kinds >= 0)
     _, firsts, codes = np.unique(kinds[plain], return_index=True, return_inverse=True)
     return _alike(cells, read, plain, codes, firsts)
@@ -78,28 +75,57 @@ def _alike(
         firsts: one of each kind, a place in `plain`.
 
     """
-    mask = np.ones(len(cells), dtype=np.bool_)
+    mask = cells.filled
     mask[plain] = False
     others = np.flatnonzero(mask)
-    codes = np.empty(len(cells), dtype=np.intp)
+    # Behind those that are read stands the one for all that are missing.
+    codes = np.full(len(cells), len(firsts) + len(others), dtype=np.intp)
     codes[plain] = kinds
     codes[others] = len(firsts) + np.arange(len(others))
     some = cells.take(np.concatenate([plain[firsts], others]))
-    return Readings([None if cell is None else read(cell) for cell in some], codes)
+    return Readings([*map(read, some), None], codes)
 
 
-@dataclass
 class _Countries:
-    """What is known of countries by the first three digits; to know all takes a quarter second."""
+    """What is known of the numbers of countries; to know all takes a quarter second."""
 
-    kinds: npt.NDArray[np.int32]
-    """The country's code, shape (1000,)."""
+    def __init__(self) -> None:
+        kinds, steps = np.full(1000, texts.UNKNOWN, np.int32), np.zeros((0, 10), np.int32)
+        self.tables = kinds, steps, np.zeros(0, np.int32)
+        """See `texts.phone_kinds`. A kind is the country's code times `_REGIONS`, and the place of
+        the region."""
+        self._lock = Lock()
+
+    def learn(self, first: str) -> None:
+        """Learn of the country whose numbers begin with three digits."""
+        with self._lock:
+            # Other threads may be reading the tables that stand there: they are exchanged.
+            kinds, steps, ends = self.tables
+            kinds, place, country = kinds.copy(), int(first), country_of(first)
+            if country is None:
+                kinds[place] = texts.NOT_PLAIN
+            elif len(country.names) == 1:
+                kinds[place] = country.code * _REGIONS
+            elif kinds[place] == texts.UNKNOWN:
+                own = 10 ** (3 - country.width)
+                begin = place // own * own
+                kinds[begin : begin + own] = texts.AUTOMATON + len(steps)
+                found = country.automaton
+                own_ends = country.code * _REGIONS + np.array(found.regions, np.int32)
+                own_ends[found.has_prefix] = texts.NOT_PLAIN
+                steps = np.concatenate([steps, len(steps) + found.steps])
+                ends = np.concatenate([ends, own_ends])
+            self.tables = kinds, steps, ends
+
+
+_REGIONS = 100
+"""More than a country code has."""
 
 
 @cache
 def _countries() -> _Countries:
     """Return what is known so far."""
-    return _Countries(np.full(1000, texts.UNKNOWN, dtype=np.int32))
+    return _Countries()
 
 
 @cache

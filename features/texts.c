@@ -13,6 +13,7 @@
 enum { UNKNOWN = -1, NOT_PLAIN = -2, UNKNOWN_COUNTRY = -3 };
 enum { MOST_PROBES = 64, MOST_WORDS = 128, AHEAD = 16 };
 enum { LONGEST_KEY = 256, LONGEST_TEXT = 2048, LONGEST_PHONE = 64 };
+enum { FEWEST_DIGITS = 8, MOST_DIGITS = 15, LONGEST_EXTENSION = 9, AUTOMATON = 1 << 20 };
 
 /* Texts of a column: `letters` is shared, `begins` and `ends` are theirs. */
 struct texts {
@@ -398,36 +399,68 @@ void mail_kinds(const struct texts *of, const struct keys *telling, int64_t *beg
 
 static int is_gap(uint8_t c) { return c == ' ' || (c >= '-' && c <= '/') || c == '(' || c == ')'; }
 
-/* Return of which kind phone numbers are: 0 for national ones, else the kind of their country.
+/* Whether nothing stands here but an extension, such as x12 or ext. 345. */
+static int is_extension(const uint8_t *at, const uint8_t *end) {
+    int digits = 0, has_e = at < end && small(*at) == 'e';
+    at += has_e;
+    if (at == end || small(*at++) != 'x')
+        return 0;
+    int has_t = at < end && small(*at) == 't';
+    if (has_e && !has_t)
+        return 0;
+    at += has_t;
+    at += at < end && *at == '.';
+    while (at < end && *at == ' ')
+        at++;
+    for (; at < end && is_digit(*at); at++)
+        digits++;
+    return at == end && digits >= 1 && digits <= LONGEST_EXTENSION;
+}
+
+/* Return of which kind phone numbers are: 0 for national ones, else what their country says.
  *
- * kinds: by the first three digits of an international number the country's kind; NOT_PLAIN for
- * countries whose numbers must be looked at. Where it is UNKNOWN, UNKNOWN_COUNTRY and beyond tell
- * these digits.
+ * kinds: by the first three digits of an international number its kind; NOT_PLAIN where it must be
+ * looked at; AUTOMATON and beyond tell the state with which an automaton reads its digits. Where it
+ * is UNKNOWN, UNKNOWN_COUNTRY and beyond tell these digits.
+ * steps: by state and digit the next state.
+ * ends: by state the kind of numbers that end there.
  */
-void phone_kinds(const struct texts *of, const int32_t *kinds, int32_t *found) {
+void phone_kinds(const struct texts *of, const int32_t *kinds, const int32_t *steps,
+                 const int32_t *ends, int32_t *found) {
     for (int64_t i = 0; i < of->count; i++) {
         fetch(of, i);
-        const uint8_t *text = of->letters + of->begins[i];
-        int64_t size = of->ends[i] - of->begins[i], at = 0;
-        int digits[3] = {0}, count = 0, is_plain = !may_end_with_zeros(text, size), is_abroad = 0;
+        const uint8_t *text = of->letters + of->begins[i], *end = of->letters + of->ends[i];
+        int64_t size = end - text, at = 0;
+        uint8_t digits[MOST_DIGITS];
+        int count = 0, is_plain = !may_end_with_zeros(text, size), is_abroad = 0;
         if (size && text[0] == '+')
             is_abroad = at = 1;
         else if (size > 1 && text[0] == '0' && text[1] == '0')
             is_abroad = 1, at = 2;
-        for (; at < size; at++) {
-            is_plain &= text[at] < 0x80 && (!is_abroad || is_digit(text[at]) || is_gap(text[at]));
+        for (; at < size && is_plain; at++) {
             if (is_digit(text[at])) {
-                if (count < 3)
+                if (count < MOST_DIGITS)
                     digits[count] = text[at] - '0';
                 count++;
+            } else if (is_abroad && !is_gap(text[at])) {
+                is_plain = count >= FEWEST_DIGITS && is_extension(text + at, end);
+                break;
             }
+            is_plain &= text[at] < 0x80;
         }
         found[i] = NOT_PLAIN;
         if (is_plain && !is_abroad && count >= 6)
             found[i] = 0;
-        if (is_plain && is_abroad && size <= LONGEST_PHONE && count >= 8 && count <= 15) {
-            int first = 100 * digits[0] + 10 * digits[1] + digits[2];
-            found[i] = kinds[first] == UNKNOWN ? UNKNOWN_COUNTRY - first : kinds[first];
+        if (is_plain && is_abroad && size <= LONGEST_PHONE && count >= FEWEST_DIGITS &&
+            count <= MOST_DIGITS) {
+            int first = 100 * digits[0] + 10 * digits[1] + digits[2], kind = kinds[first];
+            if (kind >= AUTOMATON) {
+                int32_t state = kind - AUTOMATON;
+                for (int j = 0; j < count; j++)
+                    state = steps[10 * state + digits[j]];
+                kind = ends[state];
+            }
+            found[i] = kind == UNKNOWN ? UNKNOWN_COUNTRY - first : kind;
         }
     }
 }

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Places = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 UNKNOWN, NOT_PLAIN, UNKNOWN_COUNTRY = -1, -2, -3
+AUTOMATON = 1 << 20
 _INT64, _ARRAY = ctypes.c_int64, ctypes.c_void_p
 
 
@@ -58,7 +59,7 @@ def _library() -> ctypes.CDLL:
         "find": [_ARRAY] * 3,
         "words": [_ARRAY] * 5,
         "mail_kinds": [_ARRAY] * 5,
-        "phone_kinds": [_ARRAY] * 3,
+        "phone_kinds": [_ARRAY] * 5,
         "begin_as": [_ARRAY] * 3,
         "numbers": [_ARRAY, letter, ctypes.c_char_p, ctypes.c_char_p, _ARRAY, _ARRAY],
         "moments": [_ARRAY, ctypes.c_int, _ARRAY, _ARRAY],
@@ -243,20 +244,24 @@ class Keys:
         return type(texts)(texts.letters, begins, ends), others
 
 
-def phone_kinds(texts: Packed, kinds: Places) -> Places:
-    """Return 0 for national numbers, the kind of their country for others, or NOT_PLAIN.
+def phone_kinds(texts: Packed, kinds: Places, steps: Places, ends: Places) -> Places:
+    """Return 0 for national numbers, the kind of others, or NOT_PLAIN.
 
     Args:
         texts: the numbers.
-        kinds: of the country by the first three digits, NOT_PLAIN where its numbers must be looked
-            at, UNKNOWN where that is not known yet, shape (1000,).
+        kinds: by the first three digits of an international number its kind, NOT_PLAIN where it
+            must be looked at, AUTOMATON and a state that reads its digits from the first one on,
+            or UNKNOWN where that is not known yet, shape (1000,).
+        steps: by state and digit the next state, shape (states, 10).
+        ends: by state the kind of numbers that end there, shape (states,).
 
     Returns:
         Shape (texts,); for unknown countries UNKNOWN_COUNTRY less the three digits.
 
     """
     found = np.empty(len(texts), dtype=np.int32)
-    _library().phone_kinds(ctypes.byref(_struct(texts)), _at(kinds), _at(found))
+    arrays = map(_at, (kinds, steps, ends, found))
+    _library().phone_kinds(ctypes.byref(_struct(texts)), *arrays)
     return found
 
 

@@ -18,11 +18,12 @@ from features import coded, plain, texts
 from features.cells import Cell, key_of, missing_as_none, record_reader
 from features.coded import QUICK, CodedCells, Columns, contents_of
 from features.compiled import Compiled
-from features.contact import email_kind, phone_region
+from features.contact import email_kind
 from features.dates import DateEncoder
 from features.encoder import CategoryEncoder, FieldEncoder, NumberEncoder, TokensEncoder
 from features.errors import UsageError
 from features.packed import Packed
+from features.phones import phone_region
 
 _CREATED = datetime(2026, 1, 5, 10, 30)
 _MANY = settings(max_examples=300, deadline=None)
@@ -219,12 +220,13 @@ def test_what_is_known_of_countries_is_not_changed_while_others_may_read_it(
     plain._countries.cache_clear()
     kinds_of = texts.phone_kinds
 
-    def looks(cells: Packed, kinds: Any) -> Any:
-        kinds.setflags(write=False)
-        return kinds_of(cells, kinds)
+    def looks(cells: Packed, *tables: Any) -> Any:
+        for table in tables:
+            table.setflags(write=False)
+        return kinds_of(cells, *tables)
 
     monkeypatch.setattr(texts, "phone_kinds", looks)
-    for cell in ("+49 170 1234567", "+33 612345678", "+49 30 1234567"):
+    for cell in ("+49 170 1234567", "+12125550100", "+447700900123", "+33 612345678"):
         found, codes = plain.phones(Packed.of([cell]), phone_region)
         assert [found[code] for code in codes] == [phone_region(cell)]
 
