@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
+from features.campaign import campaign_key, usual
 from features.cells import Memo, key_of
 from features.store.campaigns import CampaignNote, Cost, LeadGroup, Reason
 
@@ -16,6 +17,7 @@ _MOST = 1_000
 """Campaigns that stand by name, the largest ones."""
 _FEWEST = 10
 """Leads below which a value of a field is not named: it could be one person's."""
+_OF_ADVERTISING = ("campaign", "source")
 N = TypeVar("N", int, float)
 
 
@@ -46,8 +48,8 @@ class Named:
 
 
 def gathered(told: Told, by: str) -> dict[str, Named]:
-    """Gather what is told by campaign; spellings that differ in case or spacing are one."""
-    key_by_name = Memo(key_of)
+    """Gather what is told by campaign, source or field; spellings of one stand together."""
+    key_by_name = Memo(campaign_key if by in _OF_ADVERTISING else key_of)
     spelled: dict[str, Counter[str]] = {}
     for group in told.groups:
         key = key_by_name[group.name]
@@ -55,25 +57,24 @@ def gathered(told: Told, by: str) -> dict[str, Named]:
             spelled[key] = Counter()
         spelled[key][group.name or ""] += group.leads
     for cost in told.costs:
-        spelled.setdefault(key_of(cost.name), Counter())[cost.name] += 0
+        spelled.setdefault(key_by_name[cost.name], Counter())[cost.name] += 0
     found = {
-        # The spelling of most leads; of two alike the first by the alphabet.
-        key: Named(min(n, key=lambda s: (-n[s], s)) if key else NOT_GIVEN, [], [], [])
-        for key, n in spelled.items()
+        key: Named(usual(counts) if key else NOT_GIVEN, [], [], [])
+        for key, counts in spelled.items()
     }
     for group in told.groups:
         found[key_by_name[group.name]].groups.append(group)
     for reason in told.reasons:
-        if (key := key_of(reason.name)) in found:
+        if (key := key_by_name[reason.name]) in found:
             found[key].reasons.append(reason)
     for note in told.notes:
-        if (key := key_of(note.name)) in found:
+        if (key := key_by_name[note.name]) in found:
             found[key].notes.append(note)
     for cost in told.costs:
-        one = found[key_of(cost.name)]
+        one = found[key_by_name[cost.name]]
         one.cost = (one.cost or 0.0) + cost.amount
         one.visits = _added(one.visits, cost.visits)
-    return _large(found, 0 if by in ("campaign", "source") else _FEWEST)
+    return _large(found, 0 if by in _OF_ADVERTISING else _FEWEST)
 
 
 def _large(found: dict[str, Named], fewest: int) -> dict[str, Named]:

@@ -139,7 +139,7 @@ def _scorecard(facts: Mapping[str, Any], found: Matured) -> Section:
         Number(f"{facts.get('leads', 0):,}", "leads learned from", f"{facts.get('won', 0):,} won"),
         Number(f"{found.decided:,}", "matured scores", f"{found.won:,} won"),
     )
-    table = Table("Promise and truth", columns, tuple(rows), note)
+    table = Table("Promise and truth", columns, tuple(rows), note, words=columns[1:])
     return Section("What it is worth", tuple(says), (table,), numbers=numbers)
 
 

@@ -24,6 +24,7 @@ from features.store.listed import (
     cut_after,
     known_of,
     lines,
+    spelled,
 )
 from serving.artefact import LoadedModel, leads_of_records
 from serving.scorer import Score
@@ -164,6 +165,7 @@ def part_of(
     with store.reading() as connection:
         answered = answered_on(connection, now)
         calls = max(0, agreement.capacity.leads_per_day - answered)
+        wanted = spelled(connection, wanted)
         choice = choices(connection, wanted, now)
         pages = max(1, -(-choice.total // PAGE))
         page = min(max(page, 1), pages)

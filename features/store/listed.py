@@ -24,6 +24,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from features.campaign import campaign_key, usual
 from features.cells import Cell
 from features.store.bulk import among
 from features.store.drawn import Worklist
@@ -42,6 +43,8 @@ class Wanted:
     owner: str = ""
     campaign: str = ""
     grade: str = ""
+    spellings: Sequence[str] = ()
+    """That the list has of the campaign; see `spelled`."""
 
 
 class Line(NamedTuple):
@@ -78,6 +81,22 @@ class Choice(NamedTuple):
     waiting: int
     """All leads that wait."""
 
+    def spelling(self, campaign: str) -> str:
+        """Return how a campaign is spelled here; as it is asked for where it is not here."""
+        key = campaign_key(campaign)
+        return next(
+            (name for name in self.campaigns if name and campaign_key(name) == key), campaign
+        )
+
+
+def spelled(connection: Connection, wanted: Wanted) -> Wanted:
+    """Return what is wanted with each spelling of its campaign that the list has."""
+    if wanted.campaign in ("", NOBODY):
+        return wanted
+    there = select(Worklist.campaign).where(Worklist.campaign.is_not(None)).distinct()
+    names, key = connection.execute(there).scalars(), campaign_key(wanted.campaign)
+    return replace(wanted, spellings=[name for name in names if name and campaign_key(name) == key])
+
 
 def choices(connection: Connection, wanted: Wanted, as_of: datetime) -> Choice:
     """Return how many leads wait, by all that one can choose by, in one walk over the list."""
@@ -92,6 +111,7 @@ def choices(connection: Connection, wanted: Wanted, as_of: datetime) -> Choice:
     found: dict[str, dict[str | None, int]] = {name: {} for name in (*_CHOICES, "")}
     for name, value, leads in connection.execute(counts):
         found[name][value] = leads
+    found["campaign"] = _joined(found["campaign"])
     owners, campaigns, grades = (_in_order(found[name]) for name in _CHOICES)
     chosen = sum(n for grade, n in grades.items() if wanted.grade in ("", grade or NOBODY))
     return Choice(owners, campaigns, grades, chosen, found[""].get(None, 0))
@@ -110,8 +130,18 @@ def _counts(alike: CTE, name: str, wanted: Wanted) -> Select[str, str | None, in
     return select(literal(name), column, leads).where(*others).group_by(column)
 
 
+def _joined(counts: Mapping[str | None, int]) -> dict[str | None, int]:
+    """Return the leads of each campaign, all its spellings together."""
+    found: dict[str, dict[str, int]] = {}
+    for name, leads in counts.items():
+        if name is not None:
+            found.setdefault(campaign_key(name), {})[name] = leads
+    joined: dict[str | None, int] = {usual(part): sum(part.values()) for part in found.values()}
+    return joined | ({None: counts[None]} if None in counts else {})
+
+
 def _in_order(counts: Mapping[str | None, int]) -> dict[str | None, int]:
-    return dict(sorted(counts.items(), key=lambda one: (one[0] is None, one[0] or "")))
+    return dict(sorted(counts.items(), key=lambda one: (one[0] is None, (one[0] or "").casefold())))
 
 
 def lines(
@@ -159,10 +189,16 @@ def _newest() -> tuple[ColumnElement[int | None], ColumnElement[int | None]]:
 
 
 def _chosen(wanted: Wanted, columns: Any = Worklist.__table__.c) -> list[ColumnElement[bool]]:
-    asked = [(columns[name], getattr(wanted, name)) for name in _CHOICES]
-    return [
-        column.is_(None) if value == NOBODY else column == value for column, value in asked if value
-    ]
+    return [_is(columns[name], name, wanted) for name in _CHOICES if getattr(wanted, name)]
+
+
+def _is(column: ColumnElement[str | None], name: str, wanted: Wanted) -> ColumnElement[bool]:
+    value = getattr(wanted, name)
+    if value == NOBODY:
+        return column.is_(None)
+    return (
+        column.in_(wanted.spellings) if name == "campaign" and wanted.spellings else column == value
+    )
 
 
 class Cut(NamedTuple):

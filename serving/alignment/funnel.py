@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from features.cells import key_of
+from features.campaign import campaign_key, usual
 from features.store.funnel import Step
 
 NOT_GIVEN = "not given"
@@ -56,7 +56,7 @@ def _sum(a: float | None, b: float | None) -> float | None:
 def funnels(steps: Sequence[Step], now: bool, is_scored: bool) -> list[Funnel]:
     """Return the funnel of each campaign, those with most leads first; all together come first.
 
-    Campaigns whose names differ in case or spacing are one. Beyond the largest, they stand as one.
+    Spellings of one campaign (`campaign_key`) stand together; beyond the largest, so do all others.
 
     Args:
         steps: how many leads reached each.
@@ -68,20 +68,15 @@ def funnels(steps: Sequence[Step], now: bool, is_scored: bool) -> list[Funnel]:
     spellings: dict[str, Counter[str]] = {}
     for step in steps:
         if step.now == now and (part := _one(step)) is not None:
-            key = key_of(step.campaign) if step.campaign else ""
+            key = campaign_key(step.campaign) if step.campaign else ""
             spellings.setdefault(key, Counter())[part.campaign] += part.leads
             found[key] = found[key] + part if key in found else part
-    usual = (replace(f, campaign=_usual(spellings[key])) for key, f in found.items())
-    ordered = sorted(usual, key=lambda f: (-f.leads, -f.handed, f.campaign))
+    named_so = (replace(f, campaign=usual(spellings[key])) for key, f in found.items())
+    ordered = sorted(named_so, key=lambda f: (-f.leads, -f.handed, f.campaign))
     named, rest = ordered[:_MOST], ordered[_MOST:]
     others = [_together(OTHERS, rest)] if rest else []
     whole = [_together("all campaigns", ordered), *named, *others]
     return whole if is_scored else [replace(part, mql=None) for part in whole]
-
-
-def _usual(spellings: Counter[str]) -> str:
-    """Return the spelling of most leads, of two alike the first by the alphabet."""
-    return min(spellings, key=lambda name: (-spellings[name], name))
 
 
 def _one(step: Step) -> Funnel | None:

@@ -14,11 +14,11 @@ from serving.alignment.audited import audit, by_handed
 from serving.alignment.drawn import marks_by_week, touched_in_time, won_by_touch
 from serving.alignment.funnel import Funnel
 from serving.alignment.learned import MEASURES, Band, Changed, Disagreement
-from serving.alignment.promises import Brought
+from serving.alignment.promises import Brought, Week
 from serving.alignment.report import QUESTIONS, Report
 from serving.document import Number, Section, Table
 from serving.health import Promise
-from serving.rates import wilson
+from serving.rates import Interval, wilson
 from serving.shown import day, moment, share, signed
 
 _STATES = {
@@ -195,27 +195,36 @@ def _promises(report: Report) -> Section:
         rows.append(("sales", name, f"{promise.due:,} due", kept, state))
     return Section(
         "Promises",
-        (f"Feedback: of the leads whose time for a disposition is over, {share(report.coverage)} "
-         "have one. Of the others nobody learns anything.",),
+        (_feedback(report.coverage),),
         (
             Table(
                 "Promised and kept", ("side", "promise", "promised", "kept", "state"), tuple(rows),
                 "A promise of sales counts in the period in which its time runs out.",
                 ("promise", "state"),
             ),
-            Table(
-                "Week by week",
-                ("hand-offs of the week from", "handed over", "touched in time",
-                 "answered in time", "answered by now"),
-                tuple(
-                    (f"{day(w.start)}", f"{w.handed:,}", share(w.touch), share(w.answer),
-                     share(w.coverage))
-                    for w in report.weeks
-                ),
-            ),
+            *([_weeks(report.weeks)] if report.weeks else []),
         ),
         touched_in_time(report.weeks),
     )  # fmt: skip
+
+
+def _feedback(coverage: Interval | None) -> str:
+    if coverage is None:
+        return "Feedback: of no lead is the time for a disposition over yet."
+    return (
+        f"Feedback: of the leads whose time for a disposition is over, {share(coverage)} have one. "
+        "Of the others nobody learns anything."
+    )
+
+
+def _weeks(weeks: Sequence[Week]) -> Table:
+    columns = ("hand-offs of the week from", "handed over", "touched in time",
+               "answered in time", "answered by now")  # fmt: skip
+    rows = tuple(
+        (day(w.start), f"{w.handed:,}", share(w.touch), share(w.answer), share(w.coverage))
+        for w in weeks
+    )
+    return Table("Week by week", columns, rows)
 
 
 def _speed(report: Report) -> Section:

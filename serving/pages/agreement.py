@@ -85,6 +85,7 @@ def _proposed(agreed: Agreement, asked: Mapping[str, str]) -> Agreement:
     for grade in GRADES[:-1]:
         if text := asked.get(grade):
             changes.setdefault("grades", {})[grade] = _share(grade, text)
+    _need_order(agreed.grades.model_dump() | changes.get("grades", {}))
     if text := asked.get("mql"):
         changes.setdefault("bar", {})["mql_probability"] = _share("the MQL", text)
     if text := asked.get("handoff"):
@@ -100,6 +101,12 @@ def _proposed(agreed: Agreement, asked: Mapping[str, str]) -> Agreement:
             code: [raw for raw, now in moved.items() if now == code] for code in DISPOSITIONS
         }
     return proposed(agreed, changes)
+
+
+def _need_order(bounds: Mapping[str, float]) -> None:
+    if not bounds["A"] > bounds["B"] > bounds["C"]:
+        told = ", ".join(f"{grade} {100 * bound:g}%" for grade, bound in bounds.items())
+        raise AgreementError(f"A must begin above B, and B above C; here {told}")
 
 
 def _share(what: str, text: str) -> float:

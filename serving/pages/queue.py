@@ -43,6 +43,7 @@ def add_queue(app: FastAPI, behind: Behind) -> None:
             return part_of(opened, agreed, scorer, Wanted(**asked), page, at)
 
         part = await store.use(read)
+        asked["campaign"] = part.choice.spelling(asked["campaign"])
         values: dict[str, Any] = {
             "part": part,
             "asked": asked,

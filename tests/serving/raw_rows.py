@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from features.agreement import Agreement
-from features.cells import key_of
 from features.store.database import Store
 from serving.alignment.period import Period
 from serving.alignment.report import Report, report_of
 from tests.features.making import an_agreement
 from tests.features.store.past import START, Past, Row
+from tests.serving.recount.rows import campaign_of
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 WEEK = Period.named("2026-W20")
@@ -50,8 +50,8 @@ class Raw:
         self.said = _by_lead([row for row in stands if row["at"] < as_of])
 
     def campaign(self, key: int) -> str:
-        """The name of a lead's campaign, without case and spacing."""
-        return key_of(self.leads[key]["campaign"] or "not given")
+        """The name of a lead's campaign, whatever its spelling."""
+        return campaign_of(self.leads[key]["campaign"] or "not given")
 
     def firsts(self, step: str) -> dict[int, datetime]:
         """When each lead first got to a step."""

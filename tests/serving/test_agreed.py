@@ -164,7 +164,7 @@ def _file(client: TestClient, asked: str) -> str:
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        ("A=5", "grades must fall"),
+        ("A=5", "A must begin above B, and B above C; here A 5%, B "),
         ("mql=much", "is no number of per cent"),
         ("capacity=-1", "whole"),
     ],

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from features.cells import key_of
 from features.store.database import Store
 from features.store.meetings import decide, mark_done
 from serving.alignment.period import Period
 from tests.features.store.making import hand
 from tests.features.store.past import Row, drawn
 from tests.serving.raw_rows import DAY, HOUR, WEEK, Raw, lies_in, reported
+from tests.serving.recount.rows import campaign_of
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -37,7 +37,7 @@ def test_the_funnel_is_that_of_the_raw_rows(store: Store, seed: int) -> None:
             revenue += word["value"] if word["value"] is not None else max(same)
     whole, *parts = report.funnel
     steps = ("leads", "mql", "handed", "sal", "sql", "opportunity", "won")
-    found = {key_of(f.campaign): Counter({s: getattr(f, s) for s in steps}) for f in parts}
+    found = {campaign_of(f.campaign): Counter({s: getattr(f, s) for s in steps}) for f in parts}
 
     assert {k: +v for k, v in found.items() if +v} == {k: +v for k, v in wanted.items() if +v}
     assert whole.leads == sum(count["leads"] for count in wanted.values()) > 0

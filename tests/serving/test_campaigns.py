@@ -24,6 +24,7 @@ from serving.campaign_names import NOT_GIVEN
 from serving.outlook import Range
 from tests.features.store.making import agreed, hand
 from tests.features.store.simulated import filled
+from tests.serving.recount.rows import campaign_of
 from tests.serving.test_intake import NO_MODEL, PROBLEM, backing
 
 NOW = datetime(2026, 11, 1)
@@ -79,7 +80,7 @@ def counted(store: Store) -> dict[str, Counted]:
     found: dict[str, Counted] = defaultdict(Counted)
     for lead in leads:
         if NOW - timedelta(days=DAYS) <= lead.created < NOW:
-            _count(found[key_of(lead.campaign)], lead, first.get(lead.key), said[lead.key])
+            _count(found[campaign_of(lead.campaign)], lead, first.get(lead.key), said[lead.key])
     return found
 
 
@@ -107,7 +108,7 @@ def _count(one: Counted, lead: Any, score: Any, said: list[Any]) -> None:
 
 
 def by_key(figures: Campaigns) -> dict[str, Campaign]:
-    return {"" if c.name == NOT_GIVEN else key_of(c.name): c for c in figures.campaigns}
+    return {"" if c.name == NOT_GIVEN else campaign_of(c.name): c for c in figures.campaigns}
 
 
 def test_the_figures_are_those_that_the_rows_say(opened: Store, figures: Campaigns) -> None:
@@ -140,7 +141,7 @@ def test_costs_are_those_of_the_days_that_are_counted(opened: Store, figures: Ca
     with opened.reading() as connection:
         for row in connection.execute(select(Spend)):
             if NOW - timedelta(days=DAYS) <= datetime.combine(row.date, datetime.min.time()) <= NOW:
-                wanted[key_of(row.campaign)] += row.amount
+                wanted[campaign_of(row.campaign)] += row.amount
     found = {key: c.cost for key, c in by_key(figures).items() if c.cost is not None}
     assert found == {key: pytest.approx(cost, abs=0.01) for key, cost in wanted.items()}
 

@@ -22,6 +22,7 @@ from features.store.listed import (
     known_of,
     line_of,
     lines,
+    spelled,
 )
 from features.store.meetings import answer as side_says
 from features.store.meetings import answers
@@ -143,6 +144,20 @@ def test_the_parts_that_are_asked_for_are_counted_and_given(store: Store) -> Non
     assert (found.total, found.waiting) == (1, 2)
     assert cut is not None
     assert cut.worth == 0.5
+
+
+def test_spellings_of_a_campaign_are_one_choice(store: Store) -> None:
+    hand(store, "a", "b")
+    hand(store, "c", campaign="SPRING_FAIR")
+    hand(store, "d", campaign="Springfair")
+    with store.reading() as connection:
+        found = choices(connection, Wanted(), NOW)
+        wanted = spelled(connection, Wanted(campaign="spring-fair"))
+        (shown,) = lines(connection, wanted, NOW, 1, 2)
+        chosen = choices(connection, wanted, NOW)
+    assert dict(found.campaigns) == {"Spring fair": 3, "Springfair": 1}
+    assert (shown.id, chosen.total, chosen.owners) == ("a", 3, {"kim": 3})
+    assert chosen.spelling("spring-fair") == "Spring fair"
 
 
 def test_what_was_answered_today_is_counted_once_for_each_lead(store: Store) -> None:

@@ -19,6 +19,7 @@ from tests.serving.recount.rows import (
     Row,
     Rows,
     born,
+    campaign_of,
     key_of,
     that_counts,
     value_of,
@@ -122,17 +123,18 @@ def _moment(at: datetime) -> str:
 
 def _bags(rows: Rows, asked: Asked) -> dict[str, Bag]:
     bags: dict[str, Bag] = defaultdict(Bag)
+    alike = campaign_of if asked.by in ("campaign", "source") else key_of
     for lead in _counted(rows, asked):
-        bags[key_of(lead.name)].leads.append(lead)
+        bags[alike(lead.name)].leads.append(lead)
     if asked.by == "campaign":
         first, last = asked.since.date(), asked.now.date()
         for row in rows["spend"]:
             if first <= row["date"] <= last:
-                bags[key_of(row["campaign"])].costs.append(row)
+                bags[campaign_of(row["campaign"])].costs.append(row)
         told = [note for note in rows["notes"] if note["campaign"] is not None]
         for note in sorted(told, key=lambda row: (row["at"], row["key"]), reverse=True):
-            if asked.since <= note["at"] < asked.now and key_of(note["campaign"]) in bags:
-                bags[key_of(note["campaign"])].notes.append(note)
+            if asked.since <= note["at"] < asked.now and campaign_of(note["campaign"]) in bags:
+                bags[campaign_of(note["campaign"])].notes.append(note)
     named = {bag.spelling() if key else "not given": bag for key, bag in bags.items()}
     if asked.by in ("campaign", "source"):
         return named

@@ -13,7 +13,7 @@ from tests.serving.recount.rows import (
     DAY,
     Row,
     born,
-    key_of,
+    campaign_of,
     that_counts,
     value_of,
 )
@@ -42,7 +42,7 @@ def funnel(past: Past, span: Span) -> list[Json]:
     sums: dict[str, dict[str, float]] = defaultdict(dict)
 
     def count(name: str | None, step: str, **amounts: float | None) -> None:
-        key = key_of(name)
+        key = campaign_of(name)
         counts[key][step] += 1
         spelled[key][name or "not given"] += step == "leads"
         for what, amount in amounts.items():

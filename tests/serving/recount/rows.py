@@ -30,6 +30,11 @@ def key_of(name: str | None) -> str:
     return " ".join((name or "").split()).casefold()
 
 
+def campaign_of(name: str | None) -> str:
+    """What two spellings of one campaign have in common, where no hyphen is a sign."""
+    return key_of((name or "").translate({ord("_"): " ", ord("-"): " "}))
+
+
 @dataclass(frozen=True)
 class Rows:
     """All rows that figures are made of, by table."""
