@@ -180,10 +180,10 @@ def _plot(plot: Plot) -> Iterator[Markup]:
     yield from _grid(x, y, plot)
     for i, line in enumerate(lines):
         yield from _line(line, x, y, i)
-    for dot in dots:
-        yield from _dots(dot, x, y)
+    for i, dot in enumerate(dots):
+        yield from _dots(dot, x, y, i)
     names = [(s.label, _kind(s, i)) for i, s in enumerate(lines)]
-    names += [(s.label, "dot") for s in dots]
+    names += [(s.label, _dot(i)) for i, s in enumerate(dots)]
     yield from _legend(names, _LEFT)
 
 
@@ -226,13 +226,17 @@ def _points(xs: Sequence[float], ys: Sequence[float], x: _Axis, y: _Axis) -> str
     return " ".join(f"{x.at(a)},{y.at(b)}" for a, b in zip(xs, ys, strict=True))
 
 
-def _dots(dots: Dots, x: _Axis, y: _Axis) -> Iterator[Markup]:
+def _dot(place: int) -> str:
+    return f"dot s{place}" if place else "dot"
+
+
+def _dots(dots: Dots, x: _Axis, y: _Axis, place: int) -> Iterator[Markup]:
     for a, b, low, high in zip(dots.x, dots.y, dots.low, dots.high, strict=True):
         at = x.at(a)
-        yield Markup('<line class="whisker" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(
-            at, y.at(low), at, y.at(high)
+        yield Markup('<line class="whisker s{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(
+            place, at, y.at(low), at, y.at(high)
         )
-        yield Markup('<circle class="dot" cx="{}" cy="{}" r="4"/>').format(at, y.at(b))
+        yield Markup('<circle class="{}" cx="{}" cy="{}" r="4"/>').format(_dot(place), at, y.at(b))
 
 
 def _ranges_height(chart: Ranges) -> int:
@@ -270,8 +274,8 @@ def _range(row: Range, x: _Axis, middle: float) -> Iterator[Markup]:
 def _legend(names: Sequence[tuple[str, str]], left: float) -> Iterator[Markup]:
     at = left
     for label, kind in names:
-        if kind == "dot":
-            yield Markup('<circle class="dot" cx="{}" cy="14" r="4"/>').format(at + 10)
+        if kind.startswith("dot"):
+            yield Markup('<circle class="{}" cx="{}" cy="14" r="4"/>').format(kind, at + 10)
         elif kind == "bar":
             yield Markup('<rect class="bar" x="{}" y="9" width="20" height="10" rx="5"/>').format(
                 at

@@ -2,82 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Any
 
-from features.store.database import Store
-from features.store.promotions import Past, past
-from features.store.proposed import STEP, Scored, counted_by_score, first_scores
+from features.store.promotions import Past
 from serving.artefact import LoadedModel
 from serving.charts import Dots, Line, Plot
 from serving.document import Number, Section, Table
-from serving.rates import wilson
+from serving.matured import FEWEST, Matured
+from serving.rates import Interval, wilson
 from serving.shown import day, percent, plain
 from serving.watch import FieldSeen
 
 NOT_KNOWN = "Not known: this model was trained by a leadq that did not keep it. Retrain to see it."
-_LOOKED_BACK = timedelta(days=182)
-_FEWEST = 20
 _MOST_DRIVERS = 15
 _MOVED = 0.25
 """A PSI from which on a field is said to have moved."""
-
-
-@dataclass(frozen=True)
-class Matured:
-    """Leads whose horizon is over, by the first score that this model gave them."""
-
-    scored: tuple[Scored, ...]
-
-    @property
-    def leads(self) -> int:
-        """How many there are."""
-        return sum(s.leads for s in self.scored)
-
-    @property
-    def decided(self) -> int:
-        """How many of them sales decided."""
-        return sum(s.decided for s in self.scored)
-
-    @property
-    def won(self) -> int:
-        """How many of these were won."""
-        return sum(s.won for s in self.scored)
-
-    @property
-    def expected(self) -> float:
-        """Wins that the scores of decided leads said, to half a thousandth each."""
-        return sum(s.decided * (s.at_least + STEP / 2) for s in self.scored)
-
-    def roc_auc(self) -> tuple[float, float, float] | None:
-        """Return the chance that a won lead stood above another, with its 95 % interval.
-
-        Hanley & McNeil 1982 (Radiology 143). None with few leads of either outcome.
-        """
-        won, other = self.won, self.decided - self.won
-        if min(won, other) < _FEWEST:
-            return None
-        below, pairs = 0, 0.0
-        for s in sorted(self.scored):
-            lost = s.decided - s.won
-            pairs += s.won * (below + lost / 2)
-            below += lost
-        auc = pairs / (won * other)
-        q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
-        spread = (won - 1) * (q1 - auc**2) + (other - 1) * (q2 - auc**2)
-        reach = 1.96 * math.sqrt(max(auc * (1 - auc) + spread, 0.0) / (won * other))
-        return auc, max(auc - reach, 0.0), min(auc + reach, 1.0)
-
-
-def matured(store: Store, model: LoadedModel, now: datetime) -> tuple[Matured, list[Past]]:
-    """Read what became of the leads that a model scored, and who was champion."""
-    until = now - timedelta(days=model.artefact.scorer.agreement.horizon_days)
-    with store.reading() as connection:
-        found = first_scores(connection, until - _LOOKED_BACK, until, now, model.version)
-        return Matured(tuple(counted_by_score(found))), past(connection)
 
 
 def told(
@@ -99,7 +40,7 @@ def told(
     shown: Mapping[str, Any] = facts.get("shown") or {}
     return [
         _scorecard(facts, found),
-        _curves(shown),
+        _curves(shown, found),
         _drivers(shown),
         _leaks(shown),
         *([] if fields is None else [_drift(fields)]),
@@ -126,7 +67,9 @@ def _scorecard(facts: Mapping[str, Any], found: Matured) -> Section:
         share = f"{rate.value:.1%} ({rate.low:.1%} to {rate.high:.1%})"
     rows.append(("share won", _figure(backtest, "mean_actual", "{:.1%}"), share))
     lift = _figure(backtest, "lift_top_tenth", "{:.2f}")
-    rows.append(("wins in the best tenth, times chance (lift)", lift, _lift(found)))
+    held = found.lift()
+    best = "–" if held is None else f"{held:.2f}"
+    rows.append(("wins in the best tenth, times chance (lift)", lift, best))
     if not found.decided:
         says.append("No lead that this version scored is old enough to judge it by yet.")
     columns = ("figure", "backtest", "matured scores")
@@ -170,43 +113,46 @@ def _figure(figures: Mapping[str, float], name: str, how: str) -> str:
     return f"{value} ({how.format(ends[0])} to {how.format(ends[1])})"
 
 
-def _lift(found: Matured) -> str:
-    """Return how many times more wins the best tenth holds; ties count in parts."""
-    if min(found.won, found.decided - found.won) < _FEWEST:
-        return "–"
-    left, held = found.decided / 10, 0.0
-    for s in sorted(found.scored, reverse=True):
-        if s.decided and left > 0:
-            part = min(1.0, left / s.decided)
-            held, left = held + part * s.won, left - part * s.decided
-    return f"{held / found.won * 10:.2f}"
-
-
-def _curves(shown: Mapping[str, Any]) -> Section:
-    figures = []
-    if gain := shown.get("gain"):
-        x, y, low, high = gain
-        line = Line("by the model", x, y, low, high)
-        chance = Line("at random", (0.0, 1.0), (0.0, 1.0), is_reference=True)
-        says = "Share of the wins found by share of the leads called, the best first."
-        figures.append(
-            Plot(
-                "Wins found, the best leads called first",
-                says,
-                "leads called",
-                "wins found",
-                (line, chance),
-            )
+def _curves(shown: Mapping[str, Any], found: Matured) -> Section:
+    gains = [Line("backtest", *shown["gain"])] if shown.get("gain") else []
+    bins = [Dots("backtest", *_columns(shown["calibration"]))] if shown.get("calibration") else []
+    says = [] if gains and bins else [NOT_KNOWN]
+    if found.is_enough:
+        steps, held = found.gain()
+        gains.append(Line("matured scores", steps, *_ends(held)))
+        said, won = found.calibration()
+        bins.append(Dots("matured scores", said, *_ends(won)))
+    elif found.decided:
+        says.append(
+            f"Matured scores are drawn beside it once {FEWEST} of their leads are won and as "
+            "many are not."
         )
-    if bins := shown.get("calibration"):
-        said, was, low, high, _ = zip(*bins, strict=True)
-        top = max([*said, *high])
-        right = Line("as said", (0.0, top), (0.0, top), is_reference=True)
-        dots = Dots("leads of like scores", said, was, low, high)
-        says = "Share won by the probability said; on the line it is as said."
-        title = "What it said, and what was won"
-        figures.append(Plot(title, says, "probability said", "won", (right,), (dots,)))
-    return Section("On later leads", () if figures else (NOT_KNOWN,), (), tuple(figures))
+    figures = (*([_gain(gains)] if gains else []), *([_calibration(bins)] if bins else []))
+    return Section("On later leads", tuple(says), (), figures)
+
+
+def _columns(bins: Sequence[Sequence[float]]) -> tuple[tuple[float, ...], ...]:
+    """Return what was said, what was won and its two ends, each as a column."""
+    return tuple(zip(*bins, strict=True))[:4]
+
+
+def _ends(found: Sequence[Interval]) -> tuple[list[float], list[float], list[float]]:
+    return [i.value for i in found], [i.low for i in found], [i.high for i in found]
+
+
+def _gain(lines: Sequence[Line]) -> Plot:
+    says = "Share of the wins found by share of the leads called, the best first."
+    chance = Line("at random", (0.0, 1.0), (0.0, 1.0), is_reference=True)
+    title = "Wins found, the best leads called first"
+    return Plot(title, says, "leads called", "wins found", (*lines, chance))
+
+
+def _calibration(dots: Sequence[Dots]) -> Plot:
+    top = max(v for d in dots for v in (*d.x, *d.high))
+    right = Line("as said", (0.0, top), (0.0, top), is_reference=True)
+    says = "Share won by the probability said, of leads of like scores; on the line it is as said."
+    title = "What it said, and what was won"
+    return Plot(title, says, "probability said", "won", (right,), tuple(dots))
 
 
 def _drivers(shown: Mapping[str, Any]) -> Section:

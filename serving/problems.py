@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import orjson
 from pydantic import BaseModel, Field
@@ -120,10 +121,24 @@ def refusal(
     from serving.pages import render
 
     if here is not None and status == 401:
-        way_in = f"/sign-in?next={quote(here, safe='')}"
+        way_in = _way_in(here, asked)
         lead = {"HX-Redirect": way_in} if is_part else {"Location": way_in}
         return Refusal(401 if is_part else 303, b"", _HTML, {**render.HEADERS, **lead})
     session = None if is_part or session_of is None else session_of(asked)
     content = render.refusal(status, detail, is_part, session).encode()
     swap = {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML"} if is_part else {}
     return Refusal(status, content, _HTML, {**render.HEADERS, **swap})
+
+
+def _way_in(here: str, asked: Mapping[bytes, bytes]) -> str:
+    """Return where to sign in, and then go back to the page on which somebody was.
+
+    What they sent from it was not kept, and they shall know.
+    """
+    is_sent = b"content-length" in asked
+    if is_sent or b"hx-request" in asked:
+        seen = asked.get(b"hx-current-url") or asked.get(b"referer") or b""
+        with suppress(ValueError):
+            page = urlsplit(seen.decode("latin-1"))
+            here = urlunsplit(("", "", page.path, page.query, "")) or here
+    return f"/sign-in?next={quote(here, safe='')}{'&sent=yes' if is_sent else ''}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,12 +92,14 @@ def _proposed(agreed: Agreement, asked: Mapping[str, str]) -> Agreement:
     if text := asked.get("handoff"):
         changes.setdefault("bar", {})["handoff_grade"] = text
     if text := asked.get("capacity"):
-        if not (text.isdecimal() and len(text) < 7):
-            raise AgreementError(f"the calls of a day: {text[:20]!r} is no whole number")
+        if not (text.isdecimal() and len(text) < 7 and int(text)):
+            raise AgreementError(f"the calls of a day: {text[:20]!r} is no whole number from 1 on")
         changes["capacity"] = {"leads_per_day": int(text)}
     meanings = dict(agreed.raw_outcomes())
     moved = {raw: asked.get(_OUTCOME + raw, code) for raw, code in meanings.items()}
     if moved != meanings:
+        if "won" not in moved.values():
+            raise AgreementError("no word of the CRM would mean won; leave at least one")
         changes["outcomes"] = {
             code: [raw for raw, now in moved.items() if now == code] for code in DISPOSITIONS
         }
@@ -112,6 +115,9 @@ def _need_order(bounds: Mapping[str, float]) -> None:
 def _share(what: str, text: str) -> float:
     """Read per cent as a share."""
     try:
-        return round(float(text.replace(",", ".")) / 100, 6)
+        share = float(text.replace(",", ".")) / 100
     except ValueError:
-        raise AgreementError(f"{what}: {text[:20]!r} is no number of per cent") from None
+        share = math.nan
+    if not 0 <= share <= 1:
+        raise AgreementError(f"{what}: {text[:20]!r} is no number of per cent from 0 to 100")
+    return round(share, 6)

@@ -42,7 +42,8 @@ def add_entry(app: FastAPI, behind: Behind) -> None:
     async def sign_in_page(request: Request) -> Response:
         if not sessions.has_keys:
             return _to("/")
-        return show(request, "sign_in.html", next=inside(request.query_params.get("next")))
+        onward, is_lost = inside(request.query_params.get("next")), "sent" in request.query_params
+        return show(request, "sign_in.html", next=onward, is_lost=is_lost)
 
     @app.post("/sign-in", include_in_schema=False)
     async def sign_in(request: Request) -> Response:
@@ -54,7 +55,7 @@ def add_entry(app: FastAPI, behind: Behind) -> None:
             cookie = sessions.sign_in(key, address)
         except HTTPException as refused:
             words = _NOT_GOOD.get(refused.status_code, str(refused.detail))
-            values = {"next": onward, "fault": words}
+            values = {"next": onward, "fault": words, "is_lost": False}
             return show(request, "sign_in.html", refused.status_code, refused.headers, **values)
         return await _let_in(request, cookie, onward)
 

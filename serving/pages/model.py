@@ -12,7 +12,8 @@ from features.errors import ModelError
 from features.store.database import Store
 from features.store.texts import storable
 from serving.artefact import LoadedModel
-from serving.known import matured, told
+from serving.known import told
+from serving.matured import matured
 from serving.pages.behind import Behind
 from serving.pages.render import show
 from serving.record import Load

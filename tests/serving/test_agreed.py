@@ -166,7 +166,10 @@ def _file(client: TestClient, asked: str) -> str:
     [
         ("A=5", "A must begin above B, and B above C; here A 5%, B "),
         ("mql=much", "is no number of per cent"),
+        ("mql=101", "is no number of per cent from 0 to 100"),
+        ("B=nan", "is no number of per cent"),
         ("capacity=-1", "whole"),
+        ("capacity=0", "no whole number from 1 on"),
     ],
 )
 def test_a_proposal_that_does_not_hold_together_is_refused_in_words(

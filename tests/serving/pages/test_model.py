@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +19,9 @@ from features.store.database import Store, open_store
 from features.store.promotions import Champion, write_down
 from features.store.proposed import STEP, Scored
 from serving.artefact import LoadedModel
-from serving.known import NOT_KNOWN, Matured, matured, told
+from serving.charts import Plot
+from serving.known import NOT_KNOWN, told
+from serving.matured import Matured, matured
 from serving.pages.model import REGISTERED, _link
 from serving.shown import plain
 from serving.watch import FieldSeen
@@ -129,24 +132,70 @@ def test_a_version_that_was_champion_has_a_page_of_its_own(
     assert '<a class="button" href="/model">Version 2</a>' in page
 
 
-def test_the_area_under_the_curve_is_that_of_the_scores() -> None:
-    lot = random.Random(0)
-    chances = [round(lot.random(), 3) for _ in range(400)]
+def grown(leads: int, seed: int = 0) -> tuple[list[float], list[bool], Matured]:
+    """Scores to thousandths, whether their leads were won, and both as they are counted."""
+    lot = random.Random(seed)
+    chances = [round(lot.random() ** 2, 3) for _ in range(leads)]
     won = [lot.random() < p for p in chances]
-    scored = tuple(
-        Scored(
-            p,
-            chances.count(p),
-            chances.count(p),
-            sum(w for c, w in zip(chances, won, strict=True) if c == p),
-        )
-        for p in sorted(set(chances))
-    )
-    found = Matured(scored).roc_auc()
+    decided, wins = Counter(chances), Counter(p for p, w in zip(chances, won, strict=True) if w)
+    # One more of each score has no end yet.
+    scored = tuple(Scored(p, n + 1, n, wins[p]) for p, n in sorted(decided.items()))
+    return chances, won, Matured(scored)
+
+
+def test_the_area_under_the_curve_is_that_of_the_scores() -> None:
+    chances, won, matured = grown(400)
+    found = matured.roc_auc()
     assert found is not None
     assert found[0] == pytest.approx(roc_auc_score(won, chances))
     assert found[1] < found[0] < found[2]
-    assert Matured(scored).expected == pytest.approx(sum(chances) + 400 * STEP / 2)
+    assert matured.expected == pytest.approx(sum(chances) + 400 * STEP / 2)
+
+
+def test_the_gain_is_the_share_of_wins_among_the_best() -> None:
+    chances, won, matured = grown(4000)
+    steps, held = matured.gain()
+    order = sorted(range(4000), key=lambda i: -chances[i])
+    for step, share in zip(steps, held, strict=True):
+        best = sum(won[i] for i in order[: round(4000 * step)]) / sum(won)
+        assert share.value == pytest.approx(best, abs=0.005)  # leads of one score in any order
+        assert share.low <= share.value <= share.high
+    assert matured.lift() == pytest.approx(held[steps.index(0.1)].value * 10)
+
+
+def test_leads_of_like_scores_stand_together_in_the_calibration() -> None:
+    chances, won, matured = grown(4000)
+    said, shares = matured.calibration()
+    assert (len(said), said) == (10, sorted(said))
+    order = sorted(range(4000), key=lambda i: chances[i])
+    for n, (mean, share) in enumerate(zip(said, shares, strict=True)):
+        some = order[400 * n : 400 * (n + 1)]
+        assert mean == pytest.approx(sum(chances[i] for i in some) / 400 + STEP / 2, abs=0.005)
+        assert share.value == pytest.approx(sum(won[i] for i in some) / 400, abs=0.03)
+
+
+def test_one_score_for_all_is_one_point_and_finds_wins_at_random() -> None:
+    matured = Matured((Scored(0.1, 500, 400, 50),))
+    said, (share,) = matured.calibration()
+    assert (said, share.value, matured.lift()) == ([pytest.approx(0.1 + STEP / 2)], 0.125, 1.0)
+    assert [held.value for held in matured.gain()[1]] == pytest.approx([n / 20 for n in range(21)])
+
+
+def test_curves_of_matured_scores_stand_beside_the_backtest(model: LoadedModel) -> None:
+    sections = {s.title: s for s in told(model, grown(400)[2], [], [])}
+    gain, calibration = sections["On later leads"].figures
+    assert isinstance(gain, Plot)
+    assert isinstance(calibration, Plot)
+    assert [line.label for line in gain.lines] == ["backtest", "matured scores", "at random"]
+    assert [dots.label for dots in calibration.dots] == ["backtest", "matured scores"]
+    assert sections["On later leads"].sentences == ()
+
+
+def test_few_matured_scores_are_not_drawn_and_the_page_says_so(model: LoadedModel) -> None:
+    sections = {s.title: s for s in told(model, Matured((Scored(0.1, 90, 90, 19),)), [], [])}
+    section = sections["On later leads"]
+    assert [len(plot.dots) for plot in section.figures if isinstance(plot, Plot)] == [0, 1]
+    assert "once 20 of their leads are won" in section.sentences[0]
 
 
 def test_fields_that_moved_come_first(store: Store, model: LoadedModel) -> None:

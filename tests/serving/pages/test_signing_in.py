@@ -307,6 +307,40 @@ def test_a_browser_gets_pages_and_a_program_problems(client: TestClient) -> None
     assert (part.status_code, part.headers["hx-redirect"]) == (401, "/sign-in?next=%2Fqueue")
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"HX-Request": "true", "HX-Current-URL": "http://testserver/queue?grade=A#list"},
+        {"Accept": "text/html", "Referer": "http://testserver/queue?grade=A"},
+    ],
+)
+def test_who_sends_something_once_the_session_is_over_is_told_and_led_back(
+    client: TestClient, asked: dict[str, str]
+) -> None:
+    sent = client.post(
+        "/leads/a/words", data={"code": "lost"}, headers=asked, follow_redirects=False
+    )
+    way_in = sent.headers["hx-redirect" if "HX-Request" in asked else "location"]
+    assert way_in == "/sign-in?next=%2Fqueue%3Fgrade%3DA&sent=yes"
+    page = client.get(way_in).text
+    assert "what you sent last was not kept" in page
+    assert 'name="next" value="/queue?grade=A"' in page
+
+
+@pytest.mark.parametrize(
+    "seen", ["http://evil.example//evil.example/", "http://[", "//evil", "\\x"]
+)
+def test_no_other_site_is_led_to_by_what_a_browser_says_it_saw(
+    client: TestClient, seen: str
+) -> None:
+    asked = {"HX-Request": "true", "HX-Current-URL": seen}
+    sent = client.post("/leads/a/words", data={"code": "lost"}, headers=asked)
+    assert (sent.status_code, 'value="/"' in client.get(sent.headers["hx-redirect"]).text) == (
+        401,
+        True,
+    )
+
+
 def test_without_keys_everybody_here_is_signed_in_and_other_sites_are_not(
     url: str, tmp_path: Path
 ) -> None:
