@@ -11,6 +11,8 @@ from serving.shown import day
 
 WEEK, MONTH = r"^[0-9]{4}-W[0-9]{2}$", r"^[0-9]{4}-[0-9]{2}$"
 """How their names look."""
+_FIRST = "1900"
+"""Beyond any company's leads, and far enough from where dates begin to look back."""
 _NAME = re.compile(r"(\d{4})-(?:W(\d\d)|(\d\d))", re.ASCII)
 
 
@@ -32,7 +34,7 @@ class Period:
         """
         parts = _NAME.fullmatch(name)
         try:
-            if parts is None:
+            if parts is None or name < _FIRST:
                 raise ValueError(name)
             year, week, month = parts.groups()
             if week:
@@ -42,7 +44,8 @@ class Period:
             return cls(name, _midnight(first), _midnight(_next_month(first)))
         except (ValueError, OverflowError):
             raise UsageError(
-                f"{name[:40]!r} is no week and no month; write it as 2026-W47 or 2026-11"
+                f"{name[:40]!r} is no week and no month from {_FIRST} on; write it as 2026-W47 or "
+                "2026-11"
             ) from None
 
     @classmethod

@@ -26,8 +26,10 @@ from serving.pages.render import HEADERS, show
 _CHOICES = (30, 90, 180, 365)
 _SHOWN = 60
 """Campaigns at most on one page; the file has all of them."""
+_FEW = 20
+"""Campaigns of which all are shown, however small."""
 _FEWEST = 10
-"""Leads of a campaign without a cost that is shown."""
+"""Leads of a campaign without a cost that is shown among more of them."""
 _SLIDERS = 12
 _MOST_PERCENT = 300
 _ORDERS: dict[str, Callable[[Campaign], float | None]] = {
@@ -98,8 +100,9 @@ def add_campaigns_page(app: FastAPI, behind: Behind) -> None:
 
 def _shown(figures: Campaigns, order: str) -> list[Campaign]:
     """Return those that a page has room for; the smallest without a cost stand in the file."""
-    large = [c for c in figures.campaigns if c.cost is not None or c.leads >= _FEWEST]
-    found = list(large or figures.campaigns)
+    found = list(figures.campaigns)
+    if len(found) > _FEW:
+        found = [c for c in found if c.cost is not None or c.leads >= _FEWEST] or found
     if (by := _ORDERS.get(order)) is not None:
         found.sort(key=lambda c: -math.inf if (figure := by(c)) is None else figure, reverse=True)
     return found[:_SHOWN]

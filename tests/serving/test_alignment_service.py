@@ -38,6 +38,8 @@ def test_rest_tells_the_figures_of_the_report(client: TestClient, store: Store) 
         ({"week": "2026-11"}, 422, "pattern"),
         ({"month": "soon"}, 422, "pattern"),
         ({"month": "2026-13"}, 404, "is no week and no month"),
+        ({"week": "0001-W01"}, 404, "is no week and no month from 1900 on"),
+        ({"month": "0999-12"}, 404, "is no week and no month from 1900 on"),
         ({"week": "2026-W20", "month": "2026-05"}, 404, "say a week or a month, not both"),
         ({"week": "2999-W01"}, 404, "has not begun"),
     ],

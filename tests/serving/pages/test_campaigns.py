@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, delete, event, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, event, func, insert, select, update
 
 from features.simulate import Settings
 from features.store.database import Store, open_store
 from features.store.lead_states import draw
-from features.store.tables import Disposition, Handoff, Lead, Note, Snapshot
+from features.store.tables import Disposition, Handoff, Lead, Note, Snapshot, Spend
 from serving.pages import recycled
 from serving.pages.recycled import _SHOWN
 from tests.features.store.making import agreed
@@ -76,6 +76,24 @@ def test_somebody_of_sales_sees_recycled_leads_and_no_campaigns(
         sign_in(client, key_for(store, "Kim", "sales"))
         assert client.get("/campaigns").status_code == 403
         assert client.get("/recycled").status_code == 200
+
+
+def test_a_small_campaign_is_shown_where_there_are_few(store: Store, client: TestClient) -> None:
+    lately = Lead.created >= TODAY - timedelta(days=90)
+    with store.reading() as connection:
+        keys = connection.execute(select(Lead.key)).scalars().all()
+        one = connection.execute(select(Lead.key).where(lately).limit(1)).scalar_one()
+
+    def rename(connection: Connection) -> None:
+        connection.execute(update(Lead).values(campaign="Fair"))
+        connection.execute(update(Lead).where(Lead.key == one).values(campaign="Walk"))
+        connection.execute(delete(Spend))
+        draw(connection, keys)
+
+    store.write(rename)
+    page = client.get("/campaigns").text
+    assert "<bdi>Walk</bdi>" in page
+    assert "more in the CSV file" not in page
 
 
 def test_a_slider_is_answered_without_a_script_and_as_a_part(
