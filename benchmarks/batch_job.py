@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from serving.artefact import LoadedModel, read
+from serving.artefact import Artefact, LoadedModel, read
+from serving.members import Trees
 from serving.pace import peak_memory_mb
 from serving.scorer import Blend
 from serving.timing import Timing
@@ -43,6 +44,8 @@ def model_of(folder: Path) -> LoadedModel:
 
 def by_leadq(folder: Path, source: Path, target: Path, reasons: int) -> dict[str, float]:
     """Score with leadq; tell also the time of the processor within the model."""
+    import pandas  # noqa: F401 - Arrow imports it at its first array
+
     from serving.batch import Choices, score_file
 
     # In memory that the processes share which the job starts.
@@ -80,11 +83,9 @@ def _timed(function: Callable[..., Any], within: Any) -> Callable[..., Any]:
 
 def by_usual(folder: Path, source: Path, target: Path, reasons: int) -> dict[str, float]:
     """Score with pandas and the pipeline; for reasons with LightGBM's `pred_contrib`."""
-    import mlflow.sklearn
     import pandas as pd
 
-    calibrated = mlflow.sklearn.load_model(str(folder / "usual"))
-    pipeline = calibrated.calibrated_classifiers_[0].estimator.estimator
+    calibrated, pipeline = _usual(folder)
     pipeline[-1].set_params(n_jobs=os.cpu_count())
     started, before = time.perf_counter(), _processor_time()
     frame = pd.read_csv(source, dtype=str)
@@ -107,23 +108,49 @@ def by_usual(folder: Path, source: Path, target: Path, reasons: int) -> dict[str
     }
 
 
+def _usual(folder: Path) -> tuple[Any, Any]:
+    """Return the calibrated classifier and the pipeline within."""
+    import mlflow.sklearn
+
+    calibrated = mlflow.sklearn.load_model(str(folder / "usual"))
+    return calibrated, calibrated.calibrated_classifiers_[0].estimator.estimator
+
+
 def by_floor(folder: Path, source: Path, target: Path, reasons: int) -> dict[str, float]:
-    """Let LightGBM predict leadq's own trees: no reading, no encoding, no reasons, no writing."""
+    """Let LightGBM predict leadq's own trees: no reading, no encoding, no reasons, no writing.
+
+    Where leadq's model came out without trees, it predicts those of the usual pipeline.
+    """
+    from benchmarks.serving import own_trees
+
+    artefact = model_of(folder).artefact
+    trees = own_trees(artefact)
+    booster, matrix = _own(artefact, trees[0], source) if trees else _of_usual(folder, source)
+    started = time.perf_counter()
+    booster.predict(matrix, raw_score=True, num_threads=os.cpu_count())
+    return {"rows": len(matrix), "seconds": time.perf_counter() - started}
+
+
+def _own(artefact: Artefact, trees: Trees, source: Path) -> tuple[Any, Any]:
+    """Return leadq's trees as LightGBM's, and the leads as they read them."""
     import lightgbm
 
-    from benchmarks.serving import trees_of
     from features.files import open_table
     from features.reading import admit_nightly
 
-    artefact = model_of(folder).artefact
     scorer = artefact.scorer
     table = open_table(source, scorer.agreement.export)
     admitted = (admit_nightly(c, scorer.agreement, False) for c in table.chunks([].append))
     matrix = np.concatenate([scorer.encoder.encode(part.batch) for part in admitted])
-    booster = lightgbm.Booster(model_str=trees_of(artefact).text)
-    started = time.perf_counter()
-    booster.predict(matrix, raw_score=True, num_threads=os.cpu_count())
-    return {"rows": len(matrix), "seconds": time.perf_counter() - started}
+    return lightgbm.Booster(model_str=trees.text), matrix
+
+
+def _of_usual(folder: Path, source: Path) -> tuple[Any, Any]:
+    """Return the trees of the usual pipeline, and the leads as they read them."""
+    import pandas as pd
+
+    _, pipeline = _usual(folder)
+    return pipeline[-1].booster_, pipeline[:-1].transform(pd.read_csv(source, dtype=str))
 
 
 WAYS = {"leadq": by_leadq, "usual": by_usual, "floor": by_floor}

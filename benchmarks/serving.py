@@ -35,6 +35,8 @@ from serving.artefact import Artefact, leads_of_records, read
 from serving.members import Trees
 
 LEADS, MANY, SENT = 50_000, 100, 1_000
+_LEAVES = 3_100
+"""Of the usual pipeline where leadq's model has no trees: LightGBM's own default."""
 _NO_REASONS = "?reasons=0"
 _FRAME = "dataframe_records"
 _OWN = "mlflow with leadq"
@@ -80,7 +82,13 @@ def _usual(folder: Path, artefact: Artefact) -> Path:
     names = [field.field for field in artefact.scorer.encoder.fields]
     agreement = artefact.scorer.agreement
     won = export[agreement.columns.outcome].isin(agreement.outcomes.won).astype(int).to_numpy()
-    return fit_usual(export[names], won, trees_of(artefact).size[1], folder)
+    leaves = own_trees(artefact)[0].size[1] if own_trees(artefact) else _LEAVES
+    return fit_usual(export[names], won, leaves, folder)
+
+
+def own_trees(artefact: Artefact) -> list[Trees]:
+    """Return the model's trees; none where it came out without."""
+    return [member for member in artefact.scorer.blend.members if isinstance(member, Trees)]
 
 
 def trees_of(artefact: Artefact) -> Trees:
@@ -90,7 +98,7 @@ def trees_of(artefact: Artefact) -> Trees:
         SystemExit: when it has none, so that LightGBM has nothing to predict by.
 
     """
-    found = [m for m in artefact.scorer.blend.members if isinstance(m, Trees)]
+    found = own_trees(artefact)
     if not found:
         raise SystemExit("the model came out without trees; train on more leads, with --leads")
     return found[0]

@@ -29,13 +29,14 @@ Places = npt.NDArray[np.intp]
 Codes = npt.NDArray[np.integer[Any]]
 Mask = npt.NDArray[np.bool_]
 Contents = npt.NDArray[np.uint64]
+Times = npt.NDArray[np.datetime64]
 
 
 class Readings(NamedTuple):
     """What a reader makes of the values of a column."""
 
     found: Any
-    """A list, with None for missing values, or an array of numbers, with NaN."""
+    """A list, with None for missing values, or an array of numbers or times, with NaN or NaT."""
     codes: Codes | None
     """The position in `found` of each value; None: each has its own, in order."""
 

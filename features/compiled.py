@@ -110,5 +110,6 @@ def compiler() -> list[str]:
 
 
 _HERE = Path(__file__).parent
-TEXTS = Compiled(_HERE / "texts.c", (_HERE / "numbers.c", _HERE / "moments.c"))
+_PARTS = ("numbers.c", "moments.c", "kinds.c")
+TEXTS = Compiled(_HERE / "texts.c", tuple(_HERE / name for name in _PARTS))
 """What most texts of a column are (`features.texts`)."""

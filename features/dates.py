@@ -14,11 +14,12 @@ import numpy as np
 from features import plain
 from features.agreement import Agreement, FieldUse
 from features.cells import Cell, moment, text_of
-from features.coded import QUICK, CodedCells
+from features.coded import QUICK, CodedCells, Readings, Times
 from features.fields import KEPT, CellReader, Codes, Column, Mask, Matrix
 from features.leads import Leads
 
 _SECONDS_A_DAY = 86_400.0
+_EXACT_SECONDS = 2**53 / 1e6
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,22 @@ class DateEncoder(CellReader):
         """Return the days; NaN when either time is missing or unreadable."""
         return (_days(read, created),)
 
-    def by_row(self, cells: CodedCells, created: list[datetime | None]) -> Matrix:
+    def of_values(self, cells: CodedCells) -> Matrix:
+        """Return NaN for each value, shape (values, 1): the days are found row by row."""
+        return np.full((len(cells.values), 1), math.nan)
+
+    def by_row(self, cells: CodedCells, created: Times) -> Matrix:
         """Return the days of each row, shape (rows, 1)."""
-        read = cells.read(self.reader)
-        pairs = zip(cells.codes.tolist(), created, strict=True)
-        days = [_days(read[code], when) for code, when in pairs]
-        return np.array(days, dtype=np.float64).reshape(-1, 1)
+        since = self._times(cells)[cells.codes] - created
+        micros = since.astype(np.int64)
+        seconds = np.where(np.isnat(since), math.nan, micros / 1_000_000)
+        # A whole number beyond 2^53 is rounded on its way to a float; Python's quotient is not.
+        wide = np.flatnonzero(np.abs(seconds) > _EXACT_SECONDS)
+        seconds[wide] = [value / 1_000_000 for value in micros[wide].tolist()]
+        return (seconds / _SECONDS_A_DAY).reshape(-1, 1)
+
+    def _times(self, cells: CodedCells) -> Times:
+        return np.asarray(cells.readings(self.reader).found, dtype="datetime64[us]")
 
     def remark(self, cell: Cell, codes: Codes) -> str | None:
         """Name text that is no time."""
@@ -59,12 +70,12 @@ class DateEncoder(CellReader):
 
     def odd(self, cells: CodedCells, codes: Matrix) -> Mask:
         """Tell which cells are no time."""
-        unread = [read is None for read in cells.read(self.reader)]
-        return np.array(unread, dtype=np.bool_) & cells.there
+        unread: Mask = np.isnat(self._times(cells))
+        return unread & cells.there
 
-    def shows(self, cell: Cell, read: datetime | None) -> str | None:
+    def shows(self, cell: Cell, read: datetime | np.datetime64 | None) -> str | None:
         """Return the date as text."""
-        return None if read is None else text_of(cell)
+        return None if read is None or np.isnat(np.datetime64(read)) else text_of(cell)
 
     def state(self) -> dict[str, Any]:
         """Return the order of day and month."""
@@ -91,5 +102,5 @@ def _date_reader(day_first: bool) -> Callable[[Cell], datetime | None]:
         except ValueError:
             return None
 
-    QUICK[read] = lambda cells: plain.moments(cells, read.__wrapped__, day_first)
+    QUICK[read] = lambda cells: Readings(plain.times(cells, read.__wrapped__, day_first), None)
     return read

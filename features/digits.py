@@ -8,7 +8,7 @@ and Scott (1959) sets of places become states.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -118,13 +118,16 @@ class Net:
             stands for.
 
         """
-        first = self._with_besides([self.start])
+        besides = [self._with_besides(place) for place in range(len(self._steps))]
+        first = besides[self.start]
         numbers, states = {first: 0}, [first]
         steps: list[list[int]] = []
         for places in states:  # which grow meanwhile
+            lead_on = [self._steps[place] for place in places if any(self._steps[place])]
             row = []
             for digit in range(10):
-                reached = self._with_besides(to for at in places for to in self._steps[at][digit])
+                found = {besides[to] for each in lead_on for to in each[digit]}
+                reached = frozenset().union(*found)
                 if reached not in numbers:
                     numbers[reached] = len(states)
                     states.append(reached)
@@ -132,9 +135,9 @@ class Net:
             steps.append(row)
         return np.array(steps, dtype=np.int32), states
 
-    def _with_besides(self, places: Iterable[int]) -> frozenset[int]:
+    def _with_besides(self, place: int) -> frozenset[int]:
         found: set[int] = set()
-        waiting = list(places)
+        waiting = [place]
         while waiting:
             place = waiting.pop()
             if place not in found:

@@ -113,6 +113,7 @@ class Encoder:
     def encoded(self, leads: Leads) -> Encoded:
         """Return the matrix with the columns that it was made from."""
         cells = [leads.coded(field.field) for field in self.fields]
+        created = np.array(leads.created, dtype="datetime64[us]")
         matrix = np.empty((len(leads), len(self.columns)))
         odd: list[Mask] = []
         at = 0
@@ -120,7 +121,7 @@ class Encoder:
             codes = field.of_values(column)
             end = at + codes.shape[1]
             if isinstance(field, DateEncoder):
-                matrix[:, at:end] = field.by_row(column, leads.created)
+                matrix[:, at:end] = field.by_row(column, created)
             else:
                 matrix[:, at:end] = codes[column.codes]
             odd.append(field.odd(column, codes))

@@ -15,7 +15,7 @@ import numpy as np
 
 from features import texts
 from features.cells import Cell, placeholder_begins
-from features.coded import Codes, Mask, Places, Readings
+from features.coded import Codes, Mask, Places, Readings, Times
 from features.contact import telling_names
 from features.packed import Packed
 from features.phones import country_of
@@ -29,14 +29,18 @@ def numbers(cells: Packed, read: Callable[[Cell], float], decimal: str) -> Readi
     return Readings(found, None)
 
 
-def moments(cells: Packed, read: Callable[[Cell], datetime | None], day_first: bool) -> Readings:
+def times(cells: Packed, read: Callable[[Cell], datetime | None], day_first: bool) -> Times:
     """Return what `read` makes of texts as points in time, the day first where that is agreed."""
-    when, others = texts.moments(cells, day_first)
-    found: list[datetime | None] = when.tolist()
-    places = np.flatnonzero(others | ~cells.filled)
-    for place, cell in zip(places.tolist(), cells.take(places), strict=True):
-        found[place] = None if cell is None else read(cell)
-    return Readings(found, None)
+    found, others = texts.moments(cells, day_first)
+    found[~cells.filled] = np.datetime64("NaT")
+    places = np.flatnonzero(others)
+    found[places] = np.array([*map(read, cells.take(places))], dtype=found.dtype)
+    return found
+
+
+def moments(cells: Packed, read: Callable[[Cell], datetime | None], day_first: bool) -> Readings:
+    """Return the same as Python's points in time, None for none."""
+    return Readings(times(cells, read, day_first).tolist(), None)
 
 
 def mails(cells: Packed, read: Callable[[Cell], str]) -> Readings:

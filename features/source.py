@@ -202,13 +202,14 @@ def _seldom(source: Source) -> bool:
 
 def _with_ends(source: Source) -> Iterator[bytes]:
     """Yield the pieces of a text, whose lines must end."""
-    lines, since = 1, 0
+    since = passed = 0
     for piece in source.pieces():
         last = max(piece.rfind(b"\n"), piece.rfind(b"\r"))
         since = since + len(piece) if last < 0 else len(piece) - last - 1
-        lines += piece.count(b"\n")
+        passed += len(piece)
         if since > CHUNK_BYTES:
-            raise endless_line(source.path, lines)
+            ends = sum(before.count(b"\n") for before in _until(source.pieces(), passed))
+            raise endless_line(source.path, ends + 1)
         yield piece
 
 

@@ -9,7 +9,7 @@ stand in a rejects file beside the output, and `TARGET.manifest.json` says what 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +18,7 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from features.counted import named
@@ -46,6 +47,8 @@ ALL = "all"
 _FORMAT = 2
 """Of what is kept of a job; parts of another one are made anew."""
 _OUTPUT, _REJECTS, _MANIFEST = "output", "rejects.csv", "manifest.json"
+_SOME = 2000
+"""Leads by which readers learn what fields hold."""
 _FEWEST = 20_000
 """Rows from which on a file is judged where nothing says how many there are."""
 MAX_REJECT = 0.1
@@ -320,14 +323,11 @@ class _Job:
             found = replace(found, batch=asked)
             return _Scored(content, is_kept, found, unusual.part_of(leads))
 
-        for field in self.scorer.encoder.fields:
-            # What readers load is then there before processes are forked that need it.
-            field.shown("name@example.com")
         with (
             (self.folder / _REJECTS).open("w", newline="", encoding="utf-8") as file,
             closing(write(self.folder / _OUTPUT, layout.schema)) as writer,
             closing(Repeats()) as repeats,
-            closing(in_order(scored, pieces(table), cores(), pace.held)) as chunks,
+            closing(in_order(scored, self._ahead(table), cores(), pace.held)) as chunks,
         ):
             rejects = csv.writer(file)
             rejects.writerow(Reject._fields)
@@ -348,6 +348,21 @@ class _Job:
         self._need_good(summary, unusual, summary.read)
         if sums is not None and self.scorer.spread is not None:
             summary.campaigns = campaign_sums(sums.groups(), self.scorer.spread)
+
+    def _ahead(self, table: Table) -> Iterator[Piece]:
+        """Yield the chunks of the file; some of the first one's leads are encoded here.
+
+        What readers load and learn is then there before processes are forked that need it.
+        """
+        encoder = self.scorer.encoder
+        for piece in pieces(table):
+            if piece.number == 0 and piece.chunk is not None:
+                # A copy, for what is split here would be sent along.
+                chunk = piece.chunk.of_file(piece.chunk.file)
+                leads = admit_nightly(chunk, self.scorer.agreement, False).batch
+                asked = leads.only([field.field for field in encoder.fields])
+                encoder.encode(asked.take(np.arange(min(len(leads), _SOME))))
+            yield piece
 
     def _keep(self, leads: Leads, block: pa.RecordBatch, journal: Journal) -> None:
         if self.kept is None or not len(leads):

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from features.coded import CodedCells
+from features.coded import CodedCells, Places
 from features.counted import counted
 from features.leads import ROW_NUMBER, Leads
 from features.oddities import oddities
@@ -89,10 +89,9 @@ class Unusual:
                 self._count(column.name, bands, read.matrix[:, place])
 
     def _count(self, name: str, bands: Bands, values: Vector) -> None:
-        distinct, times = np.unique(values, return_counts=True)
-        counts = self.seen.bands.setdefault(name, [0.0] * len(bands.shares))
-        for value, often in zip(distinct.tolist(), times.tolist(), strict=True):
-            counts[bands.place(value)] += often
+        before = self.seen.bands.get(name, [0.0] * len(bands.shares))
+        found = np.bincount(_places(bands, values), minlength=len(before))
+        self.seen.bands[name] = (found + before).tolist()
 
     def fields(self) -> list[Field]:
         """Return the fields that the model reads, tonight and in training."""
@@ -131,6 +130,17 @@ class Unusual:
             )
         else:
             yield from found.sentences()
+
+
+def _places(bands: Bands, values: Vector) -> Places:
+    """Return `Bands.place` of each value, shape (values,)."""
+    missing, last = np.isnan(values), len(bands.shares) - 1
+    there = np.where(missing, 0.0, values)
+    if bands.bounds is None:
+        found = np.minimum(there.astype(np.intp), last - 1)
+    else:
+        found = np.searchsorted(bands.bounds, there)
+    return np.where(missing, last, found)
 
 
 def warnings(unusual: Unusual, read: int, rejected: int) -> tuple[list[str], bool]:

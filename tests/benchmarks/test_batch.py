@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
+from benchmarks import batch_job
 from benchmarks.batch import Bench, lay_down, write_rows
+from benchmarks.usual import fit_usual
 
 
 @pytest.fixture
@@ -69,3 +73,18 @@ def test_a_file_is_scored_and_the_share_of_the_model_is_told(bench: Bench) -> No
 def test_a_way_that_fails_is_told_with_its_last_words(bench: Bench) -> None:
     with pytest.raises(RuntimeError, match="usual"):
         bench.run("usual", "usual", 10, 0)
+
+
+def test_where_a_model_has_no_trees_those_of_the_usual_pipeline_are_the_floor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads = pd.DataFrame({"id": range(400), "x": [str(i % 40) for i in range(400)]}, dtype=str)
+    fit_usual(leads[["x"]], [int(i % 40 > 20) for i in range(400)], 62, tmp_path)
+    leads.to_csv(tmp_path / "leads.csv", index=False)
+    scorer = SimpleNamespace(blend=SimpleNamespace(members=()))
+    model = SimpleNamespace(artefact=SimpleNamespace(scorer=scorer))
+    monkeypatch.setattr(batch_job, "model_of", lambda folder: model)
+
+    found = batch_job.by_floor(tmp_path, tmp_path / "leads.csv", tmp_path / "out.csv", 0)
+
+    assert found["rows"] == 400

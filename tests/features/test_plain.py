@@ -60,7 +60,7 @@ def same(encoder: FieldEncoder, cells: list[Cell]) -> None:
     found = encoder.of_values(column)
     odd = encoder.odd(column, found)
     if isinstance(encoder, DateEncoder):
-        found = encoder.by_row(column, created)
+        found = encoder.by_row(column, np.array(created, dtype="datetime64[us]"))
     alone = [encoder.encode(cell, _CREATED) for cell in cells]
     assert found.shape == (len(cells), len(encoder.columns))
     for row, codes in zip(found.tolist(), alone, strict=True):
@@ -143,6 +143,24 @@ def test_numbers(decimal: str, cells: list[Cell]) -> None:
 )
 def test_dates(day_first: bool, cells: list[Cell]) -> None:
     same(DateEncoder("x", day_first), cells)
+
+
+_TIMES = st.none() | st.datetimes(datetime(1900, 1, 1), datetime(2199, 12, 31))
+
+
+@_MANY
+@given(st.lists(st.tuples(_TIMES, _TIMES), max_size=9))
+@example([(datetime(2199, 12, 30, 1, 2, 3, 4567), datetime(1900, 1, 1, 0, 0, 0, 1))])
+def test_days_of_rows_are_those_of_one_lead(rows: list[tuple[datetime | None, ...]]) -> None:
+    cells: list[Cell] = [when.isoformat() if when else None for when, _ in rows]
+    created = [when for _, when in rows]
+    encoder = DateEncoder("x")
+
+    for column in (CodedCells(Packed.of(cells), np.arange(len(cells))), coded.coded(cells)):
+        found = encoder.by_row(column, np.array(created, dtype="datetime64[us]"))
+
+        alone = map(encoder.encode, cells, created)
+        assert bits(found[:, 0].tolist()) == bits([days for (days,) in alone])
 
 
 _LEVELS = ("Acme  Ltd", "sales", "Zürich", "N/A", "5", "a b", "İ", "Kelvin", "2.0")

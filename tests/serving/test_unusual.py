@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -13,6 +15,8 @@ from serving.artefact import LoadedModel
 from serving.batch import Choices, Summary, score_file
 from serving.manifest import manifest_path
 from serving.summary import scoring_lines
+from serving.unusual import _places
+from serving.watch import Bands
 from training.registry import load_champion
 
 
@@ -143,3 +147,13 @@ def test_the_warnings_stand_in_the_manifest_and_are_told_again(model, leads, tmp
     assert (told["alarming"], told["warnings"]) == (True, first.warnings)
     assert (again.unchanged, again.alarming) == (True, True)
     assert any("WARNING" in line for line in scoring_lines(again, model, tmp_path / "o.csv"))
+
+
+@pytest.mark.parametrize("bounds", [None, (1.0, 2.0), (0.5, 1.5), ()])
+def test_values_of_a_column_are_in_the_bands_that_each_is_in_alone(
+    bounds: tuple[float, ...] | None,
+) -> None:
+    bands = Bands(bounds, [0.25] * (4 if bounds is None else len(bounds) + 2))
+    values = np.array([0.0, 1.0, 2.0, 9.0, math.nan, 0.5, math.inf if bounds else 3.0])
+
+    assert _places(bands, values).tolist() == [*map(bands.place, values.tolist())]
