@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from features.campaign import campaign_key
 from features.store.tables import Lead, Note, Spend
 
 
@@ -38,7 +39,9 @@ def notes_on(connection: Connection, key: int) -> list[LeadNote]:
 
 
 def cost_of(connection: Connection, campaign: str) -> Cost:
-    """Return what a campaign has cost."""
-    spent = select(func.sum(Spend.amount)).where(Spend.campaign == campaign).scalar_subquery()
-    leads = select(func.count()).where(Lead.campaign == campaign).scalar_subquery()
+    """Return what a campaign has cost, under this name and those spellings of it that cost."""
+    key, priced = campaign_key(campaign), connection.execute(select(Spend.campaign).distinct())
+    names = {campaign, *(name for name in priced.scalars() if campaign_key(name) == key)}
+    spent = select(func.sum(Spend.amount)).where(Spend.campaign.in_(names)).scalar_subquery()
+    leads = select(func.count()).where(Lead.campaign.in_(names)).scalar_subquery()
     return Cost(*connection.execute(select(spent, leads)).one())

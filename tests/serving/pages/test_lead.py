@@ -104,6 +104,16 @@ def test_what_a_lead_of_the_campaign_has_cost_is_told(client: TestClient, store:
     assert "a lead of this campaign has cost 45" in client.get("/leads/a").text
 
 
+def test_spend_is_found_however_it_spells_the_campaign(client: TestClient, store: Store) -> None:
+    hand(store, "a", campaign="Spring fair")
+    hand(store, "b", campaign="Fall fair")
+    at = recently(0)
+    spent = [Spent("spring_fair", at.date(), 30.0), Spent("Spring-Fair", at.date(), 30.0)]
+    store.write(lambda c: book(c, spent, "test", at))
+    assert "a lead of this campaign has cost 60" in client.get("/leads/a").text
+    assert "has cost" not in client.get("/leads/b").text
+
+
 def test_marketing_sees_a_lead_and_cannot_answer_for_sales(
     client: TestClient, store: Store
 ) -> None:
