@@ -73,7 +73,7 @@ SHARED: dict[str, Callable[[Path], Set]] = {
 """Readers of the shared sets, each given the folder with all of them."""
 
 
-def _crm(name: str, settings: Settings) -> Set:
+def simulated_set(name: str, settings: Settings) -> Set:
     """The decided leads of a simulated CRM, labelled as leadq labels them, with their truth.
 
     What sales knows only later is dropped, as a careful owner would; names are dropped because
@@ -110,8 +110,12 @@ def _closed_in(start: datetime, closed: str, horizon: timedelta) -> bool:
 
 
 SIMULATED: dict[str, Callable[[int], Set]] = {
-    "simulated": lambda seed: _crm("simulated", Settings(seed=seed)),
-    "simulated_drift": lambda seed: _crm("simulated_drift", Settings(seed=seed, drift=1.0)),
-    "simulated_little": lambda seed: _crm("simulated_little", Settings(seed=seed, leads=1_500)),
+    "simulated": lambda seed: simulated_set("simulated", Settings(seed=seed)),
+    "simulated_drift": lambda seed: simulated_set(
+        "simulated_drift", Settings(seed=seed, drift=1.0)
+    ),
+    "simulated_little": lambda seed: simulated_set(
+        "simulated_little", Settings(seed=seed, leads=1_500)
+    ),
 }
 """Makers of simulated CRMs from a seed: the default world, a fast-moving one, a small one."""

@@ -21,6 +21,8 @@ _SHORT_DATE = re.compile(r"(\d{1,2})([./-])(\d{1,2})[./-]\d{2,4}.*", re.DOTALL)
 _MOSTLY = 0.98
 """The share of distinct values that must read as numbers: one slip makes no category."""
 _SEPARATORS = ";|"
+_COMMON = 0.5
+"""Share of rows with a value that ten leads have, from which on codes are told apart one by one."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,9 @@ def _kind(
     if share(_is_phone if _PHONE_NAME.search(name) else _is_international_phone) > 0.8:
         return "phone", ""
     if is_number:
-        return ("category" if _CODE_NAME.search(name) else "number"), ""
+        # Rare codes have no weight of their own; as numbers they go with their neighbours.
+        is_code = _CODE_NAME.search(name) and share(lambda c: counts[c] >= MIN_COUNT) >= _COMMON
+        return ("category" if is_code else "number"), ""
     if share(lambda c: is_time(c, day_first)) > 0.95:
         return "date", ""
     separator = _separator(counts, filled)

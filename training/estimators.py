@@ -88,8 +88,12 @@ _BY_SHAPE: dict[Shape, dict[str, Any]] = {
     # Two splits at most, so no more than pairs of fields act together.
     "pairs": {"num_leaves": 4, "max_depth": 2, "extra_trees": True},
 }
-_DATA = {"verbosity": -1, "num_threads": THREADS, "max_bin": 63}
+_DATA = {"verbosity": -1, "num_threads": THREADS}
+_BINS = 63
 """Few bins: a fourth of the places to split at, and on real sets trees as good or better."""
+_BINS_OF_CODES = 255
+_ROWS_OF_A_CODE = 3
+"""Rows for each value, on average, of a number that stands for companies, people or places."""
 _MOST_TREES = 1500
 _PATIENCE = 60
 
@@ -140,7 +144,7 @@ class TreesEstimator(_MemberEstimator):
         """Grow trees until the log loss on `judge` (matrix, labels, weights) stops falling."""
         X, y, weight = self._checked(X, y, weight)
         data = self._dataset(X, y, weight)
-        judged = data.create_valid(judge[0], judge[1], weight=judge[2], params=_DATA)
+        judged = data.create_valid(judge[0], judge[1], weight=judge[2], params=data.params)
         booster = lightgbm.train(
             self._parameters(X.shape[1]),
             data,
@@ -154,12 +158,13 @@ class TreesEstimator(_MemberEstimator):
 
     def _dataset(self, X: Matrix, y: Any, weight: Vector) -> lightgbm.Dataset:
         codes = [i for i, column in enumerate(self.columns) if column.levels is not None]
+        bins = [_bins_of(X[:, i]) for i in range(X.shape[1])]
         return lightgbm.Dataset(
             X,
             y,
             weight=weight,
             categorical_feature=codes,
-            params=_DATA,
+            params={**_DATA, "max_bin_by_feature": bins},
         )
 
     def _parameters(self, columns: int) -> dict[str, Any]:
@@ -280,6 +285,20 @@ class LogisticEstimator(_MemberEstimator):
         if place is None or not self.moved_.tables:
             return now
         return np.asarray(now - (1 - place) * self.moved_.log_odds(X))
+
+
+def _bins_of(cells: Vector) -> int:
+    """Return at how many places trees may split a number: more where its values are codes.
+
+    Codes are many and come again, none much more often than the others; what is known of a
+    company or a place comes again as its code does.
+    """
+    counts = np.unique(cells[~np.isnan(cells)], return_counts=True)[1]
+    rows, codes = int(counts.sum()), len(counts)
+    comes_again = codes > _BINS and rows >= _ROWS_OF_A_CODE * codes
+    # The number of values that would be as even: below half of them where some are frequent.
+    is_even = 2 * rows**2 >= codes * int((counts**2).sum())
+    return _BINS_OF_CODES if comes_again and is_even else _BINS
 
 
 def _bases(X: Matrix, columns: tuple[Column, ...], fineness: Fineness, most: int) -> list[Basis]:

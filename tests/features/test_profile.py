@@ -21,8 +21,8 @@ class TestKind:
             ("x", ["1", "2.5", "3,000"], "number"),
             ("x", [1.5, None, 3], "number"),
             ("price", ["€ 5", "€ 1,250.00"], "number"),
-            ("zip", ["50667", "10115"], "category"),
-            ("leadId", [1, 2, 3], "category"),
+            ("zip", ["50667", "10115"] * 10, "category"),
+            ("companyId", [1, 2, 3] * 10, "category"),
             ("x", ["2026-01-05", "2026-01-06 10:00", None], "date"),
             ("x", ["5 Jan 2026", "6 Feb 2026"], "date"),
             ("x", ["a@b.de", "c@d.com", None], "email"),
@@ -45,6 +45,11 @@ class TestKind:
         chosen = ["a", "b", "a;b", "b;c", "a;c", "a;b;c"] * 5
         found = profiled([text.replace(";", separator) for text in chosen])
         assert (found.kind, found.separator) == ("options", separator)
+
+    def test_codes_of_which_most_are_rare_are_numbers_for_neighbours_are_alike(self) -> None:
+        rare = [*range(10_000, 10_100), *range(10_000, 10_100)]
+        assert profiled([*rare, *[10_115] * 180], "zip").kind == "number"
+        assert profiled([*rare, *[10_115] * 220], "zip").kind == "category"
 
     def test_a_few_words_among_numbers_do_not_make_a_category(self) -> None:
         assert profiled([*range(100), "many"]).kind == "number"

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from features.encoder import Column
@@ -253,6 +254,29 @@ def test_no_more_than_pairs_of_fields_act_together_in_pairs(
     # Over the corners of a cube, with alternating signs, all but the effect of three cancels.
     of_three = grown.log_odds(corners) @ np.prod(1 - 2 * corners, axis=1)
     assert bool(abs(of_three) < 1e-9) is is_of_pairs
+
+
+def companies(spread: float) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of 250 companies, which win in 10 or in 90 % of cases, and the outcomes."""
+    random = np.random.default_rng(0)
+    wins = random.choice([0.1, 0.9], 250)
+    company = (250 * random.random(10_000) ** spread).astype(int)
+    y = random.random(10_000) < wins[company]
+    return company[:, np.newaxis].astype(float), y
+
+
+def test_numbers_that_stand_for_companies_are_told_apart() -> None:
+    X, y = companies(spread=1)
+
+    grown = trees(X[:5000], y[:5000])
+
+    assert roc_auc_score(y[5000:], grown.log_odds(X[5000:])) > 0.8
+
+
+def test_numbers_of_which_some_come_far_more_often_are_split_at_few_places() -> None:
+    X, y = companies(spread=4)
+
+    assert len(np.unique(trees(X, y).log_odds(X))) <= 64
 
 
 def test_what_a_search_found_takes_the_place_of_the_shape() -> None:
