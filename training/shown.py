@@ -14,7 +14,9 @@ lower than that of one probability for all, the mean of the scores themselves, s
 shift of the base rate nor luck with a few leads decides (a paired t-test, one-sided, 5 %).
 
 Between a model that passes and the rules the lower log loss decides, tested or not, for one of the
-two has to score; the sentence tells by the paired interval which it is.
+two has to score; the sentence tells by the paired interval which it is. A model that sorts also
+passes where its log loss is shown to be lower than that of the rules themselves: where the market
+moves, both may be too sure for one probability for all, and the rules still more so.
 
 Where leads are not independent (many of one account or one day), AUC and lift come from a
 jackknife that leaves out a group of such clusters at a time, with Student's t; the paired test
@@ -118,8 +120,10 @@ class Verdict:
 
     @property
     def learnt(self) -> bool:
-        """Whether anything is shown to sort better than chance."""
-        return any(found and found.better_than_chance for found in (self.model, self.rules))
+        """Whether anything is shown to tell leads apart."""
+        return self.scorer == "model" or any(
+            found and found.better_than_chance for found in (self.model, self.rules)
+        )
 
 
 def shown(
@@ -257,8 +261,9 @@ def takes_over(
     """Decide by later leads whether the model scores, or the agreed rules.
 
     The model takes over when it is shown to be better than chance and its log loss is lower than
-    that of the rules, whether or not that is more than chance. Both must have been fitted on
-    earlier leads alone.
+    that of the rules, whether or not that is more than chance; or when it is shown to sort, and
+    its log loss to be lower than that of the rules. Both must have been fitted on earlier leads
+    alone.
 
     Args:
         y: 1 won, 0 not, of the later leads, shape (rows,).
@@ -281,7 +286,8 @@ def takes_over(
     saved = mean_interval(theirs - mine, clusters)
     losses = float(mine.mean()), float(theirs.mean())
     plain = "the rules" if np.ptp(p_rules) > 0 else "the base rate for all"
-    takes = model.better_than_chance and saved.value > 0
+    passes = model.better_than_chance or (model.sorts and saved.low > 0)
+    takes = passes and saved.value > 0
     sentence = _sentence(model, rules, _beside(losses, saved, plain), takes)
     return Verdict("model" if takes else "rules", sentence, model, rules, *losses, saved)
 
@@ -338,8 +344,9 @@ def _beside(losses: tuple[float, float], saved: Interval, plain: str) -> str:
 def _sentence(model: Shown, rules: Shown, beside: str, takes: bool) -> str:
     judged = f"{model.rows:,} judged leads, {model.won:,} of them won"
     if takes:
+        than_chance = "be" if model.better_than_chance else "sort leads"
         return (
-            f"the model scores: on {judged}, it is shown to be better than chance "
+            f"the model scores: on {judged}, it is shown to {than_chance} better than chance "
             f"({model.figures}), {beside}"
         )
     if model.better_than_chance:

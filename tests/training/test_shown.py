@@ -181,6 +181,17 @@ def test_rules_that_sort_but_say_too_much_are_told_to_sort() -> None:
     assert not verdict.learnt
 
 
+def test_a_model_that_sorts_and_is_shown_to_say_better_than_the_rules_takes_over() -> None:
+    y, good = drawn(1000, 1, 0.3)
+    sure, surer = (expit(by * logit(good)) for by in (6, 12))
+
+    verdict = takes_over(y, sure, surer)
+
+    assert (verdict.scorer, verdict.learnt) == ("model", True)
+    assert "it is shown to sort leads better than chance" in verdict.sentence
+    assert "its log loss" in verdict.sentence
+
+
 def test_few_leads_may_have_nothing_to_learn_from_yet() -> None:
     y, good = drawn(20, 1, 0.5)
 
