@@ -45,12 +45,14 @@ def phone_region(cell: Cell) -> str:
 
 def _plain_region(text: str) -> str | None:
     """Return what `phonenumbers` finds in digits with the usual gaps; None for any other."""
+    if len(text) > _LONGEST:
+        return None
     digits = text[1:].translate(_GAPS)
     if not (digits.isascii() and digits.isdigit()):
         digits = _EXTENSION.sub("", text[1:]).translate(_GAPS)
     if not (digits.isascii() and digits.isdigit() and 8 <= len(digits) <= 15):
         return None
-    country = country_of(digits[:3]) if len(text) <= _LONGEST else None
+    country = country_of(digits[:3])
     if country is None:
         return None
     if len(country.names) == 1:

@@ -6,6 +6,7 @@ reference keeps shares by category and by quantile.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,7 +26,7 @@ from features.points import PointsEncoder
 
 ROWS = 8
 _FEWEST = 10 * MIN_COUNT
-"""Filled cells below which a quantile would be the number of one person."""
+"""Filled cells below which a quantile would be that of a few persons."""
 _CREATED = datetime(2026, 1, 15, 9, 30)
 _CONTACT = {
     "email": {"free": "someone@gmail.com", "company": "someone@example.com",
@@ -75,11 +76,18 @@ def _values(field: FieldEncoder, column: Any) -> list[Any]:
     return [*points, None]
 
 
-def _quantiles(column: Any) -> list[float]:
-    filled = column[~np.isnan(column)]
-    if len(filled) < _FEWEST:
+def _quantiles(column: Any, shares: Sequence[float] = (0.1, 0.35, 0.65, 0.9)) -> list[float]:
+    """Return the values at shares of a column; none that fewer than `MIN_COUNT` leads have.
+
+    A number may be that of a patient or a passport. Where `MIN_COUNT` neighbours are not all the
+    same, their mean stands for them.
+    """
+    ordered = np.sort(column[~np.isnan(column)])
+    if len(ordered) < _FEWEST:
         return []
-    return [float(f"{q:.6g}") for q in np.quantile(filled, [0.1, 0.35, 0.65, 0.9])]
+    places = (round(share * (len(ordered) - 1)) - MIN_COUNT // 2 for share in shares)
+    alike = [ordered[place : place + MIN_COUNT] for place in places]
+    return [float(a[0] if a[0] == a[-1] else a.mean()) for a in alike]
 
 
 def reference(encoder: Encoder, matrix: Matrix) -> dict[str, Any]:
@@ -97,10 +105,8 @@ def score_reference(probability: Any) -> dict[str, Any]:
 
 def _distribution(levels: tuple[str, ...] | None, column: Any) -> dict[str, Any]:
     missing = float(np.isnan(column).mean())
-    filled = column[~np.isnan(column)]
     if levels is not None:
+        filled = column[~np.isnan(column)]
         counts = np.bincount(filled.astype(int), minlength=len(levels))
         return {"missing": missing, "shares": (counts / max(len(column), 1)).tolist()}
-    many = len(filled) >= _FEWEST
-    deciles = np.quantile(filled, np.linspace(0.1, 0.9, 9)).tolist() if many else []
-    return {"missing": missing, "deciles": deciles}
+    return {"missing": missing, "deciles": _quantiles(column, np.linspace(0.1, 0.9, 9).tolist())}

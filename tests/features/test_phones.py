@@ -113,3 +113,8 @@ def test_no_shared_code_has_a_prefix_that_is_rewritten(code: int) -> None:
     country = country_of(f"{code}99"[:3])
     assert country is not None
     assert country.code == code
+
+
+@pytest.mark.parametrize("text", ["+1" + " " * 200_000 + "a", "+1" + " ext" * 50_000])
+def test_a_cell_however_long_has_an_answer_at_once(text: str) -> None:
+    assert phone_region(text) == "invalid"

@@ -144,8 +144,28 @@ def test_the_reference_keeps_deciles_and_no_extremes_of_a_number() -> None:
     encoder, leads, _ = few([float(i) for i in range(101)], "number")
 
     assert reference(encoder, encoder.encode(leads))["x"]["deciles"] == pytest.approx(
-        [10, 20, 30, 40, 50, 60, 70, 80, 90]
+        [10, 20, 30, 40, 50, 60, 70, 80, 90], abs=1
     )
+
+
+def test_a_number_that_few_leads_have_is_written_nowhere() -> None:
+    numbers = [float(10_007 + 31 * person) for person in range(200) for _ in range(4)]
+    encoder, leads, agreement = few(numbers, "number")
+    matrix = encoder.encode(leads)
+
+    golden = golden_rows(encoder, matrix, agreement)
+    kept = [*(row["x"] for row in golden), *reference(encoder, matrix)["x"]["deciles"]]
+
+    assert len(kept) == ROWS + 9
+    assert not {*kept} & {*numbers}
+
+
+def test_a_number_that_many_leads_have_is_kept_as_it_is() -> None:
+    encoder, leads, _ = few([0.1] * 70 + [0.7] * 60, "number")
+
+    deciles = reference(encoder, encoder.encode(leads))["x"]["deciles"]
+
+    assert {*deciles} == {0.1, 0.7}
 
 
 def test_nothing_personal_is_in_the_home_of_a_training(
