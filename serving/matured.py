@@ -92,10 +92,10 @@ class Matured:
         There must be enough leads.
         """
         bins: dict[int, list[Scored]] = {}
-        before = 0
+        before, decided = 0, self.decided
         for s in sorted(self.scored):
             middle = before + s.decided / 2
-            bins.setdefault(int(_BINS * middle / self.decided), []).append(s)
+            bins.setdefault(int(_BINS * middle / decided), []).append(s)
             before += s.decided
         parts = [part for found in bins.values() if (part := Matured(tuple(found))).decided]
         said = [part.expected / part.decided for part in parts]
