@@ -171,9 +171,15 @@ PERSONAL_NAMES = re.compile(
     r"|(.* )?(vor|nach|vor und nach)name|surname|prenom|nom|nombre|apellidos?|cognome|nome"
     r"|sobrenome|voornaam|achternaam|naam|imie|nazwisko"
     r"|((street|home|postal|billing) ?)?address( ?\d)?|street|strasse|adresse|direccion|endereco"
-    r"|indirizzo|adres|(date of birth|birth ?(date|day)|dob|geburtsdatum)|ssn|iban|passport"
-    r"|ip( ?address)?|linkedin.*|twitter|facebook( (url|profile))?|skype)"
+    r"|indirizzo|adres|ip( ?address)?|linkedin.*|twitter|facebook( (url|profile))?|skype)"
 )
+PERSONAL_NUMBERS = re.compile(
+    r"(date of birth|birth ?(date|day)|dob|geburtsdatum|iban|passport|ssn"
+    r"|(ssn|passport|tax|patient|national insurance|social security|driver s? licen[cs]e|id card"
+    r"|national|credit card|bank account)( (no|nr|num|number|id|code))+"
+    r"|personnummer|steuer ?(id|nummer)|personalausweis\w*|codice fiscale|dni|nif|bsn|pesel)"
+)
+"""Names of numbers by which a person is known, whatever kind they look like."""
 PROTECTED_NAMES = re.compile(
     r"\b(religion|ethnic\w*|race|disabilit\w*|health|sexual\w*|politic\w*|union|caste)\b"
 )

@@ -19,7 +19,14 @@ from features.profile import Profile, find_day_first, find_decimal, profile
 from features.reading import Intake, read_history
 from training.labels import Labelled, label, last_moment
 from training.leaks import BECAUSE, Finding, find_leaks
-from training.outcome_words import PERSONAL_NAMES, PROTECTED_NAMES, SERIAL_NAMES, name_rank, spoken
+from training.outcome_words import (
+    PERSONAL_NAMES,
+    PERSONAL_NUMBERS,
+    PROTECTED_NAMES,
+    SERIAL_NAMES,
+    name_rank,
+    spoken,
+)
 from training.roles import Roles, Told, find_roles
 from training.scorecard import propose_points
 
@@ -154,7 +161,9 @@ def _why_not(p: Profile) -> str:
         return "empty"
     if p.kind in ("email", "phone"):
         return ""  # read by the kind of its domain or by its region, never raw
-    if PERSONAL_NAMES.fullmatch(name) and p.kind != "number":
+    # A number called *Facebook* or *Address 2* counts something.
+    is_named = PERSONAL_NAMES.fullmatch(name) and p.kind != "number"
+    if is_named or PERSONAL_NUMBERS.fullmatch(name):
         return "personal: never used raw"
     if PROTECTED_NAMES.search(name):
         return "protected: a person must not be judged by it"

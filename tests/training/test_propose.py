@@ -44,6 +44,7 @@ def firm(e: Enquiry) -> dict[str, object]:
         "source": e.source if e.visits else "Select",
         "First Name": e.name.split()[0],
         "e-mail": f"{e.number}@gmail.com",
+        "Patient ID": 10_000 + e.number // 4,
         "religion": e.source,
         "press": "No",
         "session": e.code[::-1],
@@ -108,6 +109,7 @@ def test_every_disposition_of_the_simulated_crm_is_understood(simulated: Proposa
     ("name", "because"),
     [
         ("First Name", "personal: never used raw"),
+        ("Patient ID", "personal: never used raw"),
         ("religion", "protected: a person must not be judged by it"),
         ("press", "nearly the same in every lead"),
         ("session", "marks single leads, not kinds of leads"),
