@@ -20,6 +20,7 @@ from features.coded import CodedCells, Places, Readings, coded, each
 from features.counted import named
 from features.errors import AgreementError
 from features.files import Table
+from features.not_leads import reason_of, reasons_of_rows
 from features.packed import Packed
 from features.plain import moments, suspects
 
@@ -33,7 +34,6 @@ PROPENSITY = "#propensity"
 NESTED = "is a list or holds other values; give one text or number"
 NESTED_ID = f"the id {NESTED}"
 """Why a row is no lead whose id has no single meaning."""
-_HEADER = "repeats the header, and is no lead"
 
 
 def has_ids(agreement: Agreement) -> bool:
@@ -161,17 +161,10 @@ def admit_clean(
     for i, text in enumerate(ids if not all(ids) else ()):
         if not text:
             faults.setdefault(i, Fault(names.id, None, "the id is missing"))
-    for i in (i for i, text in enumerate(ids if names.id in ids else ()) if text == names.id):
-        if _is_header((name, cells[i]) for name, cells in clean.items()):
-            faults[i] = Fault(names.id, names.id, _HEADER)
+    for i, reason in reasons_of_rows(ids if has_ids(agreement) else None, names, clean):
+        faults[i] = Fault(names.id, ids[i], reason)
     created = _times(clean, names.created, agreement, faults, need_created, len(ids))
     return Leads(ids, clean, created)
-
-
-def _is_header(cells: Iterable[tuple[str, Cell]]) -> bool:
-    """Whether the cells of a row are the names of their columns, as where files were joined."""
-    filled = [(name, cell) for name, cell in cells if cell is not None]
-    return len(filled) > 1 and all(cell == name for name, cell in filled)
 
 
 def admit_one(cells: Mapping[str, Cell], agreement: Agreement) -> Lead | Fault:
@@ -181,8 +174,8 @@ def admit_one(cells: Mapping[str, Cell], agreement: Agreement) -> Lead | Fault:
     cell = cells.get(names.created) if names.created else None
     if not text:
         return Fault(names.id, None, "the id is missing")
-    if text == names.id and _is_header(cells.items()):
-        return Fault(names.id, names.id, _HEADER)
+    if reason := reason_of(names.id, names.created, cells):
+        return Fault(names.id, text, reason)
     if names.created is None or cell is None:
         return Lead(text, cells, None)
     try:

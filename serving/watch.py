@@ -24,6 +24,8 @@ _RECENT = 20_000
 """Leads after which all counts are halved: what came lately counts more."""
 _FEWEST = 200
 """Leads from which on a PSI is told; of fewer it is mostly chance."""
+_FEW_VALUES = 5
+"""Different deciles of which a column may hold no other values, such as points or a rating."""
 _HALF = 0.5
 """Added to each band, so that none is empty."""
 _LEARNED_FROM = 1000
@@ -214,7 +216,9 @@ def bands_of(known: dict[str, Any]) -> Bands:
         bounds.append(bound)
         shares.append(up_to - before)
         before = up_to
-    if tied:  # how many lie above the last bound cannot be told: they are one band with it
+    if tied or 0 < len(bounds) <= _FEW_VALUES:
+        # How many lie above the last bound cannot be told, and none where it is the largest value
+        # of few: they are one band with it.
         bounds.pop()
         before -= shares.pop()
     shares.append(1.0 - before)

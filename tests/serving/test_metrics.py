@@ -291,6 +291,8 @@ def test_counts_of_two_workers_add_up_where_they_serve_one_version() -> None:
         ([1, 2, 3, 4, 5, 6, 7, 8, 9], (1, 2, 3, 4, 5, 6, 7, 8, 9), [0.1] * 10),
         ([0, 0, 0, 0, 5, 6, 7, 8, 9], (0, 5, 6, 7, 8, 9), [0.45, 0.05, 0.1, 0.1, 0.1, 0.1, 0.1]),
         ([0] * 9, (), [1.0]),
+        ([0] * 8 + [10], (0,), [0.85, 0.15]),
+        ([1, 1, 2, 2, 3, 3, 4, 4, 5], (1, 2, 3, 4), [0.25, 0.2, 0.2, 0.2, 0.15]),
         ([], (), [1.0]),
         ([1, 2, 3, 4, 5, 6, 7, 9, 9], (1, 2, 3, 4, 5, 6, 7), [0.1] * 7 + [0.3]),
     ],
@@ -300,6 +302,18 @@ def test_deciles_of_one_value_are_one_band(deciles, bounds, shares) -> None:
 
     assert found.bounds == bounds
     assert found.shares == pytest.approx([*shares, 0.0])
+
+
+@pytest.mark.parametrize(
+    "values", [[0] * 84 + [10] * 16, [1, 2, 3, 4, 5] * 19 + [1] * 5, [0] * 89 + [1] * 11]
+)
+def test_a_column_of_few_values_has_not_moved_from_itself(values: list[int]) -> None:
+    deciles = np.quantile(values, np.linspace(0.1, 0.9, 9)).tolist()
+    bands = bands_of({"missing": 0.0, "deciles": deciles})
+
+    counts = np.bincount([bands.place(value) for value in values], minlength=len(bands.shares))
+
+    assert psi([100 * share for share in bands.shares], counts.tolist()) < 0.1
 
 
 def test_psi_is_zero_for_equal_shares_and_grows_with_the_distance() -> None:
