@@ -134,6 +134,7 @@ def test_the_score_is_shown_over_time_with_why_it_changed(client: TestClient, st
 def test_what_is_missing_is_asked_for_by_what_it_would_change() -> None:
     model = small_model()
     (visits,) = learnable(model, "a", {"industry": "Trade"})
-    assert (visits.field, visits.if_low, visits.if_high) == ("visits", "1.9", "17.1")
+    # A decile is the mean of ten neighbours, which here are not all the same.
+    assert (visits.field, visits.if_low, visits.if_high) == ("visits", "1.5", "17.4")
     assert visits.low < 0.1 < 0.4 < visits.high
     assert learnable(model, "a", {"visits": 3.0, "industry": "Trade"}) == []
