@@ -17,6 +17,7 @@ import secrets
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +34,12 @@ from benchmarks.usual import fit_usual
 from features.encoder import Encoder
 from serving.artefact import Artefact, leads_of_records, read
 from serving.members import Trees
+from serving.spool import waiting
 
 LEADS, MANY, SENT = 50_000, 100, 1_000
 _LEAVES = 3_100
 """Of the usual pipeline where leadq's model has no trees: LightGBM's own default."""
+_PATIENCE = 300.0
 _NO_REASONS = "?reasons=0"
 _FRAME = "dataframe_records"
 _OWN = "mlflow with leadq"
@@ -134,6 +137,7 @@ class Bench:
             self._server(port, one) as running,
         ):
             for _ in range(self._rounds):
+                self._rest()
                 before = self._one(echo, "echo")
                 quiet = self._one(one, "leadq, 5 reasons", before)
                 self._one(bare, "leadq, score alone", before)
@@ -141,6 +145,14 @@ class Bench:
                 with stream(many, self._seconds + 5, at.folder):
                     self._one(one, "leadq, one beside bulks", quiet)
             self._note("leadq", first_answer_s=running.first_answer_s, rss_mb=running.rss_mb())
+
+    def _rest(self) -> None:
+        """Wait until the scores given are in the store: on the echo's core, that would be work."""
+        end = time.monotonic() + _PATIENCE
+        while waiting(self._at.folder / "home" / "spool", time.time()).scores:
+            if time.monotonic() > end:
+                raise RuntimeError(f"after {_PATIENCE:g} s scores still wait for the store")
+            time.sleep(0.2)
 
     def _server(self, port: int, target: Target) -> Any:
         at = self._at

@@ -59,6 +59,8 @@ _SPACES = [chr(c) for c in range(128) if chr(c).isspace()]
 _MARKS_ALONE = re.compile(r"[-+0-9.,]*[0-9]")
 """Most numbers: nothing but digits and their marks, a digit at the end."""
 _STRIP_CURRENCY = str.maketrans("", "", CURRENCY_SIGNS)
+_KNOWN = 1 << 16
+"""Texts that a reader of records knows at most."""
 
 
 class Memo(dict[K, V], Generic[K, V]):
@@ -124,30 +126,45 @@ def cell_reader(words: Collection[str]) -> Callable[[object], Cell]:
 
 
 def record_reader(
-    words: Collection[str], clean: Collection[Cell] = ()
+    words: Collection[str], common: Collection[Cell] = ()
 ) -> Callable[[Mapping[str, object]], dict[str, Cell]]:
     """Return the function that does so with each value of a record, faster.
 
+    Texts that were found to be their own cells are known from then on, if they are common.
+
     Args:
         words: the agreed placeholders.
-        clean: texts that are known to be their own cells; more of them may come.
+        common: cells that come again and tell of nobody; others may join them later.
 
     """
     read, plain = cell_reader(words), _plain_firsts(words)
     begins = placeholder_begins(words)
+    known: set[object] = set()
 
-    def cells(record: Mapping[str, object]) -> dict[str, Cell]:
-        # Most values are texts that begin as no placeholder does, and a request has thousands.
-        return {
-            name: value
-            if value.__class__ is str and value in clean
-            else text
-            if value.__class__ is str
+    def other(value: object) -> Cell:
+        # Most are texts that begin as no placeholder does.
+        if (
+            value.__class__ is str
             and value.isascii()
             and ((text := value.strip())[:1] in plain or (text and text[:2].lower() not in begins))
-            else read(value)
-            for name, value in record.items()
-        }
+        ):
+            found: Cell = text
+        else:
+            found = read(value)
+        if found is value and found in common:
+            if len(known) >= _KNOWN:
+                known.clear()
+            known.add(found)
+        return found
+
+    def cells(record: Mapping[str, object]) -> dict[str, Cell]:
+        try:
+            return {
+                name: value if value in known else other(value)  # type: ignore[misc]
+                for name, value in record.items()
+            }
+        except TypeError:  # a list, which cannot be looked up
+            return {name: other(value) for name, value in record.items()}
 
     return cells
 

@@ -87,7 +87,7 @@ class Encoder:
         self._names = [field.field for field in fields]
         self._readers = [field.reader for field in fields]
         self._familiar = [field.familiar() for field in fields]
-        self.clean: set[Cell] = set().union(*self._familiar)
+        self.common: set[Cell] = set().union(*self._familiar)
         """Cells of which it keeps what they come to."""
         self.bounds: npt.NDArray[np.int64] = np.cumsum([0, *(len(f.columns) for f in fields)])
         """Where the columns of each field begin, and where the last end."""
@@ -160,10 +160,10 @@ class Encoder:
             if len(familiar) >= KEPT:
                 # A new one, as other threads look into the one that there is.
                 self._familiar[place] = familiar = field.familiar()
-                self.clean.clear()
-                self.clean.update(*self._familiar)
+                self.common.clear()
+                self.common.update(*self._familiar)
             familiar[cell] = codes
-            self.clean.add(cell)
+            self.common.add(cell)
         return codes
 
     def keeps(self, place: int, cell: Cell) -> bool:

@@ -18,8 +18,9 @@ from features.agreement import GRADES
 from features.cells import Memo, text_of
 from features.coded import CodedCells
 from features.leads import Leads
-from serving.columns import Coded, ReasonKind, Reasons, ScoredColumns
+from serving.columns import Coded, Reasons, ScoredColumns
 from serving.members import Vector
+from serving.reasons import ReasonKind
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 """Texts that repeat themselves."""

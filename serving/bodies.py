@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from itertools import chain
+from types import NoneType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +24,8 @@ _DIGITS = 4000
 """Python reads no integer of more than 4,300."""
 JSON, FORM = b"application/json", b"application/x-www-form-urlencoded"
 _PLAIN = b"identity"
-_TEXTS = {str}
+_TEXTS, _OBJECTS = {str}, {dict}
+_PLAIN_KINDS = {str, int, bool, NoneType}
 _SHOWN = 100
 """Characters of a name that a reply repeats."""
 
@@ -219,11 +222,20 @@ def _faults(items: list[Any], limits: ServeSettings, content: bytes, by_orjson: 
     has_long = len(content) > limits.text and (
         not by_orjson or _may_have_long(content, limits.text)
     )
+    if not has_long and _are_plain(items, limits):  # what most requests are
+        return {}
     return {
         position: fault
         for position, item in enumerate(items)
         if isinstance(item, dict) and (fault := _fault(item, limits, has_long, by_orjson))
     }
+
+
+def _are_plain(items: list[Any], limits: ServeSettings) -> bool:
+    """Whether items are objects of few fields, of which none holds others or is a float."""
+    if not {*map(type, items)} <= _OBJECTS or max(map(len, items), default=0) > limits.fields:
+        return False
+    return {*map(type, chain.from_iterable(map(dict.values, items)))} <= _PLAIN_KINDS
 
 
 def _may_have_long(content: bytes, longest: int) -> bool:
@@ -243,7 +255,7 @@ def _fault(
     longest = limits.text
     kinds = set(map(type, item.values()))
     if kinds == _TEXTS and (not has_long or max(map(len, (*item, *item.values()))) <= longest):
-        return None  # what most leads are
+        return None
     for name, value in item.items():
         kind = type(value)
         if kind is str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Generic, Literal, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,21 +24,12 @@ from serving.reasons import (
     MATTERS,
     MISSED,
     Reason,
-    effect_words,
+    ReasonKind,
     what_is,
 )
 
 Ints = npt.NDArray[np.intp]
 Kind = TypeVar("Kind")
-
-
-class ReasonKind(NamedTuple):
-    """A reason but for its log-odds."""
-
-    field: str
-    value: str | None
-    direction: Literal["up", "down"]
-    text: str
 
 
 @dataclass(frozen=True)
@@ -163,8 +154,7 @@ def _in_words(
     for rest, raises in zip((keys // 2).tolist(), (keys % 2).tolist(), strict=True):
         of, by = divmod(rest, len(FACTOR_ENDS) + 1)
         name, value, words = whats[of]
-        text = f"{words}: {effect_words(by, bool(raises))}"
-        kinds.append(ReasonKind(name, value, "up" if raises else "down", text))
+        kinds.append(ReasonKind.of(name, value, words, by, bool(raises)))
     return kinds, codes
 
 

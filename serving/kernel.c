@@ -118,10 +118,24 @@ void strongest(const double *effects, int64_t count, int32_t fields, int32_t mos
         }
 }
 
+/* Write the places of each row's effects of at least `least` to `places`, one row's behind the
+ * other's, and where each row's end to `ends`. */
+static void notable(const double *effects, int64_t count, int32_t fields, double least,
+                    int32_t *places, int32_t *ends)
+{
+    int32_t found = 0;
+    for (int64_t r = 0; r < count; r++, effects += fields) {
+        for (int32_t i = 0; i < fields; i++)
+            if (fabs(effects[i]) >= least)
+                places[found++] = i;
+        ends[r] = found;
+    }
+}
+
 /* A blend of members, and the tables that are read beside it; NULL where there are none. */
 struct blend {
     int32_t columns, members, fields;
-    double offset;
+    double offset, least;        /* `least`: see notable */
     const int64_t *first;        /* [fields + 1] columns; see field_effects */
     const int32_t *is_forest;    /* [members] */
     const void *const *member;   /* [members] a struct forest or a struct tables */
@@ -130,11 +144,12 @@ struct blend {
 };
 
 /* Do for `count` rows what their scores ask for: log-odds, worth, delay and base go to `out`, shape
- * (4, count). Where `effects` is given, so does each field's effect on the log-odds to it, and the
- * places of the `most` strongest to `order`. `room` is for columns + 1 numbers of each row,
- * twice. Return the place (row * (columns + 1) + column) of an unknown code, or -1. */
+ * (4, count). Where `effects` is given, so do each row's `most` strongest effects of fields on the
+ * log-odds to it, and `places` takes their places, those of all that are notable, and where each
+ * row's notable ones end: `most`, as many as there are fields, and one for each row. `room` is for
+ * columns + 1 numbers of each row, twice. Return the place (row * (columns + 1) + column) of an unknown code, or -1. */
 int64_t blend_sums(const struct blend *b, const double *rows, int64_t count, double *scratch,
-                   double *room, double *out, int32_t most, double *effects, int32_t *order)
+                   double *room, double *out, int32_t most, double *effects, int32_t *places)
 {
     double *own = room, *parts = effects ? room + count * (b->columns + 1) : NULL;
     int64_t columns = b->columns, width = columns + 1, all = count * width;
@@ -158,8 +173,12 @@ int64_t blend_sums(const struct blend *b, const double *rows, int64_t count, dou
             parts[i] += own[i];
     }
     if (parts) {
-        field_effects(parts, count, b->first, b->fields, effects);
-        strongest(effects, count, b->fields, most, order);
+        int32_t *found = places + count * most;
+        field_effects(parts, count, b->first, b->fields, own);
+        strongest(own, count, b->fields, most, places);
+        notable(own, count, b->fields, b->least, found, found + count * b->fields);
+        for (int64_t i = 0; i < count * most; i++)
+            effects[i] = own[i / most * b->fields + places[i]];
     }
     for (int64_t r = 0; r < count; r++)
         out[3 * count + r] = parts ? parts[r * width + columns] + b->offset : 0.0;

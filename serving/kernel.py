@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ctypes
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
-from itertools import repeat
+from itertools import pairwise, repeat
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -24,8 +24,8 @@ Bounds = npt.NDArray[np.int64]
 _INT32, _INT64, _DOUBLE = ctypes.c_int32, ctypes.c_int64, ctypes.c_double
 _ARRAY = ctypes.c_void_p
 _MOST_COLUMNS = 1 << 16
-MOST = 16
-"""Rows that are a few: as many are added up in the time that two take one by one, or three."""
+MOST = 50
+"""Rows that are a few: each of so many takes a quarter of what one alone does."""
 
 
 class _ForestStruct(ctypes.Structure):
@@ -63,6 +63,7 @@ class _BlendStruct(ctypes.Structure):
         ("members", _INT32),
         ("fields", _INT32),
         ("offset", _DOUBLE),
+        ("least", _DOUBLE),
         *((name, _ARRAY) for name in ("first", "is_forest", "member", "worth", "delay")),
     )
 
@@ -269,34 +270,34 @@ class Sums(NamedTuple):
     """Of its win; 0 without a model of it."""
     base: float
     """Where an average row starts; 0 where no effects were asked for."""
-    effects: list[float]
-    """The part of the log-odds of each field; empty where none were asked for."""
     order: list[int]
-    """The places of the strongest, as many as were asked for, the first among equals first."""
+    """The places of the strongest fields, as many as were asked for, the first of equals first."""
+    effects: list[float]
+    """Their parts of the log-odds."""
+    notable: list[int]
+    """The places of all fields whose parts are notable; empty where none were asked for."""
 
 
 class _Desk:
     """Memory of a call, kept from one to the next: to lay it out takes as long as the sums."""
 
-    __slots__ = ("at", "effects", "effects_at", "order", "out", "room", "rows", "rows_at")
+    __slots__ = ("at", "effects", "effects_at", "out", "places", "room", "rows", "rows_at")
 
     def __init__(self, columns: int, fields: int, scratch: int) -> None:
         self.rows, self.out = array("d", bytes(8 * MOST * columns)), array("d", bytes(32 * MOST))
-        self.effects = np.empty((MOST, fields))
-        self.order = np.empty(MOST * fields, dtype=np.int32)
+        self.effects = array("d", bytes(8 * MOST * max(fields, 1)))  # so that it is somewhere
+        self.places = array("i", bytes(4 * MOST * (2 * fields + 1)))
         self.room = np.empty(scratch + 2 * MOST * (columns + 1))
         room = self.room.ctypes.data
         self.rows_at = self.rows.buffer_info()[0]
         self.at = room, room + 8 * scratch, self.out.buffer_info()[0]
-        # Where there are no fields the arrays are empty, and are somewhere all the same.
-        self.effects_at = self.effects.ctypes.data, self.order.ctypes.data
+        self.effects_at = self.effects.buffer_info()[0], self.places.buffer_info()[0]
 
 
 class Few:
     """All that is asked of a few rows, in one call; threads may share it.
 
-    Calls take several times as long as the sums of one row. Each has the bits that it gets among
-    many.
+    A call takes longer than the sums of one row. Each has the bits that it gets among many.
 
     Args:
         bounds: where the columns of each field begin, and where the last end.
@@ -304,6 +305,7 @@ class Few:
         members: what is added up to log-odds; tables have one for each column.
         worth: over the row.
         delay: over the row and its log-odds.
+        least: of an effect that is notable.
 
     Raises:
         ValueError: when a part does not fit the columns.
@@ -317,14 +319,15 @@ class Few:
         members: Sequence[Forest | Tables],
         worth: Tables | None,
         delay: Tables | None,
+        least: float,
     ) -> None:
-        self._made = bounds, offset, members, worth, delay
+        self._made = bounds, offset, members, worth, delay, least
         columns = int(bounds[-1])
         wide = [m.columns if isinstance(m, Forest) else m.tables for m in members]
         read = [m.widest for m in members if isinstance(m, Tables)]
         read += [worth.widest] if worth else []
         read += [delay.widest - 1] if delay else []
-        if any(w != columns for w in wide) or any(r > columns for r in read):
+        if any(w != columns for w in wide) or any(n > columns for n in (len(bounds) - 1, *read)):
             raise ValueError(f"a part of the model does not fit {columns} columns")
         count = len(members)
         self._columns, self._fields = columns, len(bounds) - 1
@@ -339,6 +342,7 @@ class Few:
                 "members": count,
                 "fields": self._fields,
                 "offset": offset,
+                "least": least,
                 "first": bounds,
                 "is_forest": is_forest,
                 "member": member,
@@ -382,6 +386,15 @@ class Few:
             raise ValueError(f"column {column} has no value for code {code:g}")
         numbers = [desk.out[i * count : (i + 1) * count] for i in range(4)]
         if not most:
-            return list(map(Sums, *numbers, repeat([]), repeat([])))
-        order = desk.order[: count * given].reshape(count, given)
-        return list(map(Sums, *numbers, desk.effects[:count].tolist(), order.tolist()))
+            return list(map(Sums, *numbers, repeat([]), repeat([]), repeat([])))
+        return list(map(Sums, *numbers, *self._of_fields(desk, count, given)))
+
+    def _of_fields(self, desk: _Desk, count: int, given: int) -> Iterator[list[Any]]:
+        """Yield order, effects and notable fields of all rows."""
+        size, ends_at = count * given, count * (given + self._fields)
+        order, effects = desk.places[:size].tolist(), desk.effects[:size].tolist()
+        ends = desk.places[ends_at : ends_at + count].tolist()
+        notable = desk.places[size : size + max(ends, default=0)].tolist()
+        for each in (order, effects):
+            yield [each[i * given : (i + 1) * given] for i in range(count)]
+        yield [notable[start:end] for start, end in pairwise([0, *ends])]

@@ -7,7 +7,7 @@ both say what `what_is` and `effect_words` say, and order reasons alike.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -15,7 +15,6 @@ import numpy as np
 
 from features.cells import Cell
 from features.encoder import Encoder, FieldEncoder
-from features.fields import KEPT
 from features.leads import Lead
 from serving.kernel import Sums
 
@@ -27,7 +26,8 @@ _LARGEST = 1_000
 FACTOR_ENDS = np.log((np.arange(10, 10 * _LARGEST) + 0.5) / 10)
 """Log-odds at which a factor, told with one decimal, becomes the next: 1.0, 1.1, 1.2, ..."""
 _FACTOR_ENDS = FACTOR_ENDS.tolist()
-
+_KINDS = 1 << 13
+"""Kinds of reasons that are kept at most."""
 
 Direction = Literal["up", "down"]
 
@@ -42,36 +42,77 @@ class Reason(NamedTuple):
     text: str
 
 
+class ReasonKind(NamedTuple):
+    """A reason but for its log-odds."""
+
+    field: str
+    value: str | None
+    direction: Direction
+    text: str
+
+    @classmethod
+    def of(cls, field: str, value: str | None, words: str, place: int, raises: bool) -> ReasonKind:
+        """Put a reason into words.
+
+        Args:
+            field: its name.
+            value: of the field, as it is shown.
+            words: that say both, see `what_is`.
+            place: see `effect_words`.
+            raises: whether it raises the odds.
+
+        """
+        text = f"{words}: {effect_words(place, raises)}"
+        return cls(field, value, "up" if raises else "down", text)
+
+
 class Explained(NamedTuple):
     """Why a lead scores as it does; reasons, base and rest together make the score."""
 
-    reasons: tuple[Reason, ...] = ()
+    kinds: Sequence[ReasonKind] = ()
+    """Of the reasons, strongest first."""
+    effects: Sequence[float] = ()
+    """The log-odds of each."""
     base: float | None = None
     rest: float | None = None
-    missed: tuple[str, ...] = ()
+    missed: Sequence[str] = ()
     """Fields that are missing and would have mattered."""
+
+    def reasons(self) -> Iterator[Reason]:
+        """Yield the reasons."""
+        for kind, effect in zip(self.kinds, self.effects, strict=True):
+            yield Reason(kind.field, kind.value, kind.direction, effect, kind.text)
+
+
+NOTHING = Explained()
+"""Where no reasons were asked for."""
 
 
 class Words:
     """Puts the values of fields into words; threads may share it.
 
-    Of cells whose codes the encoder keeps, the words are kept as well.
+    Of cells whose codes the encoder keeps, the kinds are kept as well.
     """
 
     def __init__(self, encoder: Encoder) -> None:
         self.names = [field.field for field in encoder.fields]
-        self.known: list[dict[Cell, tuple[str | None, str]]] = [{} for _ in encoder.fields]
-        """Of each field, what `what_is` says of cells about which nothing is odd."""
+        self.known: dict[tuple[int, Cell, int], ReasonKind] = {}
+        """By the place of the field, its cell, and the place of the effect (inverted where it
+        lowers the odds): kinds of reasons about which nothing is odd."""
         self._encoder = encoder
 
-    def of(self, place: int, cell: Cell, is_odd: bool) -> tuple[str | None, str]:
-        """Return what `what_is` says of a cell of the field at a place."""
-        field, known = self._encoder.fields[place], self.known[place]
-        found = what_is(field, cell, None if cell is None else field.reader(cell), is_odd)
+    def kind(self, key: tuple[int, Cell, int], is_odd: bool) -> ReasonKind:
+        """Return what is said of a cell and its effect; `known` says what the key is."""
+        place, cell, effect = key
+        field = self._encoder.fields[place]
+        what = what_is(field, cell, None if cell is None else field.reader(cell), is_odd)
+        raises = effect >= 0
+        at = effect if raises else ~effect
+        found = ReasonKind.of(field.field, *what, at, raises)
         if self._encoder.keeps(place, cell):
-            if len(known) >= KEPT:
-                known.clear()
-            known[cell] = found
+            if len(self.known) >= _KINDS:
+                self.known.clear()
+            self.known[key] = found
         return found
 
 
@@ -82,29 +123,21 @@ def explain(words: Words, lead: Lead, odd: Collection[str], sums: Sums) -> Expla
         words: of the encoder whose fields have the effects.
         lead: for the values shown.
         odd: the fields about whose cells there is a remark.
-        sums: the score itself, each field's part of it, and which are the strongest.
+        sums: the score itself, and the strongest of the parts that fields have in it.
 
     """
-    effects, names, known, cell_of = sums.effects, words.names, words.known, lead.cells.get
-    reasons, rest = [], sums.log_odds - sums.base
-    for place in sums.order:
-        effect = effects[place]
+    names, known, cell_of = words.names, words.known.get, lead.cells.get
+    kinds, rest = [], sums.log_odds - sums.base
+    for place, effect in zip(sums.order, sums.effects, strict=True):
         if not effect:
             break
         name = names[place]
-        cell = cell_of(name)
-        value, what = known[place].get(cell) or words.of(place, cell, name in odd)
-        by = effect_words(bisect_right(_FACTOR_ENDS, abs(effect)), effect > 0)
-        direction: Direction = "up" if effect > 0 else "down"
-        reasons.append(Reason(name, value, direction, effect, f"{what}: {by}"))
+        at = bisect_right(_FACTOR_ENDS, abs(effect))
+        key = place, cell_of(name), at if effect > 0 else ~at
+        kinds.append(known(key) or words.kind(key, name in odd))
         rest -= effect
-    least = MATTERS
-    missed = [
-        name
-        for name, effect in zip(names, effects, strict=True)
-        if not -least < effect < least and cell_of(name) is None
-    ]
-    return Explained(tuple(reasons), sums.base, rest, tuple(missed))
+    missed = [names[place] for place in sums.notable if cell_of(names[place]) is None]
+    return Explained(kinds, sums.effects[: len(kinds)], sums.base, rest, missed)
 
 
 def what_is(field: FieldEncoder, cell: Cell, read: Any, is_odd: bool) -> tuple[str | None, str]:

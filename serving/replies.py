@@ -15,7 +15,7 @@ from features.leads import NESTED_ID, Fault, Faults, Lead
 from serving.artefact import LoadedModel, lead_of_cells
 from serving.kernel import MOST
 from serving.problems import Problem, problem
-from serving.scorer import Score, Scorer
+from serving.scorer import Pause, Scorer, Told, go_on
 from serving.segments import Scored
 
 
@@ -130,13 +130,14 @@ def score_records(model: LoadedModel, records: list[Any], reasons: int) -> dict[
     return {"model_version": model.version, "agreement_version": agreed, "results": results}
 
 
-def replied(model: LoadedModel, records: list[Any], reasons: int) -> Replied:
+def replied(model: LoadedModel, records: list[Any], reasons: int, pause: Pause = go_on) -> Replied:
     """Score raw records; what cannot be scored gets an error in its place.
 
     Args:
         model: what scores.
         records: objects as they were sent.
         reasons: how many for each lead.
+        pause: is called between the steps.
 
     """
     scorer = model.artefact.scorer
@@ -144,13 +145,24 @@ def replied(model: LoadedModel, records: list[Any], reasons: int) -> Replied:
     faults: Faults = {}
     usable = [_usable(scorer, i, record, faults) for i, record in enumerate(records)]
     leads = _leads(scorer, usable, faults)
-    results, scored = [], []
+    pause()
+    results: list[bytes] = []
+    scored: list[Scored] = []
     for start in range(0, len(leads), MOST):
         some = leads[start : start + MOST]
-        for lead, (score, odd) in zip(some, scorer.score_few(some, reasons), strict=True):
-            results.append(dumped(_result(score, [*_unknown(lead.cells, scorer), *odd, *caution])))
-            told = score.probability, score.grade, score.expected_value
-            scored.append(Scored(score.id, lead.created, *told, lead.cells))
+        told = scorer.score_few(some, reasons, pause)
+        pause()
+        results += [
+            dumped(_result(lead, [*_unknown(lead.lead.cells, scorer), *lead.warnings(), *caution]))
+            for lead in told
+        ]
+        scored += [
+            Scored(
+                *(lead.lead.id, lead.lead.created, lead.probability, lead.grade),
+                *(lead.expected_value, lead.lead.cells),
+            )
+            for lead in told
+        ]
     if faults:
         found = iter(results)
         results = [
@@ -234,14 +246,15 @@ def _unknown(record: Mapping[str, Cell], scorer: Scorer) -> list[str]:
     return [f"{name}: is not in the agreement and was ignored" for name in unknown]
 
 
-def _result(score: Score, warnings: list[str]) -> dict[str, Any]:
+def _result(told: Told, warnings: list[str]) -> dict[str, Any]:
     """Return what is said of a lead."""
+    why = told.why
     return {
-        "id": score.id,
-        "probability": score.probability,
-        "probability_low": score.probability_low,
-        "probability_high": score.probability_high,
-        "grade": score.grade,
+        "id": told.lead.id,
+        "probability": told.probability,
+        "probability_low": told.probability_low,
+        "probability_high": told.probability_high,
+        "grade": told.grade,
         "reasons": [
             {
                 "field": field,
@@ -250,12 +263,14 @@ def _result(score: Score, warnings: list[str]) -> dict[str, Any]:
                 "log_odds": log_odds,
                 "text": text,
             }
-            for field, value, direction, log_odds, text in score.reasons
+            for (field, value, direction, text), log_odds in zip(
+                why.kinds, why.effects, strict=True
+            )
         ],
-        "base_log_odds": score.base_log_odds,
-        "rest_log_odds": score.rest_log_odds,
-        "expected_value": score.expected_value,
-        "expected_days": score.expected_days,
+        "base_log_odds": why.base,
+        "rest_log_odds": why.rest,
+        "expected_value": told.expected_value,
+        "expected_days": told.expected_days,
         "warnings": warnings,
     }
 

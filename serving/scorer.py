@@ -22,10 +22,17 @@ from serving.columns import ScoredColumns, reasons_of, warnings_of
 from serving.interval import Interval
 from serving.kernel import Few, Sums, sigmoids
 from serving.members import Member, Vector
-from serving.reasons import MISSED, Explained, Reason, Words, explain
+from serving.reasons import MATTERS, MISSED, NOTHING, Explained, Reason, Words, explain
 from serving.spread import Spread
 from serving.timing import Timing
 from serving.value import ValueModel
+
+Pause = Callable[[], object]
+"""What is called between two steps of scoring many leads, none of which takes a millisecond."""
+
+
+def go_on() -> None:
+    """Go on without a pause."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,43 @@ class Score(NamedTuple):
     """Days from creation by which half of such leads, if won, are won; None without a model."""
 
 
+class Told(NamedTuple):
+    """What leadq says of a lead that was read alone; see `Score`."""
+
+    lead: Lead
+    probability: float
+    probability_low: float | None
+    probability_high: float | None
+    grade: Grade
+    why: Explained
+    expected_value: float | None
+    expected_days: float | None
+    odd: Mapping[str, str]
+    """Remarks about its cells, by field."""
+
+    def warnings(self) -> list[str]:
+        """Return what is odd about it: remarks about its cells, then fields that are missed."""
+        odd = [f"{name}: {remark}" for name, remark in self.odd.items()]
+        return odd + [f"{name}: {MISSED}" for name in self.why.missed]
+
+    def score(self) -> Score:
+        """Return it as a score."""
+        why = self.why
+        return Score(
+            self.lead.id,
+            self.probability,
+            self.grade,
+            tuple(why.reasons()),
+            why.base,
+            why.rest,
+            tuple(why.missed),
+            self.probability_low,
+            self.probability_high,
+            self.expected_value,
+            self.expected_days,
+        )
+
+
 @dataclass(frozen=True)
 class Scorer:
     """A fitted encoder and blend under the agreement they were trained with."""
@@ -107,7 +151,7 @@ class Scorer:
     @cached_property
     def cells(self) -> Callable[[Mapping[str, object]], dict[str, Cell]]:
         """What does so with each value of a record."""
-        return record_reader(self.agreement.export.missing, self.encoder.clean)
+        return record_reader(self.agreement.export.missing, self.encoder.common)
 
     @cached_property
     def agreed(self) -> str:
@@ -140,7 +184,7 @@ class Scorer:
         if len(leads) == 1:  # in columns a lead alone takes ten times as long
             cells = {name: leads.column(name)[0] for name in self.fields}
             lead = Lead(leads.ids[0], cells, leads.created[0])
-            return [self.score_few([lead], reasons)[0][0]]
+            return [self.score_few([lead], reasons)[0].score()]
         return list(scores_of(self.score_columns(leads, reasons)))
 
     def score_columns(self, leads: Leads, reasons: int = 5) -> ScoredColumns:
@@ -183,6 +227,7 @@ class Scorer:
             [member.kernel for member in self.blend.members],
             None if self.value is None else self.value.log_value.kernel,
             None if self.timing is None else self.timing.delay.kernel,
+            MATTERS,
         )
 
     @cached_property
@@ -190,39 +235,34 @@ class Scorer:
         """What puts the values of fields into words."""
         return Words(self.encoder)
 
-    def score_few(self, leads: Sequence[Lead], reasons: int) -> list[tuple[Score, list[str]]]:
-        """Return the score of each of at most `MOST` leads, and what is odd about it."""
+    def score_few(self, leads: Sequence[Lead], reasons: int, pause: Pause = go_on) -> list[Told]:
+        """Return what is said of each of at most `MOST` leads; `pause` is called in between."""
         encode = self.encoder.alone
         read = [encode(lead.cells, lead.created) for lead in leads]
+        pause()
         sums = self._few.sums([row for row, _ in read], reasons)
+        pause()
         return [
-            self._score(lead, odd, own, reasons)
+            self._told(lead, odd, own, reasons)
             for lead, (_, odd), own in zip(leads, read, sums, strict=True)
         ]
 
-    def _score(
-        self, lead: Lead, odd: Mapping[str, str], sums: Sums, reasons: int
-    ) -> tuple[Score, list[str]]:
-        why = explain(self._words, lead, odd, sums) if reasons else Explained()
+    def _told(self, lead: Lead, odd: Mapping[str, str], sums: Sums, reasons: int) -> Told:
         probability = sigmoid(sums.log_odds)
         low = high = None
         if self.interval is not None:
             low, high = map(sigmoid, self.interval.at(sums.log_odds))
-        score = Score(
-            lead.id,
+        return Told(
+            lead,
             probability,
-            self.agreement.grades.of(probability),
-            why.reasons,
-            why.base,
-            why.rest,
-            why.missed,
             low,
             high,
+            self.agreement.grades.of(probability),
+            explain(self._words, lead, odd, sums) if reasons else NOTHING,
             None if self.value is None else probability * self.value.of(sums.worth),
             None if self.timing is None else self.timing.median(sums.delay),
+            odd,
         )
-        warnings = [f"{name}: {remark}" for name, remark in odd.items()]
-        return score, warnings + [f"{name}: {MISSED}" for name in why.missed]
 
 
 def scores_of(scored: ScoredColumns) -> Iterator[Score]:

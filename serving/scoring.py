@@ -10,6 +10,7 @@ docs/architecture.md tells what was measured.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import re
 import sys
@@ -30,6 +31,7 @@ from serving.artefact import LoadedModel
 from serving.bodies import Items, read_items
 from serving.kernel import MOST
 from serving.replies import Replied, refused, replied
+from serving.scorer import Pause, go_on
 from serving.segments import Scored
 from serving.spool import Lines, Spool, SpoolFullError
 from serving.tally import Tally
@@ -47,13 +49,15 @@ _WATCHED = 5
 """Leads of one request that may be looked at later."""
 _LONG = 10_000
 """Bytes of a body that is read in the thread as well: while the loop reads nobody is answered."""
+_LATELY = 1.0
+"""Seconds after a request of few leads in which another is reckoned with."""
 _NICE = 5
 """By so much the thread steps back: the system decides whether a request that comes in must wait
 for it. Further back each offer of the processor would cost it more of its own time."""
 _REPLY = b'{"model_version":%b,"agreement_version":%b,"results":[%b]}'
 
 
-class Turn(NamedTuple):
+class Block(NamedTuple):
     """Some leads of a request, scored one behind the other."""
 
     results: list[bytes]
@@ -80,6 +84,8 @@ class Scoring:
         self._watch = watch
         self._spool = spool
         self._bulks = 0
+        self._few_at = -math.inf
+        """When a request of few leads came last."""
         self._thread = ThreadPoolExecutor(1, "many", _step_back)
 
     async def answer(self, content: bytes, query: bytes) -> tuple[bytes, int]:
@@ -91,45 +97,55 @@ class Scoring:
         """
         reasons = _reasons(query) if query else REASONS
         model = self._ready()
-        items = await self._read(content)
-        count = len(items.values)
-        if count <= _FEW:
-            turns = [self._turn(model, items, 0, count, reasons)]
-        else:
-            turns = await self._in_turns(model, items, reasons)
-        self._keep(turns)
-        for turn in turns:
-            self._tally.scored(turn.scored, len(turn.refused))
-        for place, record in enumerate(items.values[:_WATCHED]):
-            if place not in turns[0].refused:
-                self._watch.saw(model, record)
-        results = b",".join([result for turn in turns for result in turn.results])
-        version, agreed = model.version, model.artefact.scorer.agreed
-        return _REPLY % (orjson.dumps(version), orjson.dumps(agreed), results), count
-
-    async def _read(self, content: bytes) -> Items:
-        if len(content) <= _LONG:
-            return read_items(content, "leads", self._limits)
         read = partial(read_items, content, "leads", self._limits)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, read)
+        items = read() if len(content) <= _LONG else None
+        if items is not None and len(items.values) <= _FEW:
+            self._few_at = time.monotonic()
+            blocks = self._turn(model, items, 0, reasons)
+        else:
+            items, blocks = await self._many(model, items, read, reasons)
+        self._keep(blocks)
+        for block in blocks:
+            self._tally.scored(block.scored, len(block.refused))
+        for place, record in enumerate(items.values[:_WATCHED]):
+            if place not in blocks[0].refused:
+                self._watch.saw(model, record)
+        results = b",".join([result for block in blocks for result in block.results])
+        version, agreed = model.version, model.artefact.scorer.agreed
+        reply = _REPLY % (orjson.dumps(version), orjson.dumps(agreed), results)
+        return reply, len(items.values)
 
-    def _turn(self, model: LoadedModel, items: Items, start: int, end: int, reasons: int) -> Turn:
-        """Score some of the items."""
-        found = _replied(model, items, start, end, reasons)
-        lines = None if self._spool is None else self._spool.lines(model, found.scored)
-        return Turn(*found, lines)
+    def _turn(
+        self, model: LoadedModel, items: Items, start: int, reasons: int, pause: Pause = go_on
+    ) -> list[Block]:
+        """Score the items from a place on, as many as are scored in one turn."""
+        blocks = []
+        for first in range(start, min(start + _TURN, len(items.values)), MOST):
+            found = _replied(model, items, first, reasons, pause)
+            pause()
+            lines = None if self._spool is None else self._spool.lines(model, found.scored)
+            blocks.append(Block(*found, lines))
+            pause()
+        return blocks
 
-    def _blocks(
-        self, model: LoadedModel, items: Items, start: int, end: int, reasons: int
-    ) -> list[Turn]:
-        """Score some of the items, and let whoever waits for the processor go first in between."""
-        turns = []
-        for first in range(start, end, MOST):
-            turns.append(self._turn(model, items, first, min(first + MOST, end), reasons))
+    def _first(
+        self, model: LoadedModel, items: Items | None, read: Callable[[], Items], reasons: int
+    ) -> tuple[Items, list[Block]]:
+        """Read the items, where that was left to the thread, and score the first of them."""
+        if items is None:
+            items = read()
+            self._offer()
+        return items, self._turn(model, items, 0, reasons, self._offer)
+
+    def _offer(self) -> None:
+        """Let whoever waits for the processor go first, where a few leads came lately.
+
+        Else hardly anybody does but the keeper, which can wait.
+        """
+        if time.monotonic() - self._few_at < _LATELY:
             os.sched_yield()
-        return turns
 
-    def _keep(self, turns: Sequence[Turn]) -> None:
+    def _keep(self, blocks: Sequence[Block]) -> None:
         """Keep the scores of a request, on the loop.
 
         The thread may be stopped while it has the spool's lock: leads alone would wait for it.
@@ -137,11 +153,13 @@ class Scoring:
         if self._spool is None:
             return
         try:
-            self._spool.put([turn.lines for turn in turns if turn.lines is not None])
+            self._spool.put([block.lines for block in blocks if block.lines is not None])
         except SpoolFullError as error:
             raise HTTPException(503, str(error), {"Retry-After": "10"}) from error
 
-    async def _in_turns(self, model: LoadedModel, items: Items, reasons: int) -> list[Turn]:
+    async def _many(
+        self, model: LoadedModel, items: Items | None, read: Callable[[], Items], reasons: int
+    ) -> tuple[Items, list[Block]]:
         if self._bulks >= self._limits.bulks:
             raise HTTPException(
                 503,
@@ -150,15 +168,18 @@ class Scoring:
             )
         self._bulks += 1
         try:
-            return await self._turns(model, items, reasons)
+            return await self._in_turns(model, items, read, reasons)
         finally:
             self._bulks -= 1
 
-    async def _turns(self, model: LoadedModel, items: Items, reasons: int) -> list[Turn]:
+    async def _in_turns(
+        self, model: LoadedModel, items: Items | None, read: Callable[[], Items], reasons: int
+    ) -> tuple[Items, list[Block]]:
         loop, began = asyncio.get_running_loop(), time.perf_counter()
-        turns: list[Turn] = []
-        count = len(items.values)
-        for start in range(0, count, _TURN):
+        first = partial(self._first, model, items, read, reasons)
+        whole, blocks = await loop.run_in_executor(self._thread, first)
+        count = len(whole.values)
+        for start in range(_TURN, count, _TURN):
             if time.perf_counter() - began > self._limits.seconds:
                 raise HTTPException(
                     503,
@@ -166,10 +187,9 @@ class Scoring:
                     "send fewer in one request",
                     {"Retry-After": "1"},
                 )
-            end = min(start + _TURN, count)
-            blocks = partial(self._blocks, model, items, start, end, reasons)
-            turns += await loop.run_in_executor(self._thread, blocks)
-        return turns
+            further = partial(self._turn, model, whole, start, reasons, self._offer)
+            blocks += await loop.run_in_executor(self._thread, further)
+        return whole, blocks
 
 
 def _step_back() -> None:
@@ -186,15 +206,15 @@ def _reasons(query: bytes) -> int:
     return int(found)
 
 
-def _replied(model: LoadedModel, items: Items, start: int, end: int, reasons: int) -> Replied:
-    """Score the items from `start` to `end`; what is too large gets an error in its place."""
-    records = items.values[start:end]
+def _replied(model: LoadedModel, items: Items, start: int, reasons: int, pause: Pause) -> Replied:
+    """Score the items of a block; what is too large gets an error in its place."""
+    records = items.values[start : start + MOST]
     if not has_ids(model.artefact.scorer.agreement):
         records = [_numbered(record, i) for i, record in enumerate(records, start + 1)]
     if not items.faults:
-        return replied(model, records, reasons)
+        return replied(model, records, reasons, pause)
     places = [i for i in range(len(records)) if start + i not in items.faults]
-    found = replied(model, [records[i] for i in places], reasons)
+    found = replied(model, [records[i] for i in places], reasons, pause)
     results = dict(zip(places, found.results, strict=True))
     for i in range(len(records)):
         if (fault := items.faults.get(start + i)) is not None:

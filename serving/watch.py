@@ -148,7 +148,7 @@ class Watch:
                 seen.unseen[name] = seen.unseen.get(name, 0.0) + 1
         if (scores := self._scores) is not None:
             seen.scores = seen.scores or [0.0] * len(scores.shares)
-            seen.scores[scores.place(scorer.score_few([lead], 0)[0][0].probability)] += 1
+            seen.scores[scores.place(scorer.score_few([lead], 0)[0].probability)] += 1
         for column, value in zip(scorer.encoder.columns, row, strict=True):
             if (bands := self._bands.get(column.name)) is not None:
                 counts = seen.bands.setdefault(column.name, [0.0] * len(bands.shares))

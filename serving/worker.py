@@ -16,6 +16,9 @@ _SWITCH_SECONDS = 0.0005
 """After so long a thread that computes lets the event loop have the interpreter."""
 _STOP_SECONDS = 30
 """How long requests may take to end when the service is stopped."""
+_GARBAGE = 20_000
+"""So many more objects are made than let go before garbage is looked for: a request of many leads
+holds some thousands at once, and none of them is garbage."""
 _CONNECTIONS = 2048
 """That may wait to be taken up."""
 
@@ -37,6 +40,7 @@ def service() -> ASGIApp:
 def _settle() -> None:
     """Collect garbage from now on, but not among what a worker has imported, which stays."""
     gc.freeze()
+    gc.set_threshold(_GARBAGE)
     gc.enable()
 
 

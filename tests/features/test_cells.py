@@ -288,6 +288,28 @@ class TestMoment:
 def test_a_record_is_read_as_each_of_its_values_is(words: list[str], values: list[object]) -> None:
     read, record = cell_reader(words), {str(i): value for i, value in enumerate(values)}
     expected = {name: read(value) for name, value in record.items()}
-    clean = {cell for cell in expected.values() if isinstance(cell, str)}
+    common = {value for value in values if value is None or isinstance(value, str | float)}
     assert record_reader(words)(record) == expected
-    assert record_reader(words, clean)(record) == expected
+    reads = record_reader(words, common)
+    assert [reads(record), reads(record)] == [expected, expected]
+
+
+def test_a_placeholder_stays_one_though_it_is_called_common() -> None:
+    reads = record_reader(["0"], {"0", "1"})
+
+    assert [reads({"a": "1", "b": "0"}) for _ in range(2)] == [{"a": "1", "b": None}] * 2
+
+
+def test_lists_are_read_beside_texts_that_are_known() -> None:
+    reads = record_reader([], {"a"})
+    reads({"first": "a"})
+
+    assert reads({"first": "a", "many": ["b", 1]}) == {"first": "a", "many": "b;1"}
+
+
+def test_a_reader_of_records_knows_so_many_texts_at_most(monkeypatch) -> None:
+    monkeypatch.setattr("features.cells._KNOWN", 2)
+    values = [str(n) for n in range(5)]
+    reads = record_reader([], set(values))
+
+    assert [reads({"a": value}) for value in values * 2] == [{"a": value} for value in values * 2]

@@ -115,8 +115,8 @@ def remark(field: FieldEncoder, value: Cell) -> str | None:
 
 def kept_by(encoder: Encoder) -> set[Cell]:
     """Return the cells of leads alone whose codes an encoder keeps."""
-    assert encoder.clean == {cell for familiar in encoder._familiar for cell in familiar}
-    return encoder.clean
+    assert encoder.common == {cell for familiar in encoder._familiar for cell in familiar}
+    return encoder.common
 
 
 class TestDoors:

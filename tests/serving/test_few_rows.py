@@ -20,10 +20,12 @@ BOUNDS = np.array([0, 1, 4, 6])
 BESIDE = MEMBERS["tables"].over([6, 0, 1, 3, 4, 5])
 """Tables of which the first reads the log-odds behind a row of six."""
 
+LEAST = 0.5
+
 
 def of_both(bounds: kernel.Bounds = BOUNDS) -> kernel.Few:
     members = [MEMBERS[name].kernel for name in ("trees", "tables")]
-    return kernel.Few(bounds, 0.25, members, members[1], BESIDE)
+    return kernel.Few(bounds, 0.25, members, members[1], BESIDE, LEAST)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, kernel.MOST])
@@ -43,8 +45,12 @@ def test_a_row_among_a_few_comes_to_what_it_comes_to_among_many(size: int) -> No
     assert bare == [sums[:3] for sums in found]
     assert bare == list(zip(log_odds, worth, delay, strict=True))
     assert [sums.base for sums in found] == parts[:, -1].tolist()
-    assert [sums.effects for sums in found] == effects.tolist()
-    assert [sums.order for sums in found] == kernel.strongest(effects, 2).tolist()
+    order = kernel.strongest(effects, 2)
+    assert [sums.order for sums in found] == order.tolist()
+    assert [sums.effects for sums in found] == np.take_along_axis(effects, order, 1).tolist()
+    notable = [np.flatnonzero(row).tolist() for row in np.abs(effects) >= LEAST]
+    assert [sums.notable for sums in found] == notable
+    assert 0 < sum(map(len, notable)) < effects.size
 
 
 def test_parts_are_added_up_by_field_and_the_base_is_left_out() -> None:

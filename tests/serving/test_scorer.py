@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from features.encoder import Encoder
+from features.encoder import CategoryEncoder, Encoder
 from features.leads import Leads
 from serving.artefact import LoadedModel
 from serving.scorer import sigmoid
@@ -71,10 +71,23 @@ def test_words_are_kept_of_the_cells_alone_that_the_encoder_keeps(model, leads) 
     first = [scorer.score(one, 50) for one in some]
     again = [scorer.score(one, 50) for one in some]
 
-    kept = [(place, cell) for place, cells in enumerate(scorer._words.known) for cell in cells]
+    kept = scorer._words.known
     assert kept
-    assert all(scorer.encoder.keeps(place, cell) for place, cell in kept)
+    assert all(scorer.encoder.keeps(place, cell) for place, cell, _ in kept)
     assert again == first
+
+
+def test_a_placeholder_is_missing_though_training_had_it_as_a_typed_number(
+    model, agreement
+) -> None:
+    # Of a Parquet file a typed 0 is a category; as text it is the placeholder.
+    words = agreement.export.model_copy(update={"missing": ["0"]})
+    agreed = agreement.model_copy(update={"export": words})
+    encoder = Encoder((CategoryEncoder("calls", ("0", "1")),))
+    scorer = replace(model.artefact.scorer, agreement=agreed, encoder=encoder)
+
+    assert scorer.cells({"calls": "0"}) == {"calls": None}
+    assert scorer.cells({"calls": 0}) == {"calls": 0.0}
 
 
 def test_without_reasons_there_is_no_base_and_no_rest(model, leads) -> None:
