@@ -161,7 +161,7 @@ def admit_clean(
     for i, text in enumerate(ids if not all(ids) else ()):
         if not text:
             faults.setdefault(i, Fault(names.id, None, "the id is missing"))
-    for i, reason in reasons_of_rows(ids if has_ids(agreement) else None, names, clean):
+    for i, reason in reasons_of_rows(ids, agreement, clean):
         faults[i] = Fault(names.id, ids[i], reason)
     created = _times(clean, names.created, agreement, faults, need_created, len(ids))
     return Leads(ids, clean, created)
@@ -174,7 +174,7 @@ def admit_one(cells: Mapping[str, Cell], agreement: Agreement) -> Lead | Fault:
     cell = cells.get(names.created) if names.created else None
     if not text:
         return Fault(names.id, None, "the id is missing")
-    if reason := reason_of(names.id, names.created, cells):
+    if reason := reason_of(agreement, cells):
         return Fault(names.id, text, reason)
     if names.created is None or cell is None:
         return Lead(text, cells, None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from features.cells import Cell, key_of
-from features.sections import Columns as Names
+from features.agreement import Agreement
+from features.cells import Cell, key_of, number
 
 _ADDED = "#"
 """The names of columns begin with it that no export has."""
@@ -22,49 +22,64 @@ _SUMS = frozenset(
     ]
 )
 _BEGINS = frozenset(way for word in _SUMS for way in (word[0], word[0].upper()))
-_BESIDE = re.compile(r"\s*(?:\([^()]*\)|:)\s*\Z")
+_BESIDE = re.compile(r"\([^()]*\)\s*\Z|:\s*\Z")
 """Behind the word: `Grand Total (3 records)`, `Summe:`."""
+_LONGEST = 80
+"""Letters of a mark that may be a sum's."""
 
 
 def reasons_of_rows(
-    ids: Sequence[str] | None, names: Names, columns: Mapping[str, Sequence[Cell]]
+    ids: Sequence[str], agreement: Agreement, columns: Mapping[str, Sequence[Cell]]
 ) -> Iterator[tuple[int, str]]:
     """Yield the rows that are no leads, each with the reason.
 
     Args:
-        ids: of the rows; None where they have none. Then the first column says what a row is.
-        names: of the agreed columns.
+        ids: of the rows.
+        agreement: names the columns.
         columns: the cells.
 
     """
-    own = [name for name in columns if not name.startswith(_ADDED)]
-    first = names.id if ids is not None else next(iter(own), "")
-    marks: Iterable[Cell] = columns.get(first, ()) if ids is None else ids
+    first = _first(agreement, columns)
+    marks: Iterable[Cell] = ids if first == agreement.columns.id else columns.get(first, ())
     for i, mark in enumerate(marks):
         if isinstance(mark, str) and (mark == first or (mark[:1] in _BEGINS and _is_sum(mark))):
-            cells = {name: columns[name][i] for name in own}
-            if reason := reason_of(first, names.created, cells):
+            cells = {name: column[i] for name, column in columns.items()}
+            if reason := reason_of(agreement, cells):
                 yield i, reason
 
 
-def reason_of(id_name: str, created: str | None, cells: Mapping[str, Cell]) -> str | None:
+def reason_of(agreement: Agreement, cells: Mapping[str, Cell]) -> str | None:
     """Return why a row is no lead, or None.
 
     A header has names of columns alone, as where files were joined. A sum says so in place of the
-    id, has no time of its own, and all else of it are numbers.
+    id, or in the first column where there are no ids; it has no time of its own, and all else of
+    it are numbers.
     """
-    filled = {name: cell for name, cell in cells.items() if cell is not None}
+    filled = {n: c for n, c in cells.items() if c is not None and not n.startswith(_ADDED)}
     if len(filled) > 1 and all(cell == name for name, cell in filled.items()):
         return _HEADER
-    mark = filled.pop(id_name, None)
-    if not isinstance(mark, str) or not _is_sum(mark) or created in filled:
+    mark = filled.pop(_first(agreement, cells), None)
+    if not isinstance(mark, str) or not _is_sum(mark) or agreement.columns.created in filled:
         return None
-    return _SUM if all(_has_digits(cell) for cell in filled.values()) else None
+    decimal = agreement.export.decimal
+    return _SUM if all(_is_number(cell, decimal) for cell in filled.values()) else None
+
+
+def _first(agreement: Agreement, names: Iterable[str]) -> str:
+    """Return the column that says what a row is."""
+    id_name = agreement.columns.id
+    if not id_name.startswith(_ADDED):
+        return id_name
+    return next((name for name in names if not name.startswith(_ADDED)), "")
 
 
 def _is_sum(mark: str) -> bool:
-    return key_of(_BESIDE.sub("", mark)) in _SUMS
+    return len(mark) <= _LONGEST and key_of(_BESIDE.sub("", mark)) in _SUMS
 
 
-def _has_digits(cell: Cell) -> bool:
-    return not isinstance(cell, str) or any(map(str.isdigit, cell))
+def _is_number(cell: Cell, decimal: str) -> bool:
+    try:
+        number(cell, decimal)
+    except ValueError:
+        return False
+    return True

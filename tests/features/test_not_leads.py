@@ -33,7 +33,9 @@ def test_sums_of_a_report_are_no_leads(tmp_path: Path) -> None:
     assert told(intake.rejects) == [(3, SUM), (5, SUM), (6, SUM)]
 
 
-@pytest.mark.parametrize("row", ["Total,Kiel,5", "Totally,,5", "T,,5", "Total Energies,,5"])
+@pytest.mark.parametrize(
+    "row", ["Total,Kiel,5", "Totally,,5", "T,,5", "Total Energies,,5", "Total,11-50,5"]
+)
 def test_a_lead_whose_id_only_begins_so_stays_a_lead(tmp_path: Path, row: str) -> None:
     path = a_file(tmp_path, f"id,town,price\n{row}\n")
 
@@ -67,3 +69,19 @@ def test_one_lead_is_told_from_a_sum_as_many_are() -> None:
     assert isinstance(found, Fault)
     assert found.reason == SUM
     assert isinstance(admit_one({"id": "Total", "town": "Kiel"}, an_agreement()), Lead)
+
+
+def test_without_ids_one_lead_is_told_from_a_sum_by_its_first_value() -> None:
+    agreement = named(id="#row")
+
+    found = admit_one({"#row": "1", "town": "Grand total", "price": "12"}, agreement)
+
+    assert isinstance(found, Fault)
+    assert found.reason == SUM
+    assert isinstance(admit_one({"#row": "1", "town": "Kiel", "price": "12"}, agreement), Lead)
+
+
+def test_a_mark_however_long_is_read_at_once() -> None:
+    found = admit_one({"id": "Total" + " " * 200_000 + "b", "price": 5.0}, an_agreement())
+
+    assert isinstance(found, Lead)
