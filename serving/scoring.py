@@ -2,9 +2,9 @@
 
 Where what runs: a lead alone, or a few, are scored on the event loop, which takes less time than
 handing them to a thread and back. Many leads are scored by one thread, a hundred at a time, so that
-requests of many leads take turns. After each few of them the thread offers the processor and the
-interpreter to whoever waits (`sched_yield`), so whoever sends one lead beside them hardly notices;
-docs/architecture.md tells what was measured.
+requests of many leads take turns. Where a few leads came lately, the thread offers the processor
+and the interpreter between its steps to whoever waits (`sched_yield`), so whoever sends one lead
+beside them hardly notices; docs/architecture.md tells what was measured.
 """
 
 from __future__ import annotations
@@ -97,13 +97,12 @@ class Scoring:
         """
         reasons = _reasons(query) if query else REASONS
         model = self._ready()
-        read = partial(read_items, content, "leads", self._limits)
-        items = read() if len(content) <= _LONG else None
-        if items is not None and len(items.values) <= _FEW:
+        items = await self._items(content)
+        if len(items.values) <= _FEW:
             self._few_at = time.monotonic()
             blocks = self._turn(model, items, 0, reasons)
         else:
-            items, blocks = await self._many(model, items, read, reasons)
+            blocks = await self._many(model, items, reasons)
         self._keep(blocks)
         for block in blocks:
             self._tally.scored(block.scored, len(block.refused))
@@ -114,6 +113,13 @@ class Scoring:
         version, agreed = model.version, model.artefact.scorer.agreed
         reply = _REPLY % (orjson.dumps(version), orjson.dumps(agreed), results)
         return reply, len(items.values)
+
+    async def _items(self, content: bytes) -> Items:
+        """Read the items of a body."""
+        read = partial(read_items, content, "leads", self._limits)
+        if len(content) <= _LONG:
+            return read()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, read)
 
     def _turn(
         self, model: LoadedModel, items: Items, start: int, reasons: int, pause: Pause = go_on
@@ -127,15 +133,6 @@ class Scoring:
             blocks.append(Block(*found, lines))
             pause()
         return blocks
-
-    def _first(
-        self, model: LoadedModel, items: Items | None, read: Callable[[], Items], reasons: int
-    ) -> tuple[Items, list[Block]]:
-        """Read the items, where that was left to the thread, and score the first of them."""
-        if items is None:
-            items = read()
-            self._offer()
-        return items, self._turn(model, items, 0, reasons, self._offer)
 
     def _offer(self) -> None:
         """Let whoever waits for the processor go first, where a few leads came lately.
@@ -157,9 +154,7 @@ class Scoring:
         except SpoolFullError as error:
             raise HTTPException(503, str(error), {"Retry-After": "10"}) from error
 
-    async def _many(
-        self, model: LoadedModel, items: Items | None, read: Callable[[], Items], reasons: int
-    ) -> tuple[Items, list[Block]]:
+    async def _many(self, model: LoadedModel, items: Items, reasons: int) -> list[Block]:
         if self._bulks >= self._limits.bulks:
             raise HTTPException(
                 503,
@@ -168,18 +163,14 @@ class Scoring:
             )
         self._bulks += 1
         try:
-            return await self._in_turns(model, items, read, reasons)
+            return await self._in_turns(model, items, reasons)
         finally:
             self._bulks -= 1
 
-    async def _in_turns(
-        self, model: LoadedModel, items: Items | None, read: Callable[[], Items], reasons: int
-    ) -> tuple[Items, list[Block]]:
+    async def _in_turns(self, model: LoadedModel, items: Items, reasons: int) -> list[Block]:
         loop, began = asyncio.get_running_loop(), time.perf_counter()
-        first = partial(self._first, model, items, read, reasons)
-        whole, blocks = await loop.run_in_executor(self._thread, first)
-        count = len(whole.values)
-        for start in range(_TURN, count, _TURN):
+        count, blocks = len(items.values), list[Block]()
+        for start in range(0, count, _TURN):
             if time.perf_counter() - began > self._limits.seconds:
                 raise HTTPException(
                     503,
@@ -187,9 +178,9 @@ class Scoring:
                     "send fewer in one request",
                     {"Retry-After": "1"},
                 )
-            further = partial(self._turn, model, whole, start, reasons, self._offer)
-            blocks += await loop.run_in_executor(self._thread, further)
-        return whole, blocks
+            turn = partial(self._turn, model, items, start, reasons, self._offer)
+            blocks += await loop.run_in_executor(self._thread, turn)
+        return blocks
 
 
 def _step_back() -> None:

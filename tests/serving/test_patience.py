@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
 from tests.serving.asking import LEAD, service, talk
@@ -91,11 +92,18 @@ def test_a_lead_alone_is_answered_between_two_turns_of_many() -> None:
     assert asyncio.run(race()) == ["one", "many"]
 
 
-def test_too_many_requests_of_many_leads_are_sent_away() -> None:
+@pytest.mark.parametrize(
+    ("second", "status"),
+    [({"leads": [LEAD] * 3000}, 503), ({**LEAD, "Message": "x" * 11_000}, 200)],
+    ids=["many leads", "one long lead"],
+)
+def test_too_many_requests_of_many_leads_are_sent_away_but_a_lead_however_long_is_not(
+    second: dict[str, Any], status: int
+) -> None:
     async def race() -> list[int]:
-        shell = service(bulks=1)
-        body = {"type": "http.request", "body": json.dumps({"leads": [LEAD] * 3000}).encode()}
-        both = [talk(shell, "POST", "/v1/score", [dict(body)]) for _ in range(2)]
-        return [sent[0]["status"] for sent in await asyncio.gather(*both)]
+        shell, bodies = service(bulks=1), ({"leads": [LEAD] * 3000}, second)
+        sent = [{"type": "http.request", "body": json.dumps(body).encode()} for body in bodies]
+        both = [talk(shell, "POST", "/v1/score", [one]) for one in sent]
+        return [told[0]["status"] for told in await asyncio.gather(*both)]
 
-    assert asyncio.run(race()) == [200, 503]
+    assert asyncio.run(race()) == [200, status]
