@@ -114,6 +114,18 @@ def test_spend_is_found_however_it_spells_the_campaign(client: TestClient, store
     assert "has cost" not in client.get("/leads/b").text
 
 
+def test_a_lead_has_cost_the_same_under_each_spelling(client: TestClient, store: Store) -> None:
+    """Also where other spellings, of leads alone, are of the same campaign."""
+    hand(store, "a", campaign="Spring fair")
+    hand(store, "b", "c", campaign="spring_fair")
+    hand(store, "d", campaign="SPRING-FAIR")
+    hand(store, "e", campaign="Springfair")
+    at = recently(0)
+    store.write(lambda c: book(c, [Spent("Spring fair", at.date(), 80.0)], "test", at))
+    for id_ in ("a", "b", "d"):
+        assert "a lead of this campaign has cost 20" in client.get(f"/leads/{id_}").text
+
+
 def test_marketing_sees_a_lead_and_cannot_answer_for_sales(
     client: TestClient, store: Store
 ) -> None:
