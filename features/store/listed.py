@@ -141,7 +141,12 @@ def _joined(counts: Mapping[str | None, int]) -> dict[str | None, int]:
 
 
 def _in_order(counts: Mapping[str | None, int]) -> dict[str | None, int]:
-    return dict(sorted(counts.items(), key=lambda one: (one[0] is None, (one[0] or "").casefold())))
+    return dict(sorted(counts.items(), key=lambda one: _place(one[0])))
+
+
+def _place(name: str | None) -> tuple[bool, str, str]:
+    """Return what puts names in the order of the alphabet, whatever their case; nothing last."""
+    return name is None, (name or "").casefold(), name or ""
 
 
 def lines(

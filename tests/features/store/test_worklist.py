@@ -14,6 +14,7 @@ from features.store.database import Store, engine_of, open_store
 from features.store.drawn import Worklist
 from features.store.erasure import erase
 from features.store.feedback import keep
+from features.store.handoffs import Handover, hand_over
 from features.store.listed import (
     Wanted,
     answered_on,
@@ -158,6 +159,13 @@ def test_spellings_of_a_campaign_are_one_choice(store: Store) -> None:
     assert dict(found.campaigns) == {"Spring fair": 3, "Springfair": 1}
     assert (shown.id, chosen.total, chosen.owners) == ("a", 3, {"kim": 3})
     assert chosen.spelling("spring-fair") == "Spring fair"
+
+
+def test_names_that_differ_in_case_alone_stand_in_one_order(store: Store) -> None:
+    told = [Handover(MONDAY, owner, None) for owner in ("kim", "Kim", "KIM", "ada")]
+    store.write(lambda c: hand_over(c, some_leads(*"abcd"), agreed(), told, NOW))
+    with store.reading() as connection:
+        assert list(choices(connection, Wanted(), NOW).owners) == ["ada", "KIM", "Kim", "kim"]
 
 
 def test_what_was_answered_today_is_counted_once_for_each_lead(store: Store) -> None:
