@@ -110,6 +110,16 @@ def test_a_proposal_is_the_next_version_and_reads_back_as_itself() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(2_500_000.0, "2500000"), (1234568.0, "1234568"), (0.1234567, "0.1234567"), (1e300, "1e+300")],
+)
+def test_numbers_are_told_in_full(value: float, said: str) -> None:
+    assert list(differences({"at_least": 1234567.0}, {"at_least": value})) == [
+        ("at_least", "1234567", said)
+    ]
+
+
 def test_who_signed_what_is_told_with_the_differences(store: Store) -> None:
     first, second = agreed(), agreed(version=2, capacity={"leads_per_day": 20})
     for agreement in (first, second):
