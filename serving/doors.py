@@ -87,6 +87,11 @@ class Door:
         """Whether it is for browsers."""
         return self.page is not None
 
+    @property
+    def keeps(self) -> bool:
+        """Whether what is sent to it is kept."""
+        return self.takes_body and self.route != "/sign-out"
+
 
 class Doors:
     """Doors of the service, found by method and path.

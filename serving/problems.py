@@ -101,6 +101,7 @@ def refusal(
     asked: Mapping[bytes, bytes],
     field: str | None = None,
     here: str | None = None,
+    is_lost: bool = False,
     session_of: SessionOf | None = None,
 ) -> Refusal:
     """Return a refusal in the form that was asked for.
@@ -111,6 +112,7 @@ def refusal(
         asked: the headers of the request.
         field: that caused it.
         here: the page that was asked for: who is not signed in is led to the way in, and back.
+        is_lost: whether something was sent that is not kept.
         session_of: finds who is signed in, for a whole page: it leads them to the other pages.
 
     """
@@ -121,7 +123,7 @@ def refusal(
     from serving.pages import render
 
     if here is not None and status == 401:
-        way_in = _way_in(here, asked)
+        way_in = _way_in(here, is_lost, asked)
         lead = {"HX-Redirect": way_in} if is_part else {"Location": way_in}
         return Refusal(401 if is_part else 303, b"", _HTML, {**render.HEADERS, **lead})
     session = None if is_part or session_of is None else session_of(asked)
@@ -130,15 +132,14 @@ def refusal(
     return Refusal(status, content, _HTML, {**render.HEADERS, **swap})
 
 
-def _way_in(here: str, asked: Mapping[bytes, bytes]) -> str:
+def _way_in(here: str, is_lost: bool, asked: Mapping[bytes, bytes]) -> str:
     """Return where to sign in, and then go back to the page on which somebody was.
 
     What they sent from it was not kept, and they shall know.
     """
-    is_sent = b"content-length" in asked
-    if is_sent or b"hx-request" in asked:
+    if is_lost or b"hx-request" in asked:
         seen = asked.get(b"hx-current-url") or asked.get(b"referer") or b""
         with suppress(ValueError):
             page = urlsplit(seen.decode("latin-1"))
             here = urlunsplit(("", "", page.path, page.query, "")) or here
-    return f"/sign-in?next={quote(here, safe='')}{'&sent=yes' if is_sent else ''}"
+    return f"/sign-in?next={quote(here, safe='')}{'&sent=yes' if is_lost else ''}"

@@ -176,7 +176,8 @@ class Shell:
             return
         here = call.here if call.door is not None and call.door.is_page else None
         session_of = self._sessions.of if self._sessions is not None else None
-        given = refusal(status, detail, asked, here=here, session_of=session_of)
+        is_lost = call.door is not None and call.door.keeps
+        given = refusal(status, detail, asked, None, here, is_lost, session_of)
         lines = {**(told or {}), **given.headers}
         extra = [(k.lower().encode(), v.encode()) for k, v in lines.items()]
         await _send(call, send, given.status, given.content, given.media_type.encode(), extra)

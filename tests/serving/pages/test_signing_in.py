@@ -327,6 +327,19 @@ def test_who_sends_something_once_the_session_is_over_is_told_and_led_back(
     assert 'name="next" value="/queue?grade=A"' in page
 
 
+def test_what_is_sent_is_told_by_the_method_and_not_by_its_length(client: TestClient) -> None:
+    asked = {"Referer": "http://testserver/queue"}
+    parts = iter([b"code=", b"lost"])
+    words = client.post("/leads/a/words", content=parts, headers=asked)
+    looked = client.get("/queue", headers={"Content-Length": "0"})
+    left = client.post("/sign-out", headers=asked)
+    assert [reply.headers["location"] for reply in (words, looked, left)] == [
+        "/sign-in?next=%2Fqueue&sent=yes",
+        "/sign-in?next=%2Fqueue",
+        "/sign-in?next=%2F",
+    ]
+
+
 @pytest.mark.parametrize(
     "seen", ["http://evil.example//evil.example/", "http://[", "//evil", "\\x"]
 )
