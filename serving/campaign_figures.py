@@ -49,7 +49,7 @@ class Campaign(BaseModel):
     """The figures of one campaign, or of all together. Intervals are of 90 %."""
 
     name: str
-    known: bool = Field(description="Whether the model has learned it.")
+    known: bool = Field(description="Whether the model learned the spellings of half of its leads.")
     leads: int
     scored: int
     grades: dict[str, int]

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from features.cells import Cell, key_of
+from features.cells import Cell, Memo, key_of
 from features.store.campaigns import (
     TREND_DAYS,
     LeadGroup,
@@ -70,8 +70,15 @@ class Lens:
             model.version,
             scorer.timing,
             scorer.spread or USUAL,
-            learned(scorer.encoder, column or ""),
+            Memo(learned(scorer.encoder, column or "")).__getitem__,
         )
+
+    def share_known(self, one: Named) -> float:
+        """Return the share of its leads whose spelling the model learned; none given is known."""
+        if not one.leads:
+            return float(self.known(one.name))
+        learned = (group.leads for group in one.groups if not group.name or self.known(group.name))
+        return sum(learned) / one.leads
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,8 @@ def study(told: Told, stretch: Stretch, lens: Lens) -> Campaigns:
     ages = _middles(bounds)
     names = sorted(named, key=lambda key: named[key].name.casefold())
     seen = [(i, group) for i, key in enumerate(names) for group in named[key].groups]
-    spreads = [lens.spread.of(lens.known(named[key].name) or not key) for key in names]
+    known = [lens.share_known(named[key]) for key in names]
+    spreads = [lens.spread.of(share) for share in known]
     found = outlooks(_counts(seen, ages), len(names), timing, spreads) if seen else []
     whole = together(list(named.values()))
     alone = [(0, group) for group in whole.groups]
@@ -115,7 +123,7 @@ def study(told: Told, stretch: Stretch, lens: Lens) -> Campaigns:
         _campaign(
             named[key],
             found[i] if i < len(found) else None,
-            lens.known(named[key].name) or not key,
+            known[i] >= 0.5,
             worth,
             bounds,
         )

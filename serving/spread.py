@@ -22,9 +22,13 @@ class Spread:
     new: float
     """Of those that it had not seen, or in fewer than ten leads."""
 
-    def of(self, known: bool) -> float:
-        """Return the one that applies."""
-        return self.known if known else self.new
+    def of(self, known: float) -> float:
+        """Return that of a campaign of which the model learned a share of the leads, 0 to 1.
+
+        What the model learned under one spelling it has not under another. The campaign is one, so
+        both parts are off together: their standard deviations add up.
+        """
+        return self.known * known + self.new * (1 - known)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""
