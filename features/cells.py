@@ -142,16 +142,8 @@ def record_reader(
     known: set[object] = set()
 
     def other(value: object) -> Cell:
-        # Most are texts that begin as no placeholder does.
-        if (
-            value.__class__ is str
-            and value.isascii()
-            and ((text := value.strip())[:1] in plain or (text and text[:2].lower() not in begins))
-        ):
-            found: Cell = text
-        else:
-            found = read(value)
-        if found is value and found in common:
+        found = read(value)
+        if found is value and value.__class__ is str and value in common:
             if len(known) >= _KNOWN:
                 known.clear()
             known.add(found)
@@ -159,8 +151,19 @@ def record_reader(
 
     def cells(record: Mapping[str, object]) -> dict[str, Cell]:
         try:
+            # Most that are not known are texts that begin as no placeholder does.
             return {
-                name: value if value in known else other(value)  # type: ignore[misc]
+                name: value  # type: ignore[misc]
+                if value in known
+                else text
+                if value.__class__ is str
+                and value not in common
+                and value.isascii()
+                and (
+                    (text := value.strip())[:1] in plain
+                    or (text and text[:2].lower() not in begins)
+                )
+                else other(value)
                 for name, value in record.items()
             }
         except TypeError:  # a list, which cannot be looked up

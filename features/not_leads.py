@@ -42,9 +42,11 @@ def reasons_of_rows(
     first = _first(agreement, columns)
     marks: Iterable[Cell] = ids if first == agreement.columns.id else columns.get(first, ())
     for i, mark in enumerate(marks):
-        if isinstance(mark, str) and (mark == first or (mark[:1] in _BEGINS and _is_sum(mark))):
-            cells = {name: column[i] for name, column in columns.items()}
-            if reason := reason_of(agreement, cells):
+        if _is_odd(mark, first):
+            reason = _reason(
+                agreement, first, {name: column[i] for name, column in columns.items()}
+            )
+            if reason:
                 yield i, reason
 
 
@@ -55,11 +57,19 @@ def reason_of(agreement: Agreement, cells: Mapping[str, Cell]) -> str | None:
     id, or in the first column where there are no ids; it has no time of its own, and all else of
     it are numbers.
     """
+    first = _first(agreement, cells)
+    return _reason(agreement, first, cells) if _is_odd(cells.get(first), first) else None
+
+
+def _is_odd(mark: Cell, first: str) -> bool:
+    return isinstance(mark, str) and (mark == first or (mark[:1] in _BEGINS and _is_sum(mark)))
+
+
+def _reason(agreement: Agreement, first: str, cells: Mapping[str, Cell]) -> str | None:
     filled = {n: c for n, c in cells.items() if c is not None and not n.startswith(_ADDED)}
-    if len(filled) > 1 and all(cell == name for name, cell in filled.items()):
-        return _HEADER
-    mark = filled.pop(_first(agreement, cells), None)
-    if not isinstance(mark, str) or not _is_sum(mark) or agreement.columns.created in filled:
+    if filled.pop(first) == first:
+        return _HEADER if filled and all(cell == name for name, cell in filled.items()) else None
+    if agreement.columns.created in filled:
         return None
     decimal = agreement.export.decimal
     return _SUM if all(_is_number(cell, decimal) for cell in filled.values()) else None
