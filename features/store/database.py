@@ -254,7 +254,7 @@ def _sqlite(address: Any, looks: bool) -> Engine:
             "synchronous=FULL",
             "foreign_keys=ON",
             "secure_delete=ON",
-            "cache_size=-65536",
+            "cache_size=-32768",
         ):
             raw.execute(f"PRAGMA {pragma}")
 
