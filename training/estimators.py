@@ -93,7 +93,7 @@ _BINS = 63
 """Few bins: a fourth of the places to split at, and on real sets trees as good or better."""
 _BINS_OF_CODES = 255
 _ROWS_OF_A_CODE = 3
-"""Rows for each value, on average, of a number that stands for companies, people or places."""
+"""Rows for each value, on average, of a column that stands for companies, people or places."""
 _MOST_TREES = 1500
 _PATIENCE = 60
 
@@ -288,7 +288,7 @@ class LogisticEstimator(_MemberEstimator):
 
 
 def _bins_of(cells: Vector) -> int:
-    """Return at how many places trees may split a number: more where its values are codes.
+    """Return at how many places trees may split a column: more where its values are codes.
 
     Codes are many and come again, none much more often than the others; what is known of a
     company or a place comes again as its code does.
