@@ -9,7 +9,9 @@ import os
 import select
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -18,17 +20,17 @@ from pathlib import Path
 import structlog
 
 from features.errors import StoreError
-from features.home import Home, Settings
+from features.home import Home, Settings, SpoolSettings
 from features.store.database import Store, open_store, open_to_look
 from serving.cache import Cache
 from serving.champion import Live
 from serving.courier import Courier
-from serving.drain import drain
+from serving.drain import LITTLE, Drained, drain
 from serving.logs import configure
 from serving.problems import where
 from serving.scorekeeper import Scorekeeper
-from serving.segments import segments
-from serving.spool import WRITER
+from serving.segments import began, segments
+from serving.spool import WRITER, size_of
 
 log = structlog.get_logger()
 
@@ -40,13 +42,21 @@ _FIRST_LOOK = 1000
 """Scores after which the database looks at its tables for the first time."""
 _GROWTH = 4
 """It does so again each time they have become so many times as many."""
+_MUCH = 0.25
+"""Of what the spool may hold: where so much waits, it is not left to idle moments any more."""
+_LATE_SECONDS = 30
+"""Nor is what has waited for so long."""
 
 
 class Keeper:
     """Brings scores to the store, and goes on where the store does not answer."""
 
     def __init__(
-        self, folder: Path, open_it: Callable[[], Store], now: Callable[[], datetime]
+        self,
+        folder: Path,
+        open_it: Callable[[], Store],
+        now: Callable[[], datetime],
+        settings: SpoolSettings | None = None,
     ) -> None:
         """Choose the spool.
 
@@ -54,9 +64,12 @@ class Keeper:
             folder: of the spool.
             open_it: opens the store; called again while it fails.
             now: gives the moment, in UTC.
+            settings: how much the spool may hold.
 
         """
         self._folder = folder
+        self._much = _MUCH * (settings or SpoolSettings()).megabytes * 1_000_000
+        self._idle = ThreadPoolExecutor(1, "idle", _stand_back)
         self._open = open_it
         self._now = now
         self._store: Store | None = None
@@ -66,10 +79,15 @@ class Keeper:
         self._synced: dict[Path, int] = {}
         self._troubles = 0
 
-    def step(self) -> float:
-        """Bring all that waits; return after how many seconds to look again."""
+    def step(self, at_once: bool = False) -> float:
+        """Bring all that waits; return after how many seconds to look again.
+
+        Args:
+            at_once: whether it does not wait for idle moments of the processors.
+
+        """
         try:
-            self._bring()
+            self._bring(at_once)
         except StoreError as error:
             self._later(str(error))
         except Exception as error:
@@ -93,17 +111,32 @@ class Keeper:
                 counts = b"%020d%020d" % (0, self._troubles)
                 (self._folder / f"{WRITER}keeper").write_bytes(counts)
 
-    def _bring(self) -> None:
+    def _bring(self, at_once: bool) -> None:
         if not segments(self._folder):
             return
         if self._store is None:
             self._store = self._open()
-        while any(done := drain(self._store, self._folder, self._now)):
+        while any(done := self._drained(self._store, at_once)):
             self._brought += done.stored
             if self._brought >= self._look_at:
                 # Its own look, once a minute, may come too late for many that waited.
                 self._store.look_at_tables()
                 self._look_at = self._brought * _GROWTH
+
+    def _drained(self, store: Store, at_once: bool) -> Drained:
+        """Bring some of what waits: in idle moments, unless there is need to hurry."""
+        bring = partial(drain, store, self._folder, self._now)
+        if at_once or self._is_pressed():
+            return bring()
+        return self._idle.submit(bring, LITTLE).result()
+
+    def _is_pressed(self) -> bool:
+        """Return whether much waits, or something for long."""
+        waiting = segments(self._folder)
+        if sum(map(size_of, waiting)) > self._much:
+            return True
+        now = self._now().replace(tzinfo=UTC).timestamp()
+        return bool(waiting) and now - began(waiting[0]) / 1e6 > _LATE_SECONDS
 
     def _sync(self) -> None:
         """Have the disk itself take what must wait for longer: then a power cut loses less."""
@@ -117,8 +150,19 @@ class Keeper:
 
     def close(self) -> None:
         """Let go of the store."""
+        self._idle.shutdown()
         if self._store is not None:
             self._store.close()
+
+
+def _stand_back() -> None:
+    """Have this thread run only while nothing else wants to, where the system can do so.
+
+    Linux alone has the class and takes a thread for a process. A thread leaves it no more.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
 
 
 def main() -> None:
@@ -127,14 +171,14 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure()
     home = Home(Settings())
-    keeper = Keeper(home.folder("spool"), lambda: open_store(home.store_url), _now)
+    keeper = Keeper(home.folder("spool"), lambda: open_store(home.store_url), _now, home.spool)
     Courier(home, lambda: open_store(home.store_url), _now).start()
     look = partial(open_to_look, home.store_url)
     live = Live(Cache(home.folder("models")), look, home.serve.poll)
     Scorekeeper(live, lambda: open_store(home.store_url), _now).start()
     while not select.select([sys.stdin], [], [], keeper.step())[0]:
         pass
-    keeper.step()
+    keeper.step(at_once=True)
     keeper.close()
 
 

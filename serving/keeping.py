@@ -15,10 +15,8 @@ log = structlog.get_logger()
 _RESTART_SECONDS = 1.0
 _END_SECONDS = 20
 """How long the keeper may take to bring what is left, when the service ends."""
-_CODE = "import os; os.nice(19); from serving.keeper import main; main()"
-"""It steps back before it imports anything: a worker that starts beside it goes first. It must not
-be idle (`SCHED_IDLE`): where others have the processors it would stop for seconds with the lock of
-the store in its hand, and without a privilege a process never leaves that class again."""
+_CODE = "import os; os.nice(10); from serving.keeper import main; main()"
+"""It steps back before it imports anything: a worker that starts beside it goes first."""
 
 
 @contextmanager

@@ -8,13 +8,13 @@ so nothing can be left behind that says otherwise.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -25,6 +25,7 @@ from features.agreement import Agreement, Grade
 from features.cells import Cell
 from features.store.entries import name_of
 from features.store.scores import GivenScore
+from features.store.texts import json_of
 
 SUFFIX = ".scores"
 ASIDE = "aside"
@@ -106,13 +107,17 @@ def score_of(line: bytes) -> GivenScore:
     told = _checked(line)
     try:
         by, fields = told["by"], told["fields"]
-        known = {n: c for n, c in fields.items() if c is not None and n not in by["beside"]}
+        parts = [
+            head + json_of(cell)
+            for name, head in _heads(tuple(fields), tuple(by["beside"]))
+            if (cell := fields[name]) is not None
+        ]
         return GivenScore(
             lead=told["lead"],
             created=told["created"] and datetime.fromisoformat(told["created"]),
             campaign=name_of(fields.get(by["campaign"])),
             source=name_of(fields.get(by["source"])),
-            fields=json.dumps(known, sort_keys=True),
+            fields="{" + ", ".join(parts) + "}",
             at=_EPOCH + timedelta(microseconds=told["at"]),
             model=by["model"],
             agreement=by["agreement"],
@@ -123,6 +128,12 @@ def score_of(line: bytes) -> GivenScore:
         )
     except (LookupError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError("was written by another leadq") from error
+
+
+@lru_cache(maxsize=256)
+def _heads(names: tuple[str, ...], beside: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Return how a snapshot begins each of the fields, in its order."""
+    return [(name, f"{json_of(name)}: ") for name in sorted(names) if name not in beside]
 
 
 def _checked(line: bytes) -> dict[str, Any]:

@@ -48,7 +48,7 @@ _MANY = 100
 """Segments; where more of them wait, the store does not keep up."""
 _LONG = 10_000_000
 """Microseconds for which a segment then stays open, so that they do not grow too many."""
-_LARGE = 4_000_000
+_LARGE = 1_000_000
 """Bytes with which a segment is closed at once."""
 
 
@@ -196,7 +196,7 @@ class Spool:
     def turn(self) -> None:
         """Close the segment if it is time, and look how much room is left."""
         waiting = segments(self._folder)
-        used = sum(_size(path) for path in (*waiting, *(self._folder / ASIDE).glob("*")))
+        used = sum(size_of(path) for path in (*waiting, *(self._folder / ASIDE).glob("*")))
         with self._lock:
             self._room = self._settings.megabytes * 1_000_000 - used
             segment = self._segment
@@ -254,7 +254,8 @@ def counts_in(content: bytes) -> tuple[int, int]:
         return 0, 0
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
+    """Return the bytes of a file; none where it is gone."""
     try:
         return path.stat().st_size
     except FileNotFoundError:

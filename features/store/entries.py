@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, select, update
@@ -18,7 +17,7 @@ from features.store.bulk import Columns, among, insert_columns, new_keys
 from features.store.feedback import apply_waiting
 from features.store.keys import arrive, keys_of, stay_named
 from features.store.tables import Lead, Snapshot
-from features.store.texts import MAX_NAME, digest_of, storable
+from features.store.texts import MAX_NAME, digest_of, json_of, storable
 from features.store.worklist import refresh
 
 Origin = Literal["handoff", "export", "score"]
@@ -229,11 +228,8 @@ def _fields(leads: Leads, agreement: Agreement) -> list[str]:
 
 
 def _pieces(name: str, cells: Sequence[Cell]) -> list[str]:
-    column, head = coded(cells), json.dumps(name) + ": "
-    texts = [
-        "" if c is None else f"{head}{_quoted(c) if type(c) is str else json.dumps(c)}{_COMMA}"
-        for c in column.values
-    ]
+    column, head = coded(cells), json_of(name) + ": "
+    texts = ["" if c is None else head + json_of(c) + _COMMA for c in column.values]
     return [texts[code] for code in column.codes.tolist()]
 
 

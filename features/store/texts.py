@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from json.encoder import encode_basestring_ascii as _quoted
 
+from features.cells import Cell
 from features.spreadsheet import ROUNDED_NUMBER
 
 MAX_NAME = 200
@@ -13,6 +16,11 @@ MAX_NAME = 200
 def digest_of(text: str) -> str:
     """Return a short digest of a text, in hex (BLAKE2b, 16 bytes)."""
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def json_of(cell: Cell) -> str:
+    """Return a cell as a snapshot writes it."""
+    return _quoted(cell) if type(cell) is str else json.dumps(cell)
 
 
 def storable(text: str) -> str:
