@@ -16,6 +16,7 @@ import numpy.typing as npt
 from features import texts
 from features.cells import Cell, Memo
 from features.packed import Packed, below, kept, packed
+from features.texts import Distinct
 
 T = TypeVar("T")
 _SELDOM = 2
@@ -194,13 +195,23 @@ class Columns(Mapping[str, CodedCells]):
     An export has columns that nobody reads.
     """
 
-    def __init__(self, texts: Mapping[str, Packed]) -> None:
+    def __init__(
+        self, texts: Mapping[str, Packed], known: Mapping[str, Distinct] | None = None
+    ) -> None:
+        """Take the columns.
+
+        Args:
+            texts: of each column.
+            known: of some of them the values that occur, as `texts.distinct` tells them.
+
+        """
         self._texts = texts
+        self._known = known or {}
         self._coded: dict[str, CodedCells] = {}
 
     def __getitem__(self, name: str) -> CodedCells:
         if name not in self._coded:
-            self._coded[name] = coded_texts(self._texts[name])
+            self._coded[name] = coded_texts(self._texts[name], self._known.get(name))
         return self._coded[name]
 
     def __contains__(self, name: object) -> bool:
@@ -224,14 +235,19 @@ def coded(cells: Iterable[Cell]) -> CodedCells:
     return CodedCells(values, codes)
 
 
-def coded_texts(cells: Packed) -> CodedCells:
+def coded_texts(cells: Packed, known: Distinct | None = None) -> CodedCells:
     """Return texts as a column.
 
     Those that seldom repeat themselves are kept as they stand: what looks for doubles among them
     takes longer than to read them twice.
+
+    Args:
+        cells: the texts.
+        known: what `texts.distinct` tells of them, where it is known.
+
     """
     most = len(cells) // _SELDOM if len(cells) > _MANY else len(cells)
-    found = texts.distinct(cells, most)
+    found = known or texts.distinct(cells, most)
     if found is None:
         return CodedCells(cells, narrow(np.arange(len(cells)), len(cells)))
     codes, firsts = found

@@ -110,6 +110,6 @@ def compiler() -> list[str]:
 
 
 _HERE = Path(__file__).parent
-_PARTS = ("numbers.c", "moments.c", "kinds.c")
+_PARTS = ("split.c", "numbers.c", "moments.c", "kinds.c", "rows.c")
 TEXTS = Compiled(_HERE / "texts.c", tuple(_HERE / name for name in _PARTS))
 """What most texts of a column are (`features.texts`)."""

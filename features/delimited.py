@@ -66,7 +66,9 @@ class PlainRows:
     @cached_property
     def columns(self) -> Columns:
         """The cells of each column."""
-        return Columns(columns_of(self._split, self.names))
+        coding = zip(self.names, self._split.coding, strict=True)
+        known = {name: found for name, found in coding if found is not None}
+        return Columns(columns_of(self._split, self.names), known)
 
     @cached_property
     def _split(self) -> Split:

@@ -33,6 +33,7 @@ from features.fields import (
 )
 from features.leads import Leads
 from features.points import points_of_state
+from features.texts import spread
 from features.tokens import TokensEncoder, split_tokens
 
 __all__ = [
@@ -113,20 +114,17 @@ class Encoder:
     def encoded(self, leads: Leads) -> Encoded:
         """Return the matrix with the columns that it was made from."""
         cells = [leads.coded(field.field) for field in self.fields]
-        created = np.array(leads.created, dtype="datetime64[us]")
-        matrix = np.empty((len(leads), len(self.columns)))
+        values: list[tuple[Matrix, npt.NDArray[np.integer[Any]] | None]] = []
         odd: list[Mask] = []
-        at = 0
         for field, column in zip(self.fields, cells, strict=True):
             codes = field.of_values(column)
-            end = at + codes.shape[1]
-            if isinstance(field, DateEncoder):
-                matrix[:, at:end] = field.by_row(column, created)
-            else:
-                matrix[:, at:end] = codes[column.codes]
             odd.append(field.odd(column, codes))
-            at = end
-        return Encoded(matrix, cells, odd)
+            if isinstance(field, DateEncoder):
+                created = np.array(leads.created, dtype="datetime64[us]")
+                values.append((field.by_row(column, created), None))
+            else:
+                values.append((codes, column.codes))
+        return Encoded(spread(values, len(leads)), cells, odd)
 
     def alone(
         self, cells: Mapping[str, Cell], created: datetime | None

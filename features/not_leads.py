@@ -5,8 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
+
 from features.agreement import Agreement
 from features.cells import Cell, key_of, number
+from features.coded import CodedCells
+from features.packed import Packed
+from features.plain import marked
+from features.texts import begin_as
 
 _ADDED = "#"
 """The names of columns begin with it that no export has."""
@@ -40,14 +46,23 @@ def reasons_of_rows(
 
     """
     first = _first(agreement, columns)
-    marks: Iterable[Cell] = ids if first == agreement.columns.id else columns.get(first, ())
-    for i, mark in enumerate(marks):
-        if _is_odd(mark, first):
+    marks: Sequence[Cell] = ids if first == agreement.columns.id else columns.get(first, ())
+    for i in _suspects(columns.get(first, ()), first, len(marks)):
+        if _is_odd(marks[i], first):
             reason = _reason(
                 agreement, first, {name: column[i] for name, column in columns.items()}
             )
             if reason:
                 yield i, reason
+
+
+def _suspects(marks: Sequence[Cell], first: str, rows: int) -> Iterable[int]:
+    """Return the rows that may be none by how their marks begin."""
+    if not (isinstance(marks, CodedCells) and isinstance(marks.values, Packed)):
+        return range(rows)
+    found = np.flatnonzero(begin_as(marks.values, marked([*_SUMS, first]))[marks.codes])
+    places: list[int] = found.tolist()
+    return places
 
 
 def reason_of(agreement: Agreement, cells: Mapping[str, Cell]) -> str | None:

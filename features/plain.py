@@ -5,7 +5,7 @@ Each gives what its scalar definition gives, to the last bit (`tests/features/te
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
 from itertools import product
@@ -67,7 +67,7 @@ def phones(cells: Packed, read: Callable[[Cell], str]) -> Readings:
 
 
 def _alike(
-    cells: Packed, read: Callable[[Cell], str], plain: Places, kinds: Codes, firsts: Places
+    cells: Packed, read: Callable[[Cell], str], plain: Places, kinds: Codes, firsts: Codes
 ) -> Readings:
     """Return what is read where many texts are read alike.
 
@@ -140,12 +140,18 @@ def _telling() -> texts.Keys:
 @cache
 def suspects(words: tuple[str, ...]) -> Callable[[Packed], Mask]:
     """Return what tells which texts may be placeholders."""
-    marked = np.zeros((128, 128), dtype=np.bool_)
-    for begin in filter(str.isascii, placeholder_begins(words)):
-        ways = [{letter, letter.upper()} for letter in f"{begin}\0"[:2]]
+    found = marked(placeholder_begins(words))
+    return lambda cells: texts.begin_as(cells, found)
+
+
+def marked(begins: Iterable[str]) -> Mask:
+    """Return the first two letters of texts, in either case, for `texts.begin_as`."""
+    found = np.zeros((128, 128), dtype=np.bool_)
+    for begin in filter(str.isascii, (f"{begin}\0\0"[:2] for begin in begins)):
+        ways = [{letter, letter.lower(), letter.upper()} for letter in begin]
         for first, second in product(*ways):
-            marked[ord(first), ord(second)] = True
-    return lambda cells: texts.begin_as(cells, marked)
+            found[ord(first), ord(second)] = True
+    return found
 
 
 @cache

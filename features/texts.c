@@ -134,92 +134,7 @@ void hashes(const struct texts *of, uint64_t *found) {
         found[i] = hash_of(of->letters + of->begins[i], of->ends[i] - of->begins[i]);
 }
 
-/* Split well-formed delimited lines into cells without white space around them.
- *
- * The cell of column c and record r is at c * records + r. One that holds doubled quotes is written
- * anew into `more`, which stands behind the lines: it begins at `size`, and `used` says how much of
- * it is filled. Without `begins` lines are only looked at.
- * keys:     of each column.
- * lines:    the line with which each record begins, counted from 0.
- * contents: of each record, a sum over its cells that tells it from others.
- * Returns the number of records, UNKNOWN where not all are well formed: for each of them `width`
- * fields, quotes around whole fields alone, no NUL, `longest` bytes at most.
- */
-int64_t split(const uint8_t *raw, int64_t size, uint8_t delimiter, int64_t width, int64_t longest,
-              int64_t records, const uint64_t *keys, int64_t *begins, int64_t *ends, int64_t *lines,
-              uint64_t *contents, uint8_t *more, int64_t *used) {
-    uint8_t special[256] = {0};
-    special[delimiter] = special['\n'] = special['\r'] = special['"'] = special[0] = 1;
-    int64_t at = 0, line = 0, record = 0;
-    while (at < size) {
-        int64_t start = at, first = line, column = 0;
-        uint64_t content = 0;
-        if (raw[at] == '\n' || raw[at] == '\r') /* a blank line is no record, even of one field */
-            return UNKNOWN;
-        for (;; column++) {
-            if (column == width)
-                return UNKNOWN;
-            int64_t begin, end;
-            int doubled = 0;
-            if (at < size && raw[at] == '"') {
-                for (begin = ++at;; at++) {
-                    if (at >= size || !raw[at])
-                        return UNKNOWN;
-                    if (raw[at] == '"') {
-                        if (at + 1 == size || raw[at + 1] != '"')
-                            break;
-                        doubled = 1;
-                        at++;
-                    }
-                    line += raw[at] == '\n' || (raw[at] == '\r' && raw[at + 1] != '\n');
-                }
-                end = at++;
-            } else {
-                begin = at;
-                while (at < size && !special[raw[at]])
-                    at++;
-                end = at;
-            }
-            int is_last = at == size || raw[at] == '\n' || raw[at] == '\r';
-            if (!is_last && raw[at] != delimiter)
-                return UNKNOWN;
-            if (begins) {
-                trim(raw, &begin, &end);
-                const uint8_t *text = raw + begin;
-                if (doubled) {
-                    int64_t start = *used;
-                    for (int64_t i = begin; i < end; i++) {
-                        more[(*used)++] = raw[i];
-                        i += raw[i] == '"';
-                    }
-                    text = more + start;
-                    begin = size + start;
-                    end = size + *used;
-                }
-                begins[column * records + record] = begin;
-                ends[column * records + record] = end;
-                content += mixed(hash_of(text, end - begin) ^ keys[column]);
-            }
-            if (is_last)
-                break;
-            at++;
-        }
-        if (column != width - 1)
-            return UNKNOWN;
-        if (at < size) {
-            at += raw[at] == '\r' && at + 1 < size && raw[at + 1] == '\n' ? 2 : 1;
-            line++;
-        }
-        if (at - start > longest)
-            return UNKNOWN;
-        if (begins) {
-            lines[record] = first;
-            contents[record] = content;
-        }
-        record++;
-    }
-    return record;
-}
+#include "split.c"
 
 static int same(const struct texts *of, int64_t i, const uint8_t *text, int64_t size) {
     return of->ends[i] - of->begins[i] == size && !memcmp(of->letters + of->begins[i], text, size);
@@ -380,5 +295,6 @@ void words(const struct texts *of, const struct keys *known, const struct texts 
 }
 
 #include "kinds.c"
+#include "rows.c"
 
 const char *source_hash(void) { return SOURCE_HASH; }

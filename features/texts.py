@@ -7,6 +7,7 @@ these go through the definition itself. `texts.c` says what is plain.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,9 +23,15 @@ if TYPE_CHECKING:
 
 Places = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
+Matrix = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.integer[Any]]
 UNKNOWN, NOT_PLAIN, UNKNOWN_COUNTRY = -1, -2, -3
 AUTOMATON = 1 << 20
 _INT64, _ARRAY = ctypes.c_int64, ctypes.c_void_p
+_MOST_CODED, _MOST_SLOTS = 1024, 4096
+"""As `split.c` has them."""
+_MOST_COLUMNS = 256
+"""Of which values are noted while lines are split."""
 
 
 class _Texts(ctypes.Structure):
@@ -32,6 +39,17 @@ class _Texts(ctypes.Structure):
         *((name, _ARRAY) for name in ("letters", "begins", "ends")),
         ("count", _INT64),
     )
+
+
+class _CodedValues(ctypes.Structure):
+    _fields_ = (
+        *((name, _ARRAY) for name in ("values", "codes")),
+        *((name, _INT64) for name in ("size", "count", "columns")),
+    )
+
+
+class _Coding(ctypes.Structure):
+    _fields_ = tuple((name, _ARRAY) for name in ("slots", "firsts", "known", "codes"))
 
 
 class _Keys(ctypes.Structure):
@@ -54,7 +72,7 @@ def _library() -> ctypes.CDLL:
     takes = {
         "gather": [_ARRAY] * 2,
         "hashes": [_ARRAY] * 2,
-        "split": [_ARRAY, _INT64, letter, *[_INT64] * 3, *[_ARRAY] * 7],
+        "split": [_ARRAY, _INT64, letter, *[_INT64] * 3, *[_ARRAY] * 8],
         "distinct": [_ARRAY, _INT64, _INT64, *[_ARRAY] * 3],
         "find": [_ARRAY] * 3,
         "words": [_ARRAY] * 5,
@@ -63,11 +81,12 @@ def _library() -> ctypes.CDLL:
         "begin_as": [_ARRAY] * 3,
         "numbers": [_ARRAY, letter, ctypes.c_char_p, ctypes.c_char_p, _ARRAY, _ARRAY],
         "moments": [_ARRAY, ctypes.c_int, _ARRAY, _ARRAY],
+        "spread": [_ARRAY, *[_INT64] * 3, _ARRAY],
     }
     for name, kinds in takes.items():
         function = getattr(library, name)
         function.argtypes = kinds
-        function.restype = _INT64 if name in ("split", "distinct") else None
+        function.restype = _INT64 if name in ("split", "distinct", "spread") else None
     return library
 
 
@@ -92,6 +111,10 @@ def hashes(texts: Packed) -> npt.NDArray[np.uint64]:
     return found
 
 
+Distinct = tuple[Codes, Codes]
+"""The code of each text, and the first place of each that occurs."""
+
+
 class Split(NamedTuple):
     """Delimited lines as cells, none of which has white space at its ends."""
 
@@ -103,6 +126,8 @@ class Split(NamedTuple):
     """The line of each record, counted from 0, shape (records,)."""
     contents: npt.NDArray[np.uint64]
     """A sum over the cells of each record that tells it from others; see `content_of`."""
+    coding: list[Distinct | None]
+    """Of each column what `distinct` tells; None where its values are many."""
 
 
 def well_formed(raw: bytes, delimiter: str, width: int, longest: int) -> int:
@@ -116,7 +141,7 @@ def well_formed(raw: bytes, delimiter: str, width: int, longest: int) -> int:
 
     """
     size = len(raw), ord(delimiter), width, longest, 0
-    found: int = _library().split(raw, *size, *[None] * 7)
+    found: int = _library().split(raw, *size, *[None] * 8)
     return found
 
 
@@ -126,14 +151,37 @@ def split(raw: bytes, records: int, delimiter: str, names: tuple[str, ...]) -> S
     ends = np.empty_like(begins)
     lines, contents = np.empty(records, dtype=np.int64), np.empty(records, dtype=np.uint64)
     more, used = np.empty(len(raw), dtype=np.uint8), np.zeros(1, dtype=np.int64)
+    room = _Room(len(names), records)
     arrays = [_at(a) for a in (content_keys(names), begins, ends, lines, contents, more, used)]
     size = len(raw), ord(delimiter), len(names), len(raw), records
-    if _library().split(raw, *size, *arrays) != records:
+    if _library().split(raw, *size, *arrays, ctypes.byref(room.struct)) != records:
         raise ValueError("the lines are not so many records")
     letters = np.frombuffer(raw, dtype=np.uint8)
     if used[0]:
         letters = np.concatenate([letters, more[: used[0]]])
-    return Split(letters, begins, ends, lines, contents)
+    return Split(letters, begins, ends, lines, contents, room.distinct())
+
+
+class _Room:
+    """Memory in which `split` notes the distinct values of columns, of which there may be few."""
+
+    def __init__(self, columns: int, records: int) -> None:
+        coded = columns if columns <= _MOST_COLUMNS else 0
+        self._slots = np.zeros((coded, _MOST_SLOTS), dtype=np.uint16)
+        self._firsts = np.empty((coded, _MOST_CODED), dtype=np.int32)
+        self._known = np.full(columns, UNKNOWN, dtype=np.int32)
+        self._known[:coded] = 0
+        self._codes = np.empty((coded, records), dtype=np.uint16)
+        arrays = self._slots, self._firsts, self._known, self._codes
+        self.struct = _Coding(*(_at(array) for array in arrays))
+
+    def distinct(self) -> list[Distinct | None]:
+        """Return what was noted of each column."""
+        known = self._known.tolist()
+        return [
+            None if count < 0 else (self._codes[column], self._firsts[column, :count])
+            for column, count in enumerate(known)
+        ]
 
 
 _MIX, _HALF = np.uint64(0xD6E8FEB86659FD93), np.uint64(32)
@@ -162,7 +210,7 @@ def content_keys(names: tuple[str, ...]) -> npt.NDArray[np.uint64]:
     return np.array([hash(name) & (2**64 - 1) for name in names], dtype=np.uint64)
 
 
-def distinct(texts: Packed, most: int) -> tuple[Places, npt.NDArray[np.int64]] | None:
+def distinct(texts: Packed, most: int) -> Distinct | None:
     """Return the code of each text, and the first place of each that occurs.
 
     Returns None where more than `most` occur.
@@ -303,3 +351,30 @@ def moments(texts: Packed, day_first: bool) -> tuple[npt.NDArray[np.datetime64],
     arrays = _at(found), _at(others)
     _library().moments(ctypes.byref(_struct(texts)), day_first, *arrays)
     return found, others
+
+
+def spread(fields: Sequence[tuple[Matrix, Codes | None]], rows: int) -> Matrix:
+    """Return a matrix of rows from what the values of their fields come to.
+
+    Args:
+        fields: of each what its values come to, shape (values, columns), and the place of each
+            row's value among them, shape (rows,); None: each row has its own.
+        rows: how many.
+
+    Raises:
+        IndexError: when a place is none of a value.
+
+    """
+    own = [
+        (np.ascontiguousarray(values), None if codes is None else np.ascontiguousarray(codes))
+        for values, codes in fields
+    ]
+    structs = (_CodedValues * len(own))()
+    for struct, (values, codes) in zip(structs, own, strict=True):
+        struct.values, (struct.count, struct.columns) = _at(values), values.shape
+        if codes is not None:
+            struct.codes, struct.size = _at(codes), codes.itemsize
+    matrix = np.empty((rows, sum(values.shape[1] for values, _ in own)))
+    if _library().spread(structs, len(own), rows, matrix.shape[1], _at(matrix)) != rows:
+        raise IndexError("a code is none of a value")
+    return matrix

@@ -85,3 +85,16 @@ def test_a_mark_however_long_is_read_at_once() -> None:
     found = admit_one({"id": "Total" + " " * 200_000 + "b", "price": 5.0}, an_agreement())
 
     assert isinstance(found, Lead)
+
+
+@pytest.mark.parametrize("word", ["Total", "SUMME:", "итого", "Total Général", "id", "sum"])
+def test_a_row_among_many_is_told_as_among_few(tmp_path: Path, word: str) -> None:
+    rows = [f"R{i},Kiel,{i}\n" for i in range(200)]
+    rows[150] = "id,town,price\n" if word == "id" else f"{word},,5\n"
+
+    ((leads,), intake) = nightly_of(
+        a_file(tmp_path, "id,town,price\n" + "".join(rows)), an_agreement()
+    )
+
+    assert len(leads) == 199
+    assert told(intake.rejects) == [(152, HEADER if word == "id" else SUM)]
