@@ -22,7 +22,7 @@ import numpy.typing as npt
 from features import plain
 from features.agreement import Agreement, FieldUse
 from features.cells import Cell, Memo, key_of, number, text_of
-from features.coded import QUICK, CodedCells, coded
+from features.coded import QUICK, CodedCells, Places, coded
 from features.contact import email_kind
 from features.leads import Leads
 from features.packed import Packed
@@ -91,6 +91,22 @@ class CellReader(Protocol):
     def shown(self, cell: Cell) -> str | None:
         """Return the same of any cell; None for what is not known."""
         return None if cell is None else self.shows(cell, self.reader(cell))
+
+    def shown_of(self, cells: CodedCells, places: Places) -> tuple[Sequence[Cell], Places | None]:
+        """Return some of the values of a column as `shown` does, None for what is not known.
+
+        Args:
+            cells: the column.
+            places: of the values, in `cells.values`.
+
+        Returns:
+            What is shown, and where in it the text of each place stands; None: it has its own.
+
+        """
+        found: Memo[Cell, int] = Memo(lambda _: len(found))
+        shown = cells.shown(self.reader, places)
+        at = [found[None if cell is None else self.shows(cell, read)] for cell, read in shown]
+        return list(found), np.array(at, dtype=np.intp)
 
     def of_values(self, cells: CodedCells) -> Matrix:
         """Return what each of the values of a column comes to, shape (values, columns).
@@ -192,6 +208,13 @@ class NumberEncoder(CellReader):
     def shows(self, cell: Cell, read: float) -> str | None:
         """Return the number as text."""
         return None if math.isnan(read) else text_of(cell)
+
+    def shown_of(self, cells: CodedCells, places: Places) -> tuple[Sequence[Cell], Places | None]:
+        """Return some of the values as `shown` does."""
+        if not isinstance(cells.values, Packed):
+            return super().shown_of(cells, places)
+        shown = plain.whole(cells.values.take(places))
+        return shown.only(~np.isnan(cells.readings(self.reader).found[places])), None
 
     def state(self) -> dict[str, Any]:
         """Return the decimal mark."""
@@ -325,6 +348,16 @@ class CategoryEncoder(CellReader):
     def shows(self, cell: Cell, read: str) -> str:
         """Return the category, or what is derived from a personal value."""
         return f"{read} ({_DERIVED[self.derived]})" if self.derived else read
+
+    def shown_of(self, cells: CodedCells, places: Places) -> tuple[Sequence[Cell], Places | None]:
+        """Return some of the values as `shown` does: of what is derived, each kind once."""
+        if not isinstance(cells.values, Packed):
+            return super().shown_of(cells, places)
+        if not self.derived:
+            return plain.whole(cells.values.take(places)), None
+        found, codes = cells.readings(self.reader)
+        shown = [None if read is None else self.shows(None, read) for read in found]
+        return shown, places if codes is None else codes[places].astype(np.intp, copy=False)
 
     def state(self) -> dict[str, Any]:
         """Return the categories by code, and what is derived."""

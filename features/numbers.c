@@ -108,3 +108,32 @@ void numbers(const struct texts *of, uint8_t point, const uint8_t *signs, const 
         }
     }
 }
+
+/* Tell where the text ends that a human would write: whole numbers without `.0`.
+ *
+ * Plain are texts of ASCII, and all that do not end as a number with zeros.
+ */
+void whole_ends(const struct texts *of, int64_t *ends, uint8_t *others) {
+    for (int64_t i = 0; i < of->count; i++) {
+        fetch(of, i);
+        const uint8_t *text = of->letters + of->begins[i];
+        int64_t size = of->ends[i] - of->begins[i], at = 0;
+        ends[i] = of->ends[i];
+        others[i] = 0;
+        if (!may_end_with_zeros(text, size))
+            continue;
+        for (int64_t j = 0; j < size; j++)
+            others[i] |= text[j] >= 0x80;
+        at += text[at] == '-';
+        int64_t first = at;
+        while (is_digit(text[at])) /* it ends before the mark, which is there */
+            at++;
+        int64_t mark = at, digits = at - first;
+        if (!digits || (digits > 1 && text[first] == '0') || text[at++] != '.')
+            continue;
+        while (at < size && text[at] == '0')
+            at++;
+        if (at == size)
+            ends[i] = of->begins[i] + mark;
+    }
+}

@@ -82,6 +82,10 @@ class Packed(Sequence[Cell]):
         """Return those at the given places, or those that a mask says."""
         return Packed(self.letters, self.begins[places], self.ends[places])
 
+    def only(self, mask: npt.NDArray[np.bool_]) -> Packed:
+        """Return the texts with all others than those of a mask missing."""
+        return Packed(self.letters, self.begins, np.where(mask, self.ends, self.begins))
+
     def compact(self) -> Packed:
         """Return the texts without any letters of others."""
         sizes = self.ends - self.begins

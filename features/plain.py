@@ -14,7 +14,7 @@ from threading import Lock
 import numpy as np
 
 from features import texts
-from features.cells import Cell, placeholder_begins
+from features.cells import Cell, placeholder_begins, text_of
 from features.coded import Codes, Mask, Places, Readings, Times
 from features.contact import telling_names
 from features.packed import Packed
@@ -27,6 +27,14 @@ def numbers(cells: Packed, read: Callable[[Cell], float], decimal: str) -> Readi
     places = np.flatnonzero(others)
     found[places] = [read(cell) for cell in cells.take(places)]
     return Readings(found, None)
+
+
+def whole(cells: Packed) -> Packed:
+    """Return `text_of` of each text."""
+    ends, others = texts.whole_ends(cells)
+    for place in np.flatnonzero(others).tolist():
+        ends[place] = cells.begins[place] + len(text_of(cells[place]).encode())
+    return Packed(cells.letters, cells.begins, ends)
 
 
 def times(cells: Packed, read: Callable[[Cell], datetime | None], day_first: bool) -> Times:

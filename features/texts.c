@@ -172,6 +172,23 @@ int64_t distinct(const struct texts *of, int64_t most, int64_t mask, int32_t *sl
     return known;
 }
 
+/* Number the distinct keys in the order of their first places; see `distinct`, but for `most`. */
+int64_t numbered(const int64_t *keys, int64_t count, int64_t mask, int32_t *slots, int32_t *codes,
+                 int64_t *firsts) {
+    int64_t known = 0;
+    for (int64_t i = 0; i < count; i++) {
+        uint64_t slot = mixed(keys[i]) & mask;
+        while (slots[slot] >= 0 && keys[firsts[slots[slot]]] != keys[i])
+            slot = (slot + 1) & mask;
+        if (slots[slot] < 0) {
+            firsts[known] = i;
+            slots[slot] = known++;
+        }
+        codes[i] = slots[slot];
+    }
+    return known;
+}
+
 static int32_t place_of(const struct keys *in, const uint8_t *text, int64_t size) {
     uint64_t slot = hash_of(text, size) & in->mask;
     while (in->slots[slot] >= 0 && !same(&in->keys, in->slots[slot], text, size))

@@ -30,6 +30,8 @@ AUTOMATON = 1 << 20
 _INT64, _ARRAY = ctypes.c_int64, ctypes.c_void_p
 _MOST_CODED, _MOST_SLOTS = 1024, 4096
 """As `split.c` has them."""
+_COUNTING = ("split", "distinct", "numbered", "spread")
+"""Loops that return a number."""
 _MOST_COLUMNS = 256
 """Of which values are noted while lines are split."""
 
@@ -81,12 +83,14 @@ def _library() -> ctypes.CDLL:
         "begin_as": [_ARRAY] * 3,
         "numbers": [_ARRAY, letter, ctypes.c_char_p, ctypes.c_char_p, _ARRAY, _ARRAY],
         "moments": [_ARRAY, ctypes.c_int, _ARRAY, _ARRAY],
+        "numbered": [_ARRAY, _INT64, _INT64, *[_ARRAY] * 3],
+        "whole_ends": [_ARRAY] * 3,
         "spread": [_ARRAY, *[_INT64] * 3, _ARRAY],
     }
     for name, kinds in takes.items():
         function = getattr(library, name)
         function.argtypes = kinds
-        function.restype = _INT64 if name in ("split", "distinct", "spread") else None
+        function.restype = _INT64 if name in _COUNTING else None
     return library
 
 
@@ -224,6 +228,16 @@ def distinct(texts: Packed, most: int) -> Distinct | None:
     return None if found < 0 else (codes, firsts[:found])
 
 
+def numbered(keys: npt.NDArray[np.integer[Any]]) -> Distinct:
+    """Return the same of numbers, shape (keys,)."""
+    keys, slots = np.ascontiguousarray(keys, dtype=np.int64), _slots(len(keys))
+    codes = np.empty(len(keys), dtype=np.int32)
+    firsts = np.empty(len(keys), dtype=np.int64)
+    size = len(keys), len(slots) - 1
+    found: int = _library().numbered(_at(keys), *size, _at(slots), _at(codes), _at(firsts))
+    return codes, firsts[:found]
+
+
 def _slots(count: int) -> Places:
     """Return the empty slots of a hash table, twice as many as what it holds or more."""
     return np.full(1 << (2 * count).bit_length(), UNKNOWN, dtype=np.int32)
@@ -342,6 +356,15 @@ def _beside_numbers() -> tuple[bytes, bytes]:
     """Return the signs and the codes of currencies as C reads them."""
     signs = b"".join(bytes([len(sign)]) + sign for sign in map(str.encode, CURRENCY_SIGNS))
     return signs, "".join(CURRENCY_CODES).encode()
+
+
+def whole_ends(texts: Packed) -> tuple[npt.NDArray[np.int64], Mask]:
+    """Return where `features.cells.text_of` of each text ends, and which are not plain."""
+    found = np.empty(len(texts), dtype=np.int64)
+    others = np.empty(len(texts), dtype=np.bool_)
+    arrays = _at(found), _at(others)
+    _library().whole_ends(ctypes.byref(_struct(texts)), *arrays)
+    return found, others
 
 
 def moments(texts: Packed, day_first: bool) -> tuple[npt.NDArray[np.datetime64], Mask]:

@@ -13,14 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.agreement import GRADES
-from features.cells import Memo, text_of
+from features.cells import Cell, Memo, text_of
 from features.coded import CodedCells
 from features.leads import Leads
+from features.packed import Packed
+from features.texts import numbered
 from serving.columns import Coded, Reasons, ScoredColumns
 from serving.members import Vector
-from serving.reasons import ReasonKind
+from serving.reason_kinds import Shown
+from serving.reasons import NOT_KNOWN, RARE, effect_words
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 """Texts that repeat themselves."""
@@ -119,14 +123,48 @@ def _lists(things: Coded[Any], values: Any) -> Any:
 def _reasons(reasons: Reasons | None, size: int) -> Any:
     if reasons is None:
         return pa.array([[]] * size, _OWN["reasons"])
-    names = [part.name for part in _REASON if part.name in ReasonKind._fields]
+    kinds = reasons.kinds
+    value, words = _shown(kinds.shown)
+    effects, firsts = numbered(2 * kinds.place + kinds.raises)
+    said = map(effect_words, kinds.place[firsts].tolist(), kinds.raises[firsts].tolist())
+    effect = pa.array(said, pa.string()).take(pa.array(effects))
+    text = pc.binary_join_element_wise(words.take(pa.array(kinds.value)), effect, ": ")
+    fields = [shown.field.field for shown in kinds.shown]
+    field_of = np.repeat(np.arange(len(fields)), [len(shown.values) for shown in kinds.shown])
     parts = {
-        name: _texts([getattr(kind, name) for kind in reasons.kinds], reasons.codes)
-        for name in names
+        "field": _texts(fields, field_of[kinds.value][reasons.codes]),
+        "value": _encoded(value, kinds.value[reasons.codes]),
+        "direction": _texts(["down", "up"], kinds.raises.astype(np.intp)[reasons.codes]),
+        "log_odds": pa.array(reasons.log_odds),
+        "text": _encoded(text, reasons.codes),
     }
-    parts["log_odds"] = pa.array(reasons.log_odds)
     arrays = [parts[part.name] for part in _REASON]
     return _lists(reasons, pa.StructArray.from_arrays(arrays, fields=list(_REASON)))
+
+
+def _encoded(texts: Any, places: npt.NDArray[Any]) -> Any:
+    """Return texts by their places; each of them stands in the dictionary once."""
+    found = texts.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(found.indices.take(pa.array(places)), found.dictionary)
+
+
+def _shown(shown: Sequence[Shown]) -> tuple[Any, Any]:
+    """Return the values of all fields as they are shown, and in words as `words_of` says them."""
+    values, words = [pa.array([], pa.string())], [pa.array([], pa.string())]
+    for field, own, odd in shown:
+        texts = _arrow(own)
+        rare = pa.array(np.where(odd, RARE, ""), pa.string())
+        said = pc.binary_join_element_wise(f"{field.field} {field.verb} ", texts, rare, "")
+        values.append(texts)
+        words.append(said.fill_null(f"{field.field} {NOT_KNOWN}"))
+    return pa.concat_arrays(values), pa.concat_arrays(words)
+
+
+def _arrow(texts: Sequence[Cell]) -> Any:
+    if not isinstance(texts, Packed):
+        return pa.array(texts, pa.string())
+    found = texts.arrow().cast(pa.string())
+    return pc.if_else(pa.array(texts.filled), found, pa.scalar(None, pa.string()))
 
 
 def _kept(cells: CodedCells) -> Any:

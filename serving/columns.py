@@ -9,26 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from features.agreement import GRADES, Grade
-from features.cells import Memo
-from features.encoder import Encoded, Encoder, FieldEncoder, Matrix
+from features.encoder import Encoded, Encoder, Matrix
 from serving.kernel import by_field, strongest
 from serving.members import Vector
-from serving.reasons import (
-    FACTOR_ENDS,
-    MATTERS,
-    MISSED,
-    Reason,
-    ReasonKind,
-    what_is,
-)
+from serving.reason_kinds import ReasonKinds, kinds_of
+from serving.reasons import MATTERS, MISSED, Reason, ReasonKind
 
 Ints = npt.NDArray[np.intp]
+Codes = npt.NDArray[np.integer[Any]]
 Kind = TypeVar("Kind")
 
 
@@ -38,13 +32,14 @@ class Coded(Generic[Kind]):
 
     ends: Ints
     """Where those of each lead end, shape (leads,); they begin where those before end."""
-    codes: Ints
+    codes: Codes
     """Positions in `kinds`."""
-    kinds: list[Kind]
+    kinds: Sequence[Kind]
 
     def by_lead(self) -> Iterator[tuple[Kind, ...]]:
         """Yield those of each lead."""
-        found = [self.kinds[code] for code in self.codes.tolist()]
+        kinds = list(self.kinds)
+        found = [kinds[code] for code in self.codes.tolist()]
         for start, end in pairwise([0, *self.ends.tolist()]):
             yield tuple(found[start:end])
 
@@ -53,6 +48,7 @@ class Coded(Generic[Kind]):
 class Reasons(Coded[ReasonKind]):
     """The reasons of each lead, strongest first; with base and rest they make its score."""
 
+    kinds: ReasonKinds
     log_odds: Vector
     """The effect of each, in the order of `codes`."""
     base: float
@@ -64,7 +60,7 @@ class Reasons(Coded[ReasonKind]):
 
     def whole(self) -> Iterator[tuple[Reason, ...]]:
         """Yield the reasons of each lead with their log-odds."""
-        kinds = map(self.kinds.__getitem__, self.codes.tolist())
+        kinds = map(list(self.kinds).__getitem__, self.codes.tolist())
         pairs = zip(kinds, self.log_odds.tolist(), strict=True)
         make = Reason._make
         found = [
@@ -123,7 +119,7 @@ def reasons_of(
     for effect in chosen.T:
         rest = rest - effect
     lead = np.repeat(np.arange(len(order)), given.sum(axis=1))
-    kinds, codes = _in_words(encoder.fields, leads, lead, order[given], chosen[given])
+    kinds, codes = kinds_of(encoder.fields, leads, lead, order[given], chosen[given])
     none = np.empty((len(order), 0), dtype=np.bool_)  # of a model without fields
     missing = np.column_stack([none, *(~cells.there[cells.codes] for cells in leads.cells)])
     rows, fields = np.nonzero(missing & (np.abs(effects) >= MATTERS))
@@ -133,70 +129,10 @@ def reasons_of(
     )
 
 
-def _in_words(
-    fields: Sequence[FieldEncoder], leads: Encoded, lead: Ints, field: Ints, effect: Vector
-) -> tuple[list[ReasonKind], Ints]:
-    """Return the kinds of reasons that occur, and the code of each reason.
-
-    Args:
-        fields: of the encoder.
-        leads: as it read them.
-        lead: of each reason, shape (reasons,).
-        field: of each reason, a position in `fields`.
-        effect: of each reason.
-
-    """
-    whats, what = _values_in_words(fields, leads, lead, field)
-    place = np.searchsorted(FACTOR_ENDS, np.abs(effect), side="right")
-    key = (what * (len(FACTOR_ENDS) + 1) + place) * 2 + (effect > 0)
-    keys, codes = np.unique(key, return_inverse=True)
-    kinds = []
-    for rest, raises in zip((keys // 2).tolist(), (keys % 2).tolist(), strict=True):
-        of, by = divmod(rest, len(FACTOR_ENDS) + 1)
-        name, value, words = whats[of]
-        kinds.append(ReasonKind.of(name, value, words, by, bool(raises)))
-    return kinds, codes
-
-
-_What = tuple[str, str | None, str]
-"""A field, its value as it is shown, and both in words."""
-
-
-def _values_in_words(
-    fields: Sequence[FieldEncoder], leads: Encoded, lead: Ints, field: Ints
-) -> tuple[list[_What], Ints]:
-    """Return what occurs, and the code of it for each reason."""
-    if not len(lead):
-        return [], lead
-    # The values of all fields are numbered one behind the other: each step serves all of them.
-    starts = np.cumsum([0, *(len(cells.values) for cells in leads.cells)])
-    codes = np.stack([cells.codes for cells in leads.cells])
-    value = starts[field] + codes[field, lead]
-    occurs = np.zeros(starts[-1], dtype=np.bool_)
-    occurs[value] = True
-    used = np.flatnonzero(occurs)
-    bounds = np.searchsorted(used, starts)
-    found: Memo[_What, int] = Memo(lambda _: len(found))
-    known: list[int] = []
-    for each, cells, odd, first, (start, end) in zip(
-        fields, leads.cells, leads.odd, starts.tolist(), pairwise(bounds.tolist()), strict=False
-    ):
-        if start == end:
-            continue
-        own = used[start:end] - first
-        shown = zip(cells.shown(each.reader, own), odd[own].tolist(), strict=True)
-        known += [
-            found[(each.field, *what_is(each, cell, read, seldom))]
-            for (cell, read), seldom in shown
-        ]
-    code_of = np.zeros(len(occurs), dtype=np.intp)
-    code_of[used] = known
-    return list(found), code_of[value]
-
-
 def warnings_of(encoder: Encoder, leads: Encoded, reasons: Reasons | None) -> Coded[str]:
     """Return what is odd about each lead: remarks about its values, then fields that are missed."""
-    rows, codes = [np.empty(0, dtype=np.intp)], [np.empty(0, dtype=np.intp)]
+    rows: list[Ints] = [np.empty(0, dtype=np.intp)]
+    codes: list[Codes] = [np.empty(0, dtype=np.intp)]
     kinds = []
     for field, cells, odd in zip(encoder.fields, leads.cells, leads.odd, strict=True):
         kinds.append(f"{field.field}: {field.oddity}")
@@ -210,7 +146,7 @@ def warnings_of(encoder: Encoder, leads: Encoded, reasons: Reasons | None) -> Co
     return _coded(np.concatenate(rows), np.concatenate(codes), kinds, len(leads.matrix))
 
 
-def _coded(rows: Ints, codes: Ints, kinds: list[str], size: int) -> Coded[str]:
+def _coded(rows: Ints, codes: Codes, kinds: list[str], size: int) -> Coded[str]:
     order = np.argsort(rows, kind="stable")
     return Coded(_ends(rows[order], size), codes[order], kinds)
 

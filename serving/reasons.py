@@ -21,6 +21,8 @@ from serving.kernel import Sums
 MATTERS = 0.1
 """Log-odds from which on a missing field is worth a word."""
 MISSED = "is missing and would have mattered"
+NOT_KNOWN, RARE = "is not known", " (rare or new)"
+"""Said of a value that is missing, and of one about which there is a remark."""
 _LARGEST = 1_000
 """Factor beyond which it is not told how large it is."""
 FACTOR_ENDS = np.log((np.arange(10, 10 * _LARGEST) + 0.5) / 10)
@@ -151,9 +153,14 @@ def what_is(field: FieldEncoder, cell: Cell, read: Any, is_odd: bool) -> tuple[s
 
     """
     value = None if cell is None else field.shows(cell, read)
+    return value, words_of(field, value, is_odd)
+
+
+def words_of(field: FieldEncoder, value: str | None, is_odd: bool) -> str:
+    """Return the words that say the value of a field, as it is shown."""
     if value is None:
-        return None, f"{field.field} is not known"
-    return value, f"{field.field} {field.verb} {value}{' (rare or new)' if is_odd else ''}"
+        return f"{field.field} {NOT_KNOWN}"
+    return f"{field.field} {field.verb} {value}{RARE if is_odd else ''}"
 
 
 @cache

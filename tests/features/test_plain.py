@@ -73,6 +73,9 @@ def same(encoder: FieldEncoder, cells: list[Cell]) -> None:
         assert own == cell
         words = None if cell is None else encoder.shows(cell, read)
         assert words == encoder.shown(cell)
+    texts_, at = encoder.shown_of(column, places)
+    said = [*texts_] if at is None else [texts_[place] for place in at.tolist()]
+    assert said == [encoder.shown(cell) for cell in cells[::2]]
 
 
 @pytest.mark.parametrize("decimal", [".", ","])

@@ -7,14 +7,16 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from features.cells import text_of
 from features.coded import Columns, coded_texts
 from features.delimited import PlainRows
 from features.packed import Packed
+from features.plain import whole
 from features.records import well_formed
-from features.texts import Codes, Matrix, spread
+from features.texts import Codes, Matrix, numbered, spread
 
 WORDS = st.sampled_from(["", "a", "b", "Kiel", '"x ""y"""', '"a,b"', " a ", "ü", "12345678", "1.0"])
 
@@ -88,3 +90,20 @@ class TestSpread:
     def test_a_code_of_no_value_is_refused(self, code: int) -> None:
         with pytest.raises(IndexError, match="none of a value"):
             spread([(np.ones((3, 1)), np.array([0, code]))], 2)
+
+
+@given(st.lists(st.text("-0123.\u0663\uff11 x", max_size=8)))
+@example(
+    ["1.0", "-0.00", "00.0", "1\u06633.0", "1.0\u0660", ".0", "-.0", "10.", "0", "0.10", "-1.000"]
+)
+def test_texts_end_where_a_human_would_end_them(cells: list[str]) -> None:
+    assert list(whole(Packed.of(cells))) == [text_of(cell) or None for cell in cells]
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 9)))
+def test_numbers_are_numbered_in_the_order_of_their_first_places(keys: list[int]) -> None:
+    codes, firsts = numbered(np.array(keys, dtype=np.int64))
+
+    values = list(dict.fromkeys(keys))
+    assert [keys[first] for first in firsts] == values
+    assert [values[code] for code in codes] == keys
