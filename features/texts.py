@@ -31,7 +31,6 @@ _INT64, _ARRAY = ctypes.c_int64, ctypes.c_void_p
 _MOST_CODED, _MOST_SLOTS = 1024, 4096
 """As `split.c` has them."""
 _COUNTING = ("split", "distinct", "numbered", "spread")
-"""Loops that return a number."""
 _MOST_COLUMNS = 256
 """Of which values are noted while lines are split."""
 
@@ -181,10 +180,9 @@ class _Room:
 
     def distinct(self) -> list[Distinct | None]:
         """Return what was noted of each column."""
-        known = self._known.tolist()
         return [
             None if count < 0 else (self._codes[column], self._firsts[column, :count])
-            for column, count in enumerate(known)
+            for column, count in enumerate(self._known.tolist())
         ]
 
 
@@ -388,10 +386,8 @@ def spread(fields: Sequence[tuple[Matrix, Codes | None]], rows: int) -> Matrix:
         IndexError: when a place is none of a value.
 
     """
-    own = [
-        (np.ascontiguousarray(values), None if codes is None else np.ascontiguousarray(codes))
-        for values, codes in fields
-    ]
+    in_row = np.ascontiguousarray
+    own = [(in_row(values), None if codes is None else in_row(codes)) for values, codes in fields]
     structs = (_CodedValues * len(own))()
     for struct, (values, codes) in zip(structs, own, strict=True):
         struct.values, (struct.count, struct.columns) = _at(values), values.shape
