@@ -9,7 +9,6 @@ from itertools import chain
 from types import NoneType
 from typing import Any, NamedTuple
 
-import numpy as np
 import orjson
 from starlette.exceptions import HTTPException
 
@@ -239,11 +238,15 @@ def _are_plain(items: list[Any], limits: ServeSettings) -> bool:
 
 
 def _may_have_long(content: bytes, longest: int) -> bool:
-    """Whether a text of UTF-8 may be longer: told by where its quotes stand, all at once."""
+    """Whether a text of UTF-8 may be longer: whether so many bytes come without a quote."""
     if rb"\"" in content:  # a quote within a text
         return True
-    quotes = np.flatnonzero(np.frombuffer(content, dtype=np.uint8) == ord('"'))
-    return bool(np.diff(quotes).max(initial=0) > longest)
+    at = 0
+    while len(content) - at > longest:
+        at = content.rfind(b'"', at, at + longest + 1) + 1
+        if not at:
+            return True
+    return False
 
 
 def _fault(

@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
+from features.home import ServeSettings
 from serving import routes, scoring
+from serving.bodies import read_items
 from tests.serving.asking import LEAD, service
 
 PROBLEM = "application/problem+json"
@@ -141,6 +145,17 @@ def test_a_text_that_is_too_long_is_refused_however_it_is_spelled(content: str) 
 
     errors = [reply.json()["results"][0]["error"] for reply in replies]
     assert [error["status"] for error in errors] == [413, 413]
+
+
+@given(lengths=st.lists(st.integers(0, 14), min_size=1, max_size=8), limit=st.integers(4, 10))
+def test_the_longest_text_of_a_body_decides_wherever_it_stands(
+    lengths: list[int], limit: int
+) -> None:
+    lead = {f"{i}": "x" * length for i, length in enumerate(lengths)}
+
+    found = read_items(json.dumps(lead).encode(), "leads", ServeSettings(text=limit))
+
+    assert bool(found.faults) == (max(lengths) > limit)
 
 
 def test_many_leads_are_scored_as_each_of_them_alone(client) -> None:
