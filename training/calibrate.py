@@ -4,9 +4,9 @@ Three steps, each affine in the log-odds, so that the order of leads within a ca
 reasons stay exact:
 
 1. a straight line (Platt 1999), which cannot turn the ranking round;
-2. a shift of the intercept, only where the newest leads show a drift beyond doubt: on real sets
-   in time it helped much where there was one and harmed where there was none. The slope is never
-   fitted on the newest leads alone: it can turn the ranking round;
+2. a shift of the intercept, only where the newest leads show a drift beyond doubt, and only as much
+   of it as earlier shifts have lasted: levels that wander come back, and what was added then harms.
+   The slope is never fitted on the newest leads alone: it can turn the ranking round;
 3. for a campaign or source, a correction that is shrunk towards none by how much campaigns differ
    at all (DerSimonian and Laird 1986; empirical Bayes).
 """
@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
-from scipy.stats import chi2
+from scipy.stats import chi2, rankdata
 from sklearn.linear_model import LogisticRegression
 
 from features.encoder import MIN_COUNT, Column, Matrix
@@ -29,6 +29,8 @@ from training.labels import Labels
 _NEWEST = 0.2
 _BEYOND_DOUBT = 4.0
 """Standard errors from which a drift of the newest leads is acted on."""
+_PARTS = 20
+"""Parts of the time by which it is seen how long shifts last."""
 _MOST_STEPS = 100
 _DIFFER = 0.01
 """Level of the test (Cochran's Q) that campaigns are off by more than chance."""
@@ -159,7 +161,31 @@ def _drift(log_odds: Vector, labels: Labels, weight: Vector, place: Vector) -> f
     off = float((w * (y - chance)).sum()) / max(error, 1e-9)
     if abs(off) < _BEYOND_DOUBT or not 0 < y[w > 0].mean() < 1:
         return 0.0
-    return float(shift(log_odds[newest], y, w) * (1 - 1 / off**2))
+    lasting = _lasting(log_odds, labels, weight, place)
+    return float(shift(log_odds[newest], y, w) * (1 - 1 / off**2)) * lasting
+
+
+def _lasting(log_odds: Vector, labels: Labels, weight: Vector, place: Vector) -> float:
+    """Return which share of a shift of the newest fifth lasted at earlier moments, 0 to 1.
+
+    At each moment from two fifths of the leads on: how far the fifth before it was off the level
+    known by then, and how far the two fifths after it were. The share is the slope of the latter
+    on the former, through the origin: what would have been best to add at those moments.
+    """
+    rank = rankdata(place, method="min") - 1
+    part = np.floor(rank * _PARTS / len(place)).astype(np.int64)
+    off, known, _ = _Groups.at(log_odds, labels, weight, part, _PARTS)
+    fifth = round(_NEWEST * _PARTS)
+
+    def level(start: int, end: int) -> float:
+        return float(off[start:end].sum() / max(known[start:end].sum(), 1e-9))
+
+    moments = range(2 * fifth, _PARTS)
+    before = np.array([level(m - fifth, m) - level(0, m) for m in moments])
+    after = np.array([level(m, m + 2 * fifth) - level(0, m) for m in moments])
+    counted = np.array([known[m : m + 2 * fifth].sum() for m in moments])
+    slope = float((counted * before) @ after) / max(float((counted * before) @ before), 1e-9)
+    return float(np.clip(slope, 0.0, 1.0))
 
 
 def _correction(

@@ -152,6 +152,29 @@ def test_a_mild_drift_shifts_nothing(by: float) -> None:
     assert told.calibrated() == replace(told, place=None).calibrated()
 
 
+def test_a_level_that_always_came_back_shifts_nothing() -> None:
+    random = np.random.default_rng(9)
+    place = random.permutation(10_000).astype(float)
+    blended = random.normal(-1, 1, 10_000)
+    wave = np.where(np.floor(place / 2000) % 2 == 0, 0.6, -0.6)
+    labels = (random.random(10_000) < expit(blended + wave)).astype(np.int8)
+
+    found = Held(blended, labels, np.ones(10_000), place, np.zeros((10_000, 1))).calibrated()
+
+    assert found.drift == 0
+
+
+def test_a_level_that_goes_on_falling_is_followed() -> None:
+    random = np.random.default_rng(10)
+    place = random.permutation(10_000).astype(float)
+    blended = random.normal(-1, 1, 10_000)
+    labels = (random.random(10_000) < expit(blended + 1 - place / 5000)).astype(np.int8)
+
+    found = Held(blended, labels, np.ones(10_000), place, np.zeros((10_000, 1))).calibrated()
+
+    assert found.drift == pytest.approx(-0.8, abs=0.15)
+
+
 def test_chance_is_never_taken_for_a_drift() -> None:
     assert not any(drifted(500, 0.0, seed).calibrated().drift for seed in range(100))
 
