@@ -288,7 +288,7 @@ def takes_over(
     plain = "the rules" if np.ptp(p_rules) > 0 else "the base rate for all"
     passes = model.better_than_chance or (model.sorts and saved.low > 0)
     takes = passes and saved.value > 0
-    sentence = _sentence(model, rules, _beside(losses, saved, plain), takes)
+    sentence = _sentence(model, rules, _beside(losses, saved, plain, passes), takes)
     return Verdict("model" if takes else "rules", sentence, model, rules, *losses, saved)
 
 
@@ -324,17 +324,22 @@ def rules_alone(
     return Verdict("rules", sentence, rules=rules, log_loss_rules=loss)
 
 
-def _beside(losses: tuple[float, float], saved: Interval, plain: str) -> str:
-    """Hold the model's log loss beside that of the rules, and say whether chance explains it."""
+def _beside(losses: tuple[float, float], saved: Interval, plain: str, decides: bool) -> str:
+    """Hold the model's log loss beside that of the rules, and say whether chance explains it.
+
+    `decides`: whether the lower of the two scores, shown to be lower or not.
+    """
     mine, theirs = (f"{loss:.4f}" for loss in losses)
     by = f"by {saved.value:.4f} (95 % interval {saved.low:.4f} to {saved.high:.4f})"
     if saved.low > 0:
         return f"and its log loss {mine} is shown to be lower than {theirs} of {plain} {by}"
     if saved.value > 0:
-        return (
-            f"and its log loss {mine} is lower than {theirs} of {plain} {by}, which decides "
-            "although chance may explain it"
+        what = (
+            "which decides although chance may explain it"
+            if decides
+            else "which chance may explain"
         )
+        return f"and its log loss {mine} is lower than {theirs} of {plain} {by}, {what}"
     return (
         f"but its log loss {mine} is not lower than {theirs} of {plain} (difference "
         f"{-saved.value:+.4f}, 95 % interval {-saved.high:+.4f} to {-saved.low:+.4f})"
@@ -360,9 +365,13 @@ def _sentence(model: Shown, rules: Shown, beside: str, takes: bool) -> str:
             f"({rules.figures}); the model is not ({model.figures})"
         )
     if model.sorts:
+        flat = rules.lift == 1 and rules.auc == 0.5
+        lack = "tell no lead from another" if flat else "are not shown to sort better than chance"
+        either = "" if rules.sorts else f", though they {lack}"
         return (
-            f"the rules score: on {judged}, the model sorts leads better than chance, but its "
-            f"probabilities are not shown to be better than one for all ({model.figures})"
+            f"the rules score{either}: on {judged}, the model sorts leads better than chance, but "
+            f"its probabilities are not shown to be better than one for all ({model.figures}), "
+            f"{beside}"
         )
     if rules.sorts:
         return (

@@ -192,6 +192,29 @@ def test_a_model_that_sorts_and_is_shown_to_say_better_than_the_rules_takes_over
     assert "its log loss" in verdict.sentence
 
 
+def test_rules_that_score_without_proof_are_told_to_have_none() -> None:
+    y, good = drawn(1000, 1, 0.3)
+    sure, noise = expit(6 * logit(good)), np.random.default_rng(5).uniform(0.2, 0.4, 1000)
+
+    verdict = takes_over(y, sure, noise)
+
+    assert verdict.sentence.startswith(
+        "the rules score, though they are not shown to sort better than chance: on 1,000 judged"
+    )
+    assert "but its log loss" in verdict.sentence
+
+
+def test_a_lower_log_loss_that_does_not_decide_is_not_said_to() -> None:
+    y, good = drawn(60, 1, 1.0)
+    sure = expit(3 * (logit(good) - logit(good).mean()) - 1)
+
+    verdict = takes_over(y, sure, np.full(60, 0.4))
+
+    assert verdict.scorer == "rules"
+    assert "though they tell no lead from another" in verdict.sentence
+    assert verdict.sentence.endswith("which chance may explain")
+
+
 def test_few_leads_may_have_nothing_to_learn_from_yet() -> None:
     y, good = drawn(20, 1, 0.5)
 
