@@ -10,6 +10,7 @@ import numpy as np
 from features.agreement import Agreement
 from serving.members import Vector
 from serving.rates import Interval
+from training.companies import Companies, companies_again
 from training.intervals import by_draws, cluster_codes, draws
 from training.judged import Judged
 from training.labels import Labels
@@ -61,6 +62,8 @@ class Evaluation:
     campaigns: tuple[Campaign, ...]
     segments: Mapping[str, tuple[Segment, ...]]
     grades: Grades | None
+    companies: Companies | None = None
+    """What companies that come again do to the intervals; None where hardly any does."""
     sorts: bool | None = None
     """Whether a test of its own showed the order to be better than chance; None: not tested."""
 
@@ -165,6 +168,7 @@ def judge(
         campaigns=by_campaign(judged),
         segments=by_segment(judged),
         grades=by_grade(judged),
+        companies=None if judged.company is None else companies_again(judged, *judged.company),
     )
 
 

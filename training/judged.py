@@ -41,14 +41,19 @@ class Judged:
     segments: Mapping[str, Names] = field(default_factory=dict)
     """Name of a field to its category for each row: source, country, grade."""
     grades: Names | None = None
+    company: tuple[str, Names] | None = None
+    """The column that names companies, and the company of each row; None: not known."""
     value: Vector | None = None
     """Value of each won row, NaN where it is not known."""
     spread: Vector | None = None
     """Standard error of each row's log-odds as the model states it; None: none stated."""
 
     def __post_init__(self) -> None:
-        for name, part in (*vars(self).items(), *self.segments.items()):
-            if part is not None and name != "segments" and len(part) != len(self.y):
+        parts = {**vars(self), **self.segments}
+        del parts["segments"]
+        parts["company"] = None if self.company is None else self.company[1]
+        for name, part in parts.items():
+            if part is not None and len(part) != len(self.y):
                 raise UsageError(
                     f"{name} has {len(part):,} rows and the outcomes have {len(self.y):,}; "
                     "hand in one for each later row"

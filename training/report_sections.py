@@ -285,7 +285,8 @@ def _how(evaluation: Evaluation, split: str, notes: Sequence[str]) -> Section:
         "independent.",
         "Leads of one company count as independent"
         + (", unless they came in on one day" if by_cluster else "")
-        + ": where companies come again often, all intervals are too short.",
+        + (f". {e.companies.sentence}" if e.companies else
+           ": where companies come again often, all intervals are too short."),
         "What they do not show: what changes after this time, leads without a known outcome, and "
         "what would have become of leads had sales worked them otherwise. No figure says that a "
         "field, a campaign or a call makes a lead buy; they say what goes together.",

@@ -27,6 +27,8 @@ from training.statements import (
 )
 from training.train import Training
 
+_WIDER = 1.1
+"""From here on it is worth a line that companies come again; the report tells it always."""
 _LEAST_SHOWN = 0.00005
 """A difference of log loss that four digits do not show."""
 
@@ -78,6 +80,8 @@ def training_lines(
         yield from (f"  campaigns   {sentence}" for sentence in campaign_sentences(e))
         if e.is_better_than_chance:
             yield from (f"  grades      {sentence}" for sentence in grade_sentences(e.grades))
+        if e.companies is not None and e.companies.wider >= _WIDER:
+            yield f"  companies   {e.companies.sentence}"
     yield from (f"  past        {sentence}" for sentence in in_short(training.origins))
     yield from (f"  value       {sentence}" for sentence in training.further.value_in_short)
     yield from (f"  when        {sentence}" for sentence in training.further.timing_in_short)

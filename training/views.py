@@ -50,6 +50,7 @@ def judged_rows(
         campaign=campaign,
         segments=_segments(part.leads, agreement),
         grades=grades,
+        company=_company(part.leads, columns.called),
         value=value,
     )
 
@@ -104,6 +105,10 @@ def _other_moments(origins: list[Origin]) -> str:
 
 def _names(cells: Sequence[Cell]) -> list[str | None]:
     return [None if cell is None else text_of(cell) for cell in cells]
+
+
+def _company(leads: Leads, called: str | None) -> tuple[str, list[str | None]] | None:
+    return None if called is None else (called, _names(leads.column(called)))
 
 
 def _place(history: History, agreement: Agreement) -> Vector | None:
