@@ -169,8 +169,8 @@ def _lasting(log_odds: Vector, labels: Labels, weight: Vector, place: Vector) ->
     """Return which share of a shift of the newest fifth lasted at earlier moments, 0 to 1.
 
     At each moment from two fifths of the leads on: how far the fifth before it was off the level
-    known by then, and how far the two fifths after it were. The share is the slope of the latter
-    on the former, through the origin: what would have been best to add at those moments.
+    known by then, and how far the two fifths after it were, as far as they go. The share is the
+    slope of the latter on the former, through the origin: what would have been best to add then.
     """
     rank = rankdata(place, method="min") - 1
     part = np.floor(rank * _PARTS / len(place)).astype(np.int64)

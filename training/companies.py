@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from features.cells import key_of
+from training.intervals import cluster_codes
 from training.judged import Judged, Names
-from training.segments import in_common
 
 _FEW = 0.1
 """Share of leads of companies that come again, below which they move no interval by much."""
 _WIDER = 1.05
-"""Up to here chance alone may seem to widen it."""
+"""A smaller widening is told as none. With few companies chance alone may seem to widen more."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,13 @@ class Companies:
         if self.wider < _WIDER:
             return f"{told}; drawn as wholes these make the interval of what was won no wider."
         return (
-            f"{told}, whose outcomes go together: drawn as wholes these make the interval of what "
-            f"was won about {self.wider:.1f} times as wide. Take the other intervals for too "
-            "short as well."
+            f"{told}: drawn as wholes these make the interval of what was won about "
+            f"{self.wider:.1f} times as wide. The other intervals may be too short as well."
         )
 
 
 def companies_again(judged: Judged, column: str, names: Names) -> Companies | None:
-    """Return what companies that come again do; None where hardly any does.
+    """Return what companies that come again do; None where hardly any does, or all are too few.
 
     The interval of a sum widens by the root of the design effect (Kish 1965), here of companies
     over that of the clusters by which intervals are drawn.
@@ -57,11 +56,18 @@ def companies_again(judged: Judged, column: str, names: Names) -> Companies | No
 
     """
     keys = [key_of(name) if name else None for name in names]
-    known = [key for key in keys if key]
-    counts = np.unique(known, return_counts=True)[1]
-    again = counts > 1
-    leads = int(counts[again].sum())
-    if leads < _FEW * len(keys):
+    counts = np.unique([key for key in keys if key], return_counts=True)[1]
+    again = counts[counts > 1]
+    whole = replace(judged, clusters=keys)
+    too_few_to_draw = cluster_codes(whole)[1] == len(keys)
+    if again.sum() < _FEW * len(keys) or too_few_to_draw:
         return None
-    effect = in_common(replace(judged, clusters=keys)) / in_common(judged)
-    return Companies(column, leads, int(again.sum()), float(np.sqrt(max(1.0, effect))))
+    effect = _variance(whole) / _variance(judged)
+    return Companies(column, int(again.sum()), len(again), float(np.sqrt(max(1.0, effect))))
+
+
+def _variance(judged: Judged) -> float:
+    """Return the variance of the number of wins as clusters are drawn, at least that of leads."""
+    off = judged.weights * (judged.y - np.average(judged.y, weights=judged.weights))
+    sums = np.bincount(cluster_codes(judged)[0], off)
+    return float(max((sums**2).sum(), (off**2).sum()))

@@ -99,7 +99,7 @@ def by_campaign(judged: Judged) -> tuple[Campaign, ...]:
     if judged.campaign is None:
         return ()
     parts = _pooled(groups(judged.campaign), lambda rows: len(rows) >= _FEWEST_ROWS)
-    common = in_common(judged)
+    common = _in_common(judged)
     tests = {
         name: sum_test(
             judged.probability[rows], int(judged.y[rows].sum()), _extra(judged, rows, common)
@@ -190,7 +190,7 @@ def _segment(judged: Judged, name: str, rows: Rows) -> Segment:
     )
 
 
-def in_common(judged: Judged) -> float:
+def _in_common(judged: Judged) -> float:
     """Return by how much clusters widen the variance of a sum of wins, 1 at the least.
 
     Sum over clusters of the squared sum of what the model did not say, by its value for

@@ -54,6 +54,28 @@ def test_companies_whose_leads_have_nothing_in_common_hardly_widen_it() -> None:
     assert found.wider < 1.15
 
 
+def test_what_the_model_knows_of_companies_widens_it_all_the_same() -> None:
+    random = np.random.default_rng(4)
+    company = random.integers(0, 100, ROWS)
+    said = expit(random.normal(-1, 1.2, 100)[company])
+    names = [f"Firm {i}" for i in company]
+    judged = Judged((random.random(ROWS) < said).astype(np.int8), said, company=("account", names))
+    won = [
+        judge(drawn).figures["mean_actual"] for drawn in (judged, replace(judged, clusters=names))
+    ]
+    alone, together = (interval.high - interval.low for interval in won)
+
+    found = again(judged)
+
+    assert found is not None
+    assert found.wider > 1.2
+    assert found.wider == pytest.approx(together / alone, rel=0.2)
+
+
+def test_of_nine_companies_nothing_is_said() -> None:
+    assert again(told(9, apart=1.2)) is None
+
+
 def test_where_hardly_any_company_comes_again_nothing_is_said() -> None:
     assert again(told(200_000, apart=1.2)) is None
 
