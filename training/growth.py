@@ -50,8 +50,8 @@ ONLY_A_PART_JUDGES = (
     "cannot be told: of so many leads only a part judges, and of more it would be as many"
 )
 ORDER_IS_SHOWN = (
-    "cannot be told: the order is shown already, and what else is lacking does not follow from a "
-    "number of leads"
+    "not worked out: the order is shown already, and what is lacking is a lower log loss, or the "
+    "proof of one; how many leads that takes depends on how far the losses lie apart"
 )
 
 

@@ -14,6 +14,8 @@ _ALL = 0.995
 _DEFAULT_CALLS = AgreedCapacity().leads_per_day
 _LEAST_LIFT = 1.05
 """A lift below it would be rounded to 1, as if nothing was shown."""
+_ALONE = "leads taken as independent"
+"""What the intervals of grades assume; what leads of a day have in common may widen them."""
 _NAMED = 5
 """Campaigns or fields that a sentence names; the table has the others."""
 
@@ -208,12 +210,15 @@ def grade_sentences(grades: Grades | None) -> Iterator[str]:
         return
     rates = ", ".join(f"{g.name} {share(g.actual.value)}" for g in grades.rows)
     if all(order == "kept" for _, _, _, order in grades.order):
-        yield f"Each better grade is shown to win more often: {rates}."
+        yield f"Each better grade is shown to win more often, {_ALONE}: {rates}."
     else:
         yield f"The grades won: {rates}."
     for better, worse, _, order in grades.order:
         if order == "reversed":
-            yield f"Grade {worse} wins more often than grade {better}: the grades mislead there."
+            yield (
+                f"Grade {worse} wins more often than grade {better}, {_ALONE}: the grades mislead "
+                "there."
+            )
         elif order == "not shown":
             yield f"Grade {better} is not shown to win more often than grade {worse}."
     for grade in grades.rows:

@@ -181,6 +181,13 @@ def test_a_base_rate_that_jumps_late_is_said_with_how_far_off_it_was(moved: Trai
     assert moved.drift.rate_change.low > 0.1
 
 
+def test_where_the_order_is_shown_it_is_told_that_the_log_loss_is_lacking(moved: Training) -> None:
+    assert moved.verdict.model is not None
+    assert moved.verdict.model.sorts
+    assert moved.verdict.scorer == "rules"
+    assert "what is lacking is a lower log loss, or the proof of one" in lines(moved)
+
+
 def test_every_reply_warns_of_it(moved: Training, home: Home) -> None:
     model = loaded(home, moved)
 

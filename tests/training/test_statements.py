@@ -222,13 +222,13 @@ def grades(a: int, b: int) -> Grades | None:
 @pytest.mark.parametrize(
     ("a", "b", "words"),
     [
-        (80, 20, "Each better grade is shown to win more often: A 80 %, B 20 %."),
+        (80, 20, "shown to win more often, leads taken as independent: A 80 %, B 20 %."),
         (50, 49, "Grade A is not shown to win more often than grade B."),
-        (20, 80, "Grade B wins more often than grade A: the grades mislead there."),
+        (20, 80, "than grade A, leads taken as independent: the grades mislead there."),
     ],
 )
 def test_grades_are_told_for_what_they_show(a: int, b: int, words: str) -> None:
-    assert words in list(grade_sentences(grades(a, b)))
+    assert words in " ".join(grade_sentences(grades(a, b)))
 
 
 def test_grades_whose_share_moved_are_told() -> None:
