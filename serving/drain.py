@@ -23,25 +23,14 @@ from serving.segments import ASIDE, held, lead_of, score_of, segments
 
 log = structlog.get_logger()
 
+_BATCH = 1000
+"""Scores in one transaction."""
+_LOAD = 1_000_000
+"""Bytes, and files, that are read at once."""
 _FILES = 200
-"""Segments that are read at once."""
 _WAIT_SECONDS = 0.05
 _TRIES = 600
 """Waits of that length until whoever holds a segment must have let go of it."""
-
-
-class Portion(NamedTuple):
-    """How much is brought at a time."""
-
-    bytes: int
-    """Segments are read until they come to so many."""
-    batch: int
-    """Scores in one transaction."""
-
-
-MUCH = Portion(4_000_000, 1000)
-LITTLE = Portion(1, 100)
-"""One segment, and the lock of the store is held for some milliseconds of work alone."""
 
 
 class Line(NamedTuple):
@@ -60,16 +49,13 @@ class Drained(NamedTuple):
     set_aside: int
 
 
-def drain(
-    store: Store, folder: Path, now: Callable[[], datetime], portion: Portion = MUCH
-) -> Drained:
+def drain(store: Store, folder: Path, now: Callable[[], datetime]) -> Drained:
     """Bring the oldest of what waits to the store; segments that are written or held are left.
 
     Args:
         store: where to.
         folder: of the spool.
         now: gives the moment at which scores are written down.
-        portion: how much is brought.
 
     Returns:
         How many; none where nothing waits that can be brought.
@@ -78,12 +64,12 @@ def drain(
         StoreError: when the store cannot be reached; what waits goes on waiting.
 
     """
-    with _load(folder, portion.bytes) as contents:
+    with _load(folder) as contents:
         lines = [line for path, content in contents.items() for line in _lines(path, content)]
         readable = [line for line in lines if line.score]
         odd = [line for line in lines if not line.score]
-        for start in range(0, len(readable), portion.batch):
-            odd += _refused(store, readable[start : start + portion.batch], now)
+        for start in range(0, len(readable), _BATCH):
+            odd += _refused(store, readable[start : start + _BATCH], now)
         _set_aside(folder / ASIDE, odd)
         for path in contents:
             path.unlink()
@@ -91,7 +77,7 @@ def drain(
 
 
 @contextmanager
-def _load(folder: Path, most: int) -> Iterator[dict[Path, bytes]]:
+def _load(folder: Path) -> Iterator[dict[Path, bytes]]:
     """Hold so many of the oldest segments as can be brought at once."""
     with ExitStack() as stack:
         contents: dict[Path, bytes] = {}
@@ -99,7 +85,7 @@ def _load(folder: Path, most: int) -> Iterator[dict[Path, bytes]]:
             content = stack.enter_context(held(path))
             if content is not None:
                 contents[path] = content
-            if len(contents) == _FILES or sum(map(len, contents.values())) >= most:
+            if len(contents) == _FILES or sum(map(len, contents.values())) > _LOAD:
                 break
         yield contents
 

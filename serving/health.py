@@ -16,7 +16,7 @@ _FEWEST_OF_A_REASON = 3
 """Rarer reasons are counted together: what one person wrote of one lead is not for a table."""
 _MOST_REASONS = 5
 _LONG_SECONDS = 60
-"""Scores that have waited for longer are told: the keeper brings them within a second."""
+"""Scores that have waited for longer are told: the keeper brings them within half a minute."""
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,9 @@ import os
 import select
 import signal
 import sys
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -25,11 +23,11 @@ from features.store.database import Store, open_store, open_to_look
 from serving.cache import Cache
 from serving.champion import Live
 from serving.courier import Courier
-from serving.drain import LITTLE, Drained, drain
+from serving.drain import drain
 from serving.logs import configure
 from serving.problems import where
 from serving.scorekeeper import Scorekeeper
-from serving.segments import began, segments
+from serving.segments import segments
 from serving.spool import WRITER, size_of
 
 log = structlog.get_logger()
@@ -42,10 +40,12 @@ _FIRST_LOOK = 1000
 """Scores after which the database looks at its tables for the first time."""
 _GROWTH = 4
 """It does so again each time they have become so many times as many."""
+_BUSY = 100_000
+"""Bytes, or about a hundred scores: where more came since the last look, requests go first."""
 _MUCH = 0.25
-"""Of what the spool may hold: where so much waits, it is not left to idle moments any more."""
-_LATE_SECONDS = 30
-"""Nor is what has waited for so long."""
+"""Of what the spool may hold: where so much waits, nothing is put off."""
+_LATE = timedelta(seconds=30)
+"""Nor is it for longer than this."""
 
 
 class Keeper:
@@ -69,7 +69,9 @@ class Keeper:
         """
         self._folder = folder
         self._much = _MUCH * (settings or SpoolSettings()).megabytes * 1_000_000
-        self._idle = ThreadPoolExecutor(1, "idle", _stand_back)
+        self._size = 0
+        self._all_at = now()
+        """When all was brought, the last time."""
         self._open = open_it
         self._now = now
         self._store: Store | None = None
@@ -82,12 +84,14 @@ class Keeper:
     def step(self, at_once: bool = False) -> float:
         """Bring all that waits; return after how many seconds to look again.
 
+        While very many scores come in they are put off for a while, so that requests go first.
+
         Args:
-            at_once: whether it does not wait for idle moments of the processors.
+            at_once: whether nothing is put off.
 
         """
         try:
-            self._bring(at_once)
+            self._bring(at_once or self._is_pressed())
         except StoreError as error:
             self._later(str(error))
         except Exception as error:
@@ -112,31 +116,29 @@ class Keeper:
                 (self._folder / f"{WRITER}keeper").write_bytes(counts)
 
     def _bring(self, at_once: bool) -> None:
-        if not segments(self._folder):
-            return
-        if self._store is None:
-            self._store = self._open()
-        while any(done := self._drained(self._store, at_once)):
+        for _ in segments(self._folder):  # Each turn brings one of them or more.
+            if self._grown() > _BUSY and not at_once:
+                return
+            if self._store is None:
+                self._store = self._open()
+            if not any(done := drain(self._store, self._folder, self._now)):
+                break
+            self._grown()
             self._brought += done.stored
             if self._brought >= self._look_at:
                 # Its own look, once a minute, may come too late for many that waited.
                 self._store.look_at_tables()
                 self._look_at = self._brought * _GROWTH
+        self._all_at = self._now()
 
-    def _drained(self, store: Store, at_once: bool) -> Drained:
-        """Bring some of what waits: in idle moments, unless there is need to hurry."""
-        bring = partial(drain, store, self._folder, self._now)
-        if at_once or self._is_pressed():
-            return bring()
-        return self._idle.submit(bring, LITTLE).result()
+    def _grown(self) -> int:
+        """Return by how many bytes the spool has grown since the last call."""
+        size, self._size = self._size, sum(map(size_of, segments(self._folder)))
+        return self._size - size
 
     def _is_pressed(self) -> bool:
-        """Return whether much waits, or something for long."""
-        waiting = segments(self._folder)
-        if sum(map(size_of, waiting)) > self._much:
-            return True
-        now = self._now().replace(tzinfo=UTC).timestamp()
-        return bool(waiting) and now - began(waiting[0]) / 1e6 > _LATE_SECONDS
+        """Return whether too much waited at the last look, or was put off for too long."""
+        return self._size > self._much or abs(self._now() - self._all_at) > _LATE
 
     def _sync(self) -> None:
         """Have the disk itself take what must wait for longer: then a power cut loses less."""
@@ -150,19 +152,8 @@ class Keeper:
 
     def close(self) -> None:
         """Let go of the store."""
-        self._idle.shutdown()
         if self._store is not None:
             self._store.close()
-
-
-def _stand_back() -> None:
-    """Have this thread run only while nothing else wants to, where the system can do so.
-
-    Linux alone has the class and takes a thread for a process. A thread leaves it no more.
-    """
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
 
 
 def main() -> None:

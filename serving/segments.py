@@ -130,7 +130,7 @@ def score_of(line: bytes) -> GivenScore:
         raise ValueError("was written by another leadq") from error
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=8)  # leads may have thousands of names
 def _heads(names: tuple[str, ...], beside: tuple[str, ...]) -> list[tuple[str, str]]:
     """Return how a snapshot begins each of the fields, in its order."""
     return [(name, f"{json_of(name)}: ") for name in sorted(names) if name not in beside]

@@ -1,7 +1,7 @@
 """Write-behind: scores are on this machine's disk before the reply, and soon after in the store.
 
 Scoring so never waits for the database, and does not notice when it is down. What is written
-survives the death of the process at any moment; a power cut may take the last second, as nothing
+survives the death of the process at any moment; a power cut may take what the store has not got yet, as nothing
 waits for the disk itself. A keeper brings what waits to the store (`serving.drain`).
 """
 

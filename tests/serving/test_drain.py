@@ -15,7 +15,7 @@ from features.store.history import history_of
 from features.store.scores import Given, keep_scores
 from features.store.tables import Lead, Snapshot
 from serving import drain as module
-from serving.drain import Drained, Portion, drain, empty, forget
+from serving.drain import Drained, drain, empty, forget
 from serving.erasing import Aside, erase_leads
 from serving.segments import ASIDE, segments
 from serving.spool import waiting
@@ -211,9 +211,10 @@ def test_a_store_that_fails_midway_keeps_the_segment(
             raise StoreError("no connection")
         return add(*args)  # type: ignore[arg-type]
 
+    monkeypatch.setattr(module, "_BATCH", 10)
     monkeypatch.setattr(module, "add_given_scores", fails)
     with pytest.raises(StoreError, match="no connection"):
-        drain(store, tmp_path, lambda: NOW, Portion(1, 10))
+        drain(store, tmp_path, lambda: NOW)
     assert (count(store), len(segments(tmp_path))) == (10, 1)
     drain_all(store, tmp_path)
     assert (count(store), segments(tmp_path)) == (30, [])
