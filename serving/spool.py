@@ -1,8 +1,8 @@
 """Write-behind: scores are on this machine's disk before the reply, and soon after in the store.
 
 Scoring so never waits for the database, and does not notice when it is down. What is written
-survives the death of the process at any moment; a power cut may take what the store has not got yet, as nothing
-waits for the disk itself. A keeper brings what waits to the store (`serving.drain`).
+survives the death of the process at any moment; a power cut may take what has not reached the store
+yet, as nothing waits for the disk itself. A keeper brings what waits to the store (`serving.drain`).
 """
 
 from __future__ import annotations
