@@ -2,7 +2,7 @@
 
 Scoring so never waits for the database, and does not notice when it is down. What is written
 survives the death of the process at any moment; a power cut may take what has not reached the store
-yet, as nothing waits for the disk itself. A keeper brings what waits to the store (`serving.drain`).
+yet, as nothing waits for the disk. A keeper takes what waits to the store (`serving.drain`).
 """
 
 from __future__ import annotations
