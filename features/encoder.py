@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from features.agreement import Agreement, FieldUse
 from features.cells import Cell
-from features.coded import CodedCells
+from features.coded import CodedCells, Times
 from features.dates import DateEncoder
 from features.fields import (
     KEPT,
@@ -116,11 +116,13 @@ class Encoder:
         cells = [leads.coded(field.field) for field in self.fields]
         values: list[tuple[Matrix, npt.NDArray[np.integer[Any]] | None]] = []
         odd: list[Mask] = []
+        created: Times | None = None
         for field, column in zip(self.fields, cells, strict=True):
             codes = field.of_values(column)
             odd.append(field.odd(column, codes))
             if isinstance(field, DateEncoder):
-                created = np.array(leads.created, dtype="datetime64[us]")
+                if created is None:
+                    created = np.array(leads.created, dtype="datetime64[us]")
                 values.append((field.by_row(column, created), None))
             else:
                 values.append((codes, column.codes))

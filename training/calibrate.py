@@ -71,7 +71,10 @@ class Calibration:
     offset: float
     """The shift for drift included."""
     drift: float = 0.0
-    """Log-odds by which the newest leads moved; 0 where that is not beyond doubt."""
+    """Log-odds by which the newest leads moved, times the share of earlier shifts that lasted.
+
+    0 where that they moved is not beyond doubt, and where earlier shifts did not last.
+    """
     corrections: tuple[Correction, ...] = ()
 
     def apply(self, blended: Vector, matrix: Matrix) -> Vector:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from features.cells import key_of
 from training.intervals import cluster_codes
@@ -12,8 +14,10 @@ from training.judged import Judged, Names
 
 _FEW = 0.1
 """Share of leads of companies that come again, below which they move no interval by much."""
+_FEWEST = 15
+"""Companies of one size that those that come again must be worth; of fewer no figure holds."""
 _WIDER = 1.05
-"""A smaller widening is told as none. With few companies chance alone may seem to widen more."""
+"""A smaller widening is told as not shown."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,10 @@ class Companies:
             f"again (by {self.column})"
         )
         if self.wider < _WIDER:
-            return f"{told}; drawn as wholes these make the interval of what was won no wider."
+            return (
+                f"{told}; drawn as wholes these are not shown to make the interval of what was "
+                "won wider."
+            )
         return (
             f"{told}: drawn as wholes these make the interval of what was won about "
             f"{self.wider:.1f} times as wide. The other intervals may be too short as well."
@@ -44,8 +51,9 @@ class Companies:
 
 
 def companies_again(judged: Judged, column: str, names: Names) -> Companies | None:
-    """Return what companies that come again do; None where hardly any does, or all are too few.
+    """Return what companies that come again do; None where hardly any does, or too few do.
 
+    A few that hold most of these leads are too few as well: what each has in common was seen once.
     The interval of a sum widens by the root of the design effect (Kish 1965), here of companies
     over that of the clusters by which intervals are drawn.
 
@@ -58,12 +66,23 @@ def companies_again(judged: Judged, column: str, names: Names) -> Companies | No
     keys = [key_of(name) if name else None for name in names]
     counts = np.unique([key for key in keys if key], return_counts=True)[1]
     again = counts[counts > 1]
-    whole = replace(judged, clusters=keys)
-    too_few_to_draw = cluster_codes(whole)[1] == len(keys)
-    if again.sum() < _FEW * len(keys) or too_few_to_draw:
+    if again.sum() < _FEW * len(keys) or _worth(again) < _FEWEST:
         return None
-    effect = _variance(whole) / _variance(judged)
+    effect = _variance(replace(judged, clusters=keys)) / _variance(judged)
     return Companies(column, int(again.sum()), len(again), float(np.sqrt(max(1.0, effect))))
+
+
+def _worth(sizes: npt.NDArray[np.integer[Any]]) -> float:
+    """Return how many companies of one size tell as much of a variance as these; sizes: leads.
+
+    (Σn²)² / Σn⁴, the effective number of clusters whose rows are all alike (Carter, Schnepel &
+    Steigerwald 2017, Review of Economics and Statistics 99).
+
+    >>> [round(_worth(np.array(sizes)), 1) for sizes in ([4] * 20, [300, *[4] * 20])]
+    [20.0, 1.0]
+    """
+    squares = sizes.astype(np.float64) ** 2
+    return float(squares.sum() ** 2 / (squares**2).sum())
 
 
 def _variance(judged: Judged) -> float:

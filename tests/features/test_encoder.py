@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from features.agreement import Agreement, FieldUse
 from features.cells import Cell, cell
+from features.coded import CodedCells, Times
 from features.encoder import (
     MAX_LEVELS,
     MAX_TOKENS,
@@ -29,7 +30,7 @@ from features.encoder import (
     TokensEncoder,
     split_tokens,
 )
-from features.fields import KEPT, FieldEncoder
+from features.fields import KEPT, FieldEncoder, Matrix
 from features.leads import Leads, admit
 
 from .making import an_agreement, nightly_of
@@ -395,6 +396,23 @@ class TestEncoder:
     def test_the_order_of_leads_does_not_change_what_is_learned(self) -> None:
         values = ["a"] * 12 + ["B"] * 12 + ["b"] * 12
         assert fitted("category", values).as_dict() == fitted("category", values[::-1]).as_dict()
+
+    def test_times_of_creation_are_laid_out_once_for_all_dates(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        use = FieldUse(use="yes", kind="date")
+        leads = leads_of(asked=["2026-01-06"], seen=["2026-01-04"])
+        encoder = Encoder.fit(leads, AGREEMENT, {"asked": use, "seen": use})
+        by_row, laid_out = DateEncoder.by_row, []
+
+        def noted(self: DateEncoder, cells: CodedCells, created: Times) -> Matrix:
+            laid_out.append(created)
+            return by_row(self, cells, created)
+
+        monkeypatch.setattr(DateEncoder, "by_row", noted)
+        assert encoder.encode(leads).tolist() == [[1.0, -1.0]]
+        first, second = laid_out
+        assert first is second
 
     def test_columns_name_their_field(self) -> None:
         assert {column.field for column in FULL.columns} == set(KINDS)

@@ -72,8 +72,59 @@ def test_what_the_model_knows_of_companies_widens_it_all_the_same() -> None:
     assert found.wider == pytest.approx(together / alone, rel=0.2)
 
 
-def test_of_nine_companies_nothing_is_said() -> None:
-    assert again(told(9, apart=1.2)) is None
+def of_sizes(*sizes: int) -> Judged:
+    """Leads of companies of these sizes, which hold as one to what no probability tells."""
+    random = np.random.default_rng(5)
+    company = np.repeat(np.arange(len(sizes)), sizes)
+    chance = expit(random.normal(-1, 1, len(sizes)))[company]
+    y = (random.random(len(company)) < chance).astype(np.int8)
+    names = [f"Firm {i}" for i in company]
+    return Judged(y, np.full(len(y), 0.3), company=("account", names))
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param([20] * 14, id="fourteen companies"),
+        pytest.param([300] + [1] * 100, id="one of three quarters, the rest alone"),
+        pytest.param([100, 100] + [1] * 200, id="two of a quarter each, the rest alone"),
+        pytest.param([20] * 9 + [1] * 220, id="nine, and many alone"),
+        pytest.param([100] + [4] * 100, id="one large among many small"),
+    ],
+)
+def test_where_few_companies_hold_most_no_figure_is_given(sizes: list[int]) -> None:
+    judged = of_sizes(*sizes)
+
+    assert again(judged) is None
+    *_, how = sections(judge(judged), "the last leads judge the rest")
+    assert any("where companies come again often, all intervals are too short" in s
+               for s in how.sentences)  # fmt: skip
+
+
+def test_the_figure_is_near_the_truth_where_sizes_differ() -> None:
+    sizes = [20] * 10 + [10] * 20 + [1] * 200
+    random = np.random.default_rng(6)
+    company = np.repeat(np.arange(len(sizes)), sizes)
+    names = [f"Firm {i}" for i in company]
+    won, said = [], []
+    for _ in range(150):
+        chance = expit(random.normal(-1, 1, len(sizes)))[company]
+        y = (random.random(len(company)) < chance).astype(np.int8)
+        found = again(Judged(y, chance, company=("account", names)))
+        assert found is not None
+        said.append(found.wider)
+        won.append(y.sum())
+    rate = np.mean(won) / len(company)
+    truth = np.std(won) / np.sqrt(len(company) * rate * (1 - rate))
+
+    assert truth > 1.3
+    assert np.median(said) == pytest.approx(truth, rel=0.12)
+
+
+def test_what_is_not_shown_to_widen_is_not_said_to_be_harmless() -> None:
+    found = Companies("account", 1200, 100, wider=1.0)
+
+    assert "are not shown to make the interval of what was won wider" in found.sentence
 
 
 def test_where_hardly_any_company_comes_again_nothing_is_said() -> None:
