@@ -40,8 +40,8 @@ _FIRST_LOOK = 1000
 """Scores after which the database looks at its tables for the first time."""
 _GROWTH = 4
 """It does so again each time they have become so many times as many."""
-_BUSY = 100_000
-"""Bytes, or about a hundred scores: where more came since the last look, requests go first."""
+_BUSY = 1_500_000
+"""Bytes, or about 1,500 scores: where more came since the last look, requests go first."""
 _MUCH = 0.25
 """Of what the spool may hold: where so much waits, nothing is put off."""
 _LATE = timedelta(seconds=30)

@@ -114,8 +114,9 @@ def test_a_keeper_steps_back_but_goes_on_beside_others() -> None:
 
 
 def test_where_many_scores_come_in_requests_go_first_for_a_while(
-    store: Store, store_url: str, tmp_path: Path
+    store: Store, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(keeper_module, "_BUSY", 100_000)
     at = [NOW]
     settings = SpoolSettings(megabytes=2)
     keeper = Keeper(tmp_path, lambda: open_store(store_url), lambda: at[0], settings)
@@ -139,8 +140,9 @@ def test_where_many_scores_come_in_requests_go_first_for_a_while(
 
 
 def test_at_the_end_all_is_brought_however_much_came(
-    store: Store, store_url: str, tmp_path: Path
+    store: Store, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(keeper_module, "_BUSY", 100_000)
     keeper = Keeper(tmp_path, lambda: open_store(store_url), lambda: NOW)
     fill(tmp_path, scored(*[f"lead-{n}" for n in range(20)], text="x" * 15_000))
     keeper.step(at_once=True)
