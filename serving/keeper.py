@@ -137,8 +137,12 @@ class Keeper:
         return self._size - size
 
     def _is_pressed(self) -> bool:
-        """Return whether too much waited at the last look, or was put off for too long."""
-        return self._size > self._much or abs(self._now() - self._all_at) > _LATE
+        """Return whether too much waited at the last look, or was put off for too long.
+
+        Or the store was away: much may come between looks that lie seconds apart.
+        """
+        too_long = abs(self._now() - self._all_at) > _LATE
+        return self._wait > _SECONDS or self._size > self._much or too_long
 
     def _sync(self) -> None:
         """Have the disk itself take what must wait for longer: then a power cut loses less."""

@@ -139,6 +139,21 @@ def test_where_many_scores_come_in_requests_go_first_for_a_while(
     keeper.close()
 
 
+def test_while_the_store_is_down_what_comes_in_is_no_rush(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down() -> Store:
+        raise StoreError("connection refused")
+
+    monkeypatch.setattr(keeper_module, "_BUSY", 100_000)
+    keeper = Keeper(tmp_path, down, lambda: NOW)
+    fill(tmp_path, scored("a"))
+    first = keeper.step()
+    fill(tmp_path, scored(*[f"lead-{n}" for n in range(20)], text="x" * 15_000))
+    assert keeper.step() > first > 0.25
+    keeper.close()
+
+
 def test_at_the_end_all_is_brought_however_much_came(
     store: Store, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
